@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+// Log records go to stderr, a file, a buffer the host reads (flx_log_next), or nowhere. Never printf'd as a format.
+#pragma once
+#include <string>
+#include <string_view>
+
+#include "base/text.h"
+
+namespace flx {
+enum class LogLevel : int { kDebug = 0, kInfo = 1, kWarning = 2, kError = 3, kNone = 4 };
+void WriteLog(LogLevel level, std::string text);
+bool LogEnabled(LogLevel level);
+template <class... A> void Log(LogLevel level, const A&... a) { if (LogEnabled(level)) WriteLog(level, Text(a...)); }
+void ConfigureLog(std::string_view key, std::string_view value);  // level = debug|info|warning|error|none; sink = stderr|buffer|none|<file path>
+bool NextLog(LogLevel* level, std::string* text);                 // oldest buffered record; false: none. The buffer keeps the last 1,000.
+}  // namespace flx

@@ -20,7 +20,7 @@ class Object {
   Object(const Object&) = delete;
   Object& operator=(const Object&) = delete;
   Kind kind() const { return kind_; }
-  void Ref() const { refs_.fetch_add(1, std::memory_order_relaxed); }
+  void AddRef() const { refs_.fetch_add(1, std::memory_order_relaxed); }
   void Unref() const {
     // A sole owner needs no atomic subtraction: nobody else can add a reference.
     if (refs_.load(std::memory_order_acquire) == 1 || refs_.fetch_sub(1, std::memory_order_acq_rel) == 1)
@@ -43,10 +43,10 @@ class Ref {
  public:
   Ref() = default;
   Ref(std::nullptr_t) {}
-  explicit Ref(T* p) : p_(p) { if (p_) p_->Ref(); }
-  Ref(const Ref& o) : p_(o.p_) { if (p_) p_->Ref(); }
+  explicit Ref(T* p) : p_(p) { if (p_) p_->AddRef(); }
+  Ref(const Ref& o) : p_(o.p_) { if (p_) p_->AddRef(); }
   Ref(Ref&& o) noexcept : p_(std::exchange(o.p_, nullptr)) {}
-  template <class U> Ref(const Ref<U>& o) : p_(o.get()) { if (p_) p_->Ref(); }
+  template <class U> Ref(const Ref<U>& o) : p_(o.get()) { if (p_) p_->AddRef(); }
   template <class U> Ref(Ref<U>&& o) noexcept : p_(o.Leak()) {}
   ~Ref() { if (p_) p_->Unref(); }
   Ref& operator=(Ref o) noexcept { std::swap(p_, o.p_); return *this; }

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+// Running operators imperatively. Nothing else calls kernels.
+#pragma once
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "op/op.h"
+#include "tensor/array.h"
+
+namespace flx {
+
+enum Mode : int { kPlain = 0, kRecord = 1, kTrain = 2, kRetain = 4, kCreateGraph = 8 };
+
+struct SaveSet;  // which inputs and outputs backward reads by value (tape.cc)
+
+// An operator with its attributes, ready to run; immutable, shared by threads. Parses strings once.
+class Call final : public Object {
+ public:
+  static Ref<Call> New(const OpDef& op, Attrs attrs);
+  static Ref<Call> New(std::string_view op, const std::vector<std::pair<std::string, std::string>>& options = {});
+  ~Call() override;
+  const OpDef& op;
+  const Attrs attrs;
+  const int noutputs, nvisible;      // noutputs counts hidden ones
+  const uint64_t present;            // ports that take an input (bit i); all ones for variadic operators
+  const int ninputs;                 // inputs to be given; -1: any number
+  mutable std::atomic<const SaveSet*> saves{nullptr};
+  mutable std::atomic<float> measured_us{0};  // of its last timed run: corrects the estimate
+
+ private:
+  Call(const OpDef& op, Attrs attrs, int nout, int nvis, uint64_t present, int nin);
+};
+
+// Runs `call` on `in` (given inputs, in the order of the ports present). out receives the visible outputs, freshly made; `nout` must be call.nvisible.
+// scalars: values for the runtime attributes in definition order, or none (as prepared).
+// `device` is for operators without inputs; null: the CPU.
+void Invoke(const Call& call, int mode, Array* const* in, int nin, const double* scalars, int nscalars, NDArray* out, int nout,
+            const Device* device = nullptr);
+// The same, written into `targets` (whole arrays or views; shapes and dtypes must be the results'). A target may be an input.
+void InvokeInto(const Call& call, int mode, Array* const* in, int nin, const double* scalars, int nscalars, Array* const* targets, int ntargets);
+
+// Conveniences for code above exec.
+std::vector<NDArray> Invoke(const Call& call, int mode, const std::vector<NDArray>& in, const std::vector<double>& scalars = {});
+std::vector<NDArray> Invoke(std::string_view op, const std::vector<NDArray>& in, const std::vector<std::pair<std::string, std::string>>& options = {}, int mode = kPlain);
+inline NDArray Invoke1(std::string_view op, const std::vector<NDArray>& in, const std::vector<std::pair<std::string, std::string>>& options = {}, int mode = kPlain) {
+  return Invoke(op, in, options, mode)[0];
+}
+// A dtype- and device-crossing copy into target (queued like any operation).
+void CopyInto(const NDArray& from, const NDArray& target);
+NDArray CopyOf(const NDArray& a);
+
+// A builder that runs at once: Val is an index into its list. Layers, gradients and compositions run on it.
+class EagerBuilder final : public Builder {
+ public:
+  explicit EagerBuilder(int mode) : mode_(mode) {}
+  Val Add(NDArray a);                       // an array as a Val
+  const NDArray& array(Val v) const { return values_[size_t(v.id)]; }
+  void Call(const OpDef& op, const Attrs& attrs, const Val* in, int nin, Val* out, int nout) override;
+  const Shape& shape(Val v) override { return values_[size_t(v.id)]->shape; }
+  DType dtype(Val v) override { return values_[size_t(v.id)]->dtype; }
+  bool training() const override { return (mode_ & kTrain) != 0; }
+
+ private:
+  int mode_;
+  std::vector<NDArray> values_;
+};
+// A builder that only infers: for parameter shapes, summaries, and finding what backward keeps.
+class ShapeBuilder final : public Builder {
+ public:
+  explicit ShapeBuilder(bool training) : training_(training) {}
+  Val Add(const Shape& s, DType t);
+  void Call(const OpDef& op, const Attrs& attrs, const Val* in, int nin, Val* out, int nout) override;
+  const Shape& shape(Val v) override { return shapes_[size_t(v.id)]; }
+  DType dtype(Val v) override { return types_[size_t(v.id)]; }
+  bool training() const override { return training_; }
+
+ private:
+  bool training_;
+  std::vector<Shape> shapes_;
+  std::vector<DType> types_;
+};
+
+// ---- random streams: one per process for now; tickets in program order ----------------------------------------------------------------------
+void SeedRandom(uint64_t seed);
+Ticket NextTicket();
+Ticket RandomState();
+void SetRandomState(Ticket t);
+
+}  // namespace flx

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// Each family's two lists: its operators, and their CPU kernels. Explicit, so that static linking drops none.
+#pragma once
+#include "op/op.h"
+
+namespace flx {
+void AddElementwiseOps(std::vector<OpDef>* ops);
+void AddElementwiseCpuKernels(KernelList* list);
+void AddReduceOps(std::vector<OpDef>* ops);
+void AddReduceCpuKernels(KernelList* list);
+void AddMatrixOps(std::vector<OpDef>* ops);
+void AddMatrixCpuKernels(KernelList* list);
+void AddIndexingOps(std::vector<OpDef>* ops);
+void AddIndexingCpuKernels(KernelList* list);
+void AddRandomOps(std::vector<OpDef>* ops);
+void AddRandomCpuKernels(KernelList* list);
+void AddInitOps(std::vector<OpDef>* ops);
+void AddInitCpuKernels(KernelList* list);
+void AddNnOps(std::vector<OpDef>* ops);
+void AddNnCpuKernels(KernelList* list);
+void AddLossOps(std::vector<OpDef>* ops);
+void AddLossCpuKernels(KernelList* list);
+void AddOptimOps(std::vector<OpDef>* ops);
+void AddOptimCpuKernels(KernelList* list);
+}  // namespace flx

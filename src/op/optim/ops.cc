@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
+// The operators of this family and their CPU kernels, listed one by one.
+#include "op/families.h"
+
+namespace flx {
+
+void AddOptimOps(std::vector<OpDef>* ops) { (void)ops; }
+void AddOptimCpuKernels(KernelList* list) { (void)list; }
+
+}  // namespace flx

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+// The registry of operators and kernels, made once from the explicit lists.
+#include <algorithm>
+#include <deque>
+#include <mutex>
+#include <unordered_map>
+
+#include "op/op.h"
+
+namespace flx {
+namespace {
+struct Registry {
+  std::vector<OpDef> defs;
+  std::vector<OpDef*> sorted;
+  std::unordered_map<std::string_view, OpDef*> names;
+  std::unordered_map<std::string_view, KernelSlot*> slots;
+  std::deque<KernelSlot> slot_store;
+
+  Registry() {
+    FillAllOps(&defs);
+    for (auto& d : defs) {
+      Name(d.name, &d);
+      for (auto* a : d.aliases) Name(a, &d);
+      if (!d.kernel_name.empty()) {
+        auto it = slots.find(d.kernel_name);
+        if (it == slots.end()) {
+          slot_store.emplace_back();
+          slot_store.back().name = d.kernel_name, slot_store.back().hash = d.kernel_hash;
+          it = slots.emplace(slot_store.back().name, &slot_store.back()).first;
+        }
+        if (it->second->hash != d.kernel_hash) Fail(Status::kInternal, d.name, "kernel `", d.kernel_name, "` has another signature elsewhere.");
+        d.kernel = it->second;
+      }
+      sorted.push_back(&d);
+    }
+    std::sort(sorted.begin(), sorted.end(), [](OpDef* a, OpDef* b) { return std::string_view(a->name) < b->name; });
+    for (size_t i = 0; i < sorted.size(); ++i) sorted[i]->id = int(i);
+    KernelList cpu;
+    FillAllCpuKernels(&cpu);
+    Add(0, cpu.data(), int(cpu.size()));
+  }
+  void Name(const char* n, OpDef* d) {
+    if (!names.emplace(n, d).second) Fail(Status::kInternal, n, "this operator name is registered twice.");
+  }
+  void Add(int kind, const KernelEntry* list, int n) {
+    for (int i = 0; i < n; ++i) {
+      auto& e = list[i];
+      auto it = slots.find(e.name);
+      if (it == slots.end()) Fail(Status::kInternal, e.name, "a kernel was handed over that no operator names.");
+      KernelSlot& s = *it->second;
+      if (s.hash != e.hash) Fail(Status::kInternal, e.name, "the kernel's signature is not the operator's.");
+      if (s.fn[kind] || s.loops[kind]) Fail(Status::kInternal, e.name, "the kernel was handed over twice.");
+      s.fn[kind] = e.fn, s.loops[kind] = e.loops;
+    }
+  }
+};
+Registry& TheRegistry() {
+  static Registry* r = new Registry;  // never destroyed: a collector may still call at exit
+  return *r;
+}
+std::mutex g_add_mutex;
+}  // namespace
+
+const std::vector<OpDef*>& AllOps() { return TheRegistry().sorted; }
+const OpDef* FindOpOrNull(std::string_view name) {
+  auto& names = TheRegistry().names;
+  auto it = names.find(name);
+  return it == names.end() ? nullptr : it->second;
+}
+const OpDef& FindOp(std::string_view name) {
+  if (const OpDef* d = FindOpOrNull(name)) return *d;
+  std::vector<std::string> all;
+  for (auto& kv : TheRegistry().names) all.emplace_back(kv.first);
+  std::sort(all.begin(), all.end());
+  Fail(Status::kName, name, "no operator has this name.", DidYouMean(name, all));
+}
+void AddKernels(int device_kind, const KernelEntry* list, int n) {
+  auto& r = TheRegistry();
+  std::lock_guard<std::mutex> lock(g_add_mutex);
+  r.Add(device_kind, list, n);
+}
+
+}  // namespace flx

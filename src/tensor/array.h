@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+// NDArray: a shape, strides and an offset over a shared Storage. Views share the storage, its variable, its version and its poison.
+// An NDArray is a counted reference to an Array; the autograd state (attached gradient, history) hangs from the Array, so two references to one
+// Array agree about it, and two views do not.
+#pragma once
+#include <atomic>
+#include <cstdint>
+
+#include "base/dtype.h"
+#include "base/ref.h"
+#include "engine/engine.h"
+#include "tensor/shape.h"
+#include "tensor/view.h"
+
+namespace flx {
+
+struct Device;  // device/device.h; null stands for the CPU
+
+// The memory. Taken when an operation runs (Ensure), never while it is queued; given back, without the engine, by whoever lets go last.
+class alignas(64) Storage {
+ public:
+  static Ref<Storage> New(int64_t bytes, const Device* device = nullptr);
+  void AddRef() const { refs_.fetch_add(1, std::memory_order_relaxed); }
+  void Unref() const {
+    if (refs_.load(std::memory_order_acquire) == 1 || refs_.fetch_sub(1, std::memory_order_acq_rel) == 1) const_cast<Storage*>(this)->Destroy();
+  }
+  void* Ensure() { void* d = data_.load(std::memory_order_acquire); return d ? d : Allocate(); }
+  void* data() const { return data_.load(std::memory_order_acquire); }
+  int64_t bytes() const { return bytes_; }
+  const Device* device() const { return device_; }
+  // The sole owner may reuse it without asking the engine.
+  bool unique() const { return refs_.load(std::memory_order_acquire) == 1; }
+  Var var;
+
+ private:
+  friend struct StoragePool;
+  Storage() = default;
+  ~Storage() = default;
+  void* Allocate();
+  void Destroy();
+  mutable std::atomic<int32_t> refs_{1};
+  std::atomic<void*> data_{nullptr};
+  int64_t bytes_ = 0;
+  const Device* device_ = nullptr;
+  Storage* next_ = nullptr;
+  alignas(64) char small_[64];  // small arrays need no second block
+};
+
+class TapeNode;      // exec/tape.h
+struct GradSlot;     // exec/tape.h: an attached gradient
+
+class Array final : public Object {
+ public:
+  Ref<Storage> storage;
+  int64_t offset = 0;      // bytes
+  DType dtype = DType::kFloat32;
+  bool contiguous = true;
+  Shape shape;
+  Shape strides;           // elements; empty when contiguous
+  // autograd: owned by exec through the hooks below
+  TapeNode* node = nullptr;    // one reference
+  int32_t node_output = 0;
+  GradSlot* grad = nullptr;    // one reference; a leaf that gradients are stored into
+
+  static Ref<Array> New(const Shape& s, DType t, const Device* device = nullptr);  // contiguous, memory not taken yet
+  static Ref<Array> NewView(const Ref<Array>& of, const Shape& s, const Shape& strides, int64_t byte_offset);  // no history
+  static Ref<Array> NewFrom(const void* data, const Shape& s, DType t);              // a copy
+  static Ref<Array> Filled(const Shape& s, DType t, double v);
+  static Ref<Array> Scalar(double v, DType t = DType::kFloat32) { return Filled({}, t, v); }
+  int64_t size() const { return shape.size(); }
+  int64_t bytes() const { return size() * DTypeSize(dtype); }
+  const Device* device() const { return storage->device(); }
+  bool on_cpu() const { return storage->device() == nullptr; }
+  bool whole() const { return contiguous && offset == 0 && bytes() == storage->bytes(); }  // its write overwrites all of the storage
+  Shape Strides() const { return contiguous ? ContiguousStrides(shape) : strides; }
+  TensorView View() const;  // memory is taken if it was not
+
+ private:
+  friend struct ArrayPool;
+  Array() : Object(Kind::kNDArray) {}
+  void Destroy() override;
+  Array* next_ = nullptr;
+};
+using NDArray = Ref<Array>;
+
+// exec installs how a history and a gradient slot are let go; tensor knows nothing of them.
+struct ArrayHooks { void (*drop_node)(TapeNode*) = nullptr; void (*drop_grad)(GradSlot*) = nullptr; };
+extern ArrayHooks g_array_hooks;
+
+// ---- host access. They wait (see Engine), so no engine thread may call them. timeout as in Engine; false: time is up. Poisoned arrays throw.
+bool WaitToRead(const Array& a, int64_t timeout_ms = -1);      // and throws what made the array, at every call
+void ThrowIfPoisoned(const Array& a);
+// Copies out with conversion of dtype (by LoadAs/StoreAs rules) and order; `column_major`: the host's memory has the first axis fastest.
+bool ReadArray(const Array& a, void* buffer, int64_t nbytes, DType host, bool column_major, int64_t timeout_ms = -1);
+void WriteArray(const NDArray& a, const void* data, int64_t nbytes, DType host, bool column_major);  // never blocks: queued behind uses if there are any
+NDArray FromHost(const void* data, int64_t nbytes, DType host, bool column_major, const Shape& s, DType t);
+double ItemOf(const Array& a);                                  // waits; of a one-element array
+std::string Describe(const Array& a);                           // "float32 (2, 3)"
+std::string ToText(const Array& a, bool column_major = false);  // as printed, waits; long arrays are shortened
+
+// ---- strided copy with dtype conversion, on memory (the engine is the caller's business). Shapes must be equal.
+void CopyStrided(const TensorView& from, const TensorView& to);
+void FillStrided(const TensorView& to, double v);
+
+}  // namespace flx

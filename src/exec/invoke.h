@@ -27,7 +27,7 @@ class Call final : public Object {
   const uint64_t present;            // ports that take an input (bit i); all ones for variadic operators
   const int ninputs;                 // inputs to be given; -1: any number
   mutable std::atomic<const SaveSet*> saves{nullptr};
-  mutable std::atomic<float> measured_us{0};  // of its last timed run: corrects the estimate
+  mutable std::atomic<float> measured_ratio{0};   // measured over estimated time of its runs; 0: none was timed yet
 
  private:
   Call(const OpDef& op, Attrs attrs, int nout, int nvis, uint64_t present, int nin);

@@ -30,6 +30,9 @@ class alignas(64) Storage {
   const Device* device() const { return device_; }
   // The sole owner may reuse it without asking the engine.
   bool unique() const { return refs_.load(std::memory_order_acquire) == 1; }
+  // A write by operator `who` was pushed: a new version. The name serves the message of a backward pass that finds its input changed.
+  void NoteWriter(const char* who) { var.BumpVersion(); writer_.store(who, std::memory_order_relaxed); }
+  const char* writer() const { return writer_.load(std::memory_order_relaxed); }
   Var var;
 
  private:
@@ -42,6 +45,7 @@ class alignas(64) Storage {
   std::atomic<void*> data_{nullptr};
   int64_t bytes_ = 0;
   const Device* device_ = nullptr;
+  std::atomic<const char*> writer_{""};
   Storage* next_ = nullptr;
   alignas(64) char small_[64];  // small arrays need no second block
 };

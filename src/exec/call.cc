@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <mutex>
+
+#include "base/config.h"
+
+#include "exec/tape.h"
+
+namespace flx {
+
+Call::Call(const OpDef& o, Attrs a, int nout, int nvis, uint64_t p, int nin)
+    : Object(Kind::kCall), op(o), attrs(std::move(a)), noutputs(nout), nvisible(nvis), present(p), ninputs(nin) {}
+Call::~Call() {
+  for (const SaveSet* s = saves.load(); s;) {
+    const SaveSet* older = s->older;
+    delete s;
+    s = older;
+  }
+}
+Ref<Call> Call::New(const OpDef& op, Attrs attrs) {
+  uint64_t present = ~0ull;
+  int nin = -1;
+  if (!op.variadic) {
+    present = 0, nin = 0;
+    for (int i = 0; i < int(op.inputs.size()); ++i)
+      if (op.Present(i, attrs.get())) present |= 1ull << i, ++nin;
+  }
+  int nout = op.CountOutputs(attrs.get()), nvis = op.CountVisible(attrs.get());
+  return Ref<Call>::Take(new Call(op, std::move(attrs), nout, nvis, present, nin));
+}
+Ref<Call> Call::New(std::string_view name, const std::vector<std::pair<std::string, std::string>>& options) {
+  const OpDef& op = FindOp(name);
+  std::vector<KeyValue> kv;
+  for (auto& o : options) {
+    if (op.count_attr && o.first == op.count_attr && !op.schema.Find(o.first)) continue;  // the number of inputs tells
+    kv.emplace_back(o.first, o.second);
+  }
+  return New(op, op.schema.Parse(op.name, kv.data(), kv.size()));
+}
+
+std::vector<NDArray> Invoke(const Call& call, int mode, const std::vector<NDArray>& in, const std::vector<double>& scalars) {
+  SmallVector<Array*, 8> raw(int(in.size()));
+  for (size_t i = 0; i < in.size(); ++i) raw[int(i)] = in[i].get();
+  std::vector<NDArray> out(size_t(call.nvisible));
+  Invoke(call, mode, raw.data(), raw.size(), scalars.data(), int(scalars.size()), out.data(), int(out.size()));
+  return out;
+}
+std::vector<NDArray> Invoke(std::string_view op, const std::vector<NDArray>& in, const std::vector<std::pair<std::string, std::string>>& options, int mode) {
+  return Invoke(*Call::New(op, options), mode, in);
+}
+NDArray CopyOf(const NDArray& a) {
+  static const Ref<Call> copy = Call::New("_copy");
+  return Invoke(*copy, kPlain, {a})[0];
+}
+void CopyInto(const NDArray& from, const NDArray& target) {
+  if (from->shape != target->shape)
+    Fail(Status::kShape, "copy", "the target must have the source's shape ", from->shape, ", given ", target->shape, ".");
+  auto call = from->dtype == target->dtype ? Call::New("_copy") : Call::New("Cast", {{"dtype", DTypeName(target->dtype)}});
+  Array *in = from.get(), *to = target.get();
+  InvokeInto(*call, kPlain, &in, 1, nullptr, 0, &to, 1);
+}
+
+namespace {
+std::mutex g_random_mutex;
+Ticket g_random;
+bool g_random_seeded = false;
+void SeedOnce() {
+  if (!g_random_seeded) g_random.seed = uint64_t(GetInt(Opt::kSeed)), g_random_seeded = true;
+}
+}  // namespace
+void SeedRandom(uint64_t seed) {
+  std::lock_guard<std::mutex> lock(g_random_mutex);
+  g_random = {seed, 0}, g_random_seeded = true;
+}
+Ticket NextTicket() {
+  std::lock_guard<std::mutex> lock(g_random_mutex);
+  SeedOnce();
+  ++g_random.ticket;
+  return g_random;
+}
+Ticket RandomState() {
+  std::lock_guard<std::mutex> lock(g_random_mutex);
+  SeedOnce();
+  return g_random;
+}
+void SetRandomState(Ticket t) {
+  std::lock_guard<std::mutex> lock(g_random_mutex);
+  g_random = t, g_random_seeded = true;
+}
+
+}  // namespace flx

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// Inside exec: inference for a call, and the one function that runs an operator.
+#pragma once
+#include "base/small_vector.h"
+#include "exec/invoke.h"
+
+namespace flx {
+
+// Shapes and dtypes of a call's ports. Everything must be known afterwards, or the error says what is not.
+struct Inference {
+  SmallVector<Shape, 8> xs;
+  SmallVector<DType, 8> xt;
+  SmallVector<Shape, 4> ys;
+  SmallVector<DType, 4> yt;
+  void Run(const Call& call, const void* attrs, const Shape* given, const DType* types, int nin);
+};
+
+// out: all outputs, hidden ones too; those without memory (updates) stay null. targets: where visible outputs go, or null.
+void InvokeAll(const Call& call, int mode, Array* const* in, int nin, const double* scalars, int nscalars, NDArray* out, Array* const* targets,
+               const Device* device = nullptr);
+
+// One run of a kernel: arrays by port, ready to be executed now or later.
+struct KernelRun {
+  const Call* call = nullptr;
+  const void* attrs = nullptr;
+  bool training = false;
+  Ticket ticket;
+  SmallVector<Array*, 8> in;       // by port; null: absent
+  SmallVector<Array*, 4> out;      // null: not wanted; may share memory with an input
+  void Execute() const;            // memory is taken here; throws what the kernel throws
+  double EstimateUs() const;       // bytes and arithmetic from shapes, corrected by what this call measured
+};
+// Runs it inline if it may, else queues it. `uses` are the storages' variables, each once.
+void RunOrPush(const KernelRun& run);
+
+const std::string& Origin();       // this thread's source line, for errors of what it pushes
+void SetOrigin(std::string origin);
+
+}  // namespace flx

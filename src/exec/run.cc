@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: Apache-2.0
+// Running a kernel: views, contiguous copies where a kernel wants them, aliasing, inline or queued, poison.
+#include <chrono>
+
+#include "exec/core.h"
+#include "exec/tape.h"
+#include "op/elementwise/driver.h"
+
+namespace flx {
+namespace {
+
+thread_local std::string t_origin;
+
+bool SameMemory(const Array& a, const Array& b) {  // the same elements in the same places
+  return a.storage == b.storage && a.offset == b.offset && a.dtype == b.dtype && a.shape == b.shape && a.contiguous == b.contiguous &&
+         (a.contiguous || a.strides == b.strides);
+}
+TensorView Temporary(KernelContext* c, const TensorView& like) { return MakeView(c->Scratch(like.bytes()), like.dtype, like.shape); }
+
+TileFn LoopOf(const TileLoops& l, DType t) {
+  switch (t) {
+    case DType::kFloat32: return l.f32;
+    case DType::kFloat64: return l.f64;
+    case DType::kInt32: return l.i32;
+    case DType::kInt64: return l.i64;
+    default: return nullptr;
+  }
+}
+// One elementwise loop over contiguous arrays of one shape and dtype: no view is made.
+bool RunPlainTile(const KernelRun& r, const double* scalars) {
+  const OpDef& op = r.call->op;
+  Array& y = *r.out[0];
+  TileFn f = LoopOf(*op.kernel->loops[0], y.dtype);
+  if (!f || !y.contiguous || r.out.size() != 1 || r.in.size() > 3) return false;
+  const void* ptr[3];
+  for (int i = 0; i < r.in.size(); ++i) {
+    Array* a = r.in[i];
+    if (!a || !a->contiguous || a->dtype != y.dtype || a->shape != y.shape) return false;
+    ptr[i] = static_cast<char*>(a->storage->Ensure()) + a->offset;
+    if (a->storage == y.storage && a->offset != y.offset) return false;  // may overlap
+  }
+  char* out = static_cast<char*>(y.storage->Ensure()) + y.offset;
+  int64_t n = y.size(), size = DTypeSize(y.dtype);
+  constexpr int64_t kGrain = 1 << 15;
+  if (n <= kGrain) {
+    if (n) f(ptr, out, n, scalars);
+    return true;
+  }
+  int nin = r.in.size();
+  ParallelFor(n, kGrain, [&](int64_t b, int64_t e) {
+    const void* p[3];
+    for (int i = 0; i < nin; ++i) p[i] = static_cast<const char*>(ptr[i]) + b * size;
+    f(p, out + b * size, e - b, scalars);
+  });
+  return true;
+}
+}  // namespace
+
+const std::string& Origin() { return t_origin; }
+void SetOrigin(std::string origin) { t_origin = std::move(origin); }
+
+void KernelRun::Execute() const {
+  const OpDef& op = call->op;
+  bool tile = op.kernel && op.kernel->loops[0], must = op.trait(kEffect), any = false;
+  double scalars[8] = {};
+  if (tile && op.run_scalars) op.run_scalars(op.scalars_fn, attrs, scalars);
+  if (tile && !op.run_kernel && RunPlainTile(*this, scalars)) return;
+
+  for (int i = 0; i < out.size(); ++i) {
+    if (!out[i]) continue;
+    any |= out[i]->size() > 0;
+    must |= op.outputs[op.outputs_fn ? 0 : size_t(i)].updates >= 0;
+    out[i]->storage->Ensure();
+  }
+  if (!any && !must) return;
+  KernelContext c;
+  c.training = training, c.random = ticket, c.op = &op;
+  bool strided = op.trait(kStrided);
+  SmallVector<TensorView, 8> vin(in.size());
+  SmallVector<TensorView, 4> vout(out.size()), back(out.size());
+  for (int i = 0; i < in.size(); ++i) {
+    if (!in[i]) continue;
+    vin[i] = in[i]->View();
+    if (!strided && !vin[i].contiguous) {
+      TensorView t = Temporary(&c, vin[i]);
+      CopyStrided(vin[i], t);
+      vin[i] = t;
+    }
+  }
+  for (int i = 0; i < out.size(); ++i) {
+    if (!out[i]) continue;
+    vout[i] = out[i]->View();
+    bool aside = !strided && !vout[i].contiguous;
+    int updates = op.outputs[op.outputs_fn ? 0 : size_t(i)].updates;
+    for (int j = 0; j < in.size() && !aside; ++j) {
+      if (!in[j] || in[j]->storage != out[i]->storage || j == updates) continue;
+      // Overlap is fine only where element k of the result depends on element k of that very memory.
+      aside = !(op.trait(kElementwise) && SameMemory(*in[j], *out[i])) && !(op.trait(kInplace) && j == 0 && SameMemory(*in[j], *out[i]));
+    }
+    for (int j = 0; j < i && !aside; ++j) aside = out[j] && out[j]->storage == out[i]->storage && !SameMemory(*out[j], *out[i]) && updates < 0;
+    if (aside) {
+      back[i] = vout[i];
+      vout[i] = Temporary(&c, vout[i]);
+      if (updates >= 0) CopyStrided(back[i], vout[i]);
+    }
+  }
+  if (tile && !op.run_kernel) {
+    RunElementwise(op, *op.kernel->loops[0], c, scalars, vin.data(), vin.size(), vout[0]);
+  } else {
+    if (!op.run_kernel || !op.kernel->fn[0])
+      Fail(Status::kUnsupported, op.name, "there is no kernel for the CPU", op.kernel ? Text(" (`", op.kernel_name, "`)") : std::string(), ".");
+    op.run_kernel(op.kernel->fn[0], c, attrs, vin.data(), vin.size(), vout.data(), vout.size());
+  }
+  for (int i = 0; i < out.size(); ++i) if (back[i]) CopyStrided(vout[i], back[i]);
+}
+
+double KernelRun::EstimateUs() const {
+  constexpr double kBytesPerUs = 8000, kFlopsPerUs = 20000;  // one core of 2020 and later; decides only where an operation runs
+  double bytes = 0;
+  for (auto* a : in) if (a) bytes += double(a->bytes());
+  for (auto* a : out) if (a) bytes += double(a->bytes());
+  double us = bytes / kBytesPerUs;
+  if (call->op.run_cost) {
+    SmallVector<Shape, 8> shapes(in.size());
+    for (int i = 0; i < in.size(); ++i) if (in[i]) shapes[i] = in[i]->shape;
+    us += call->op.run_cost(call->op.cost_fn, attrs, shapes.data(), shapes.size()) / kFlopsPerUs;
+  }
+  float ratio = call->measured_ratio.load(std::memory_order_relaxed);
+  return ratio > 0 ? us * double(ratio) : us;
+}
+
+namespace {
+void Merge(SmallVector<VarUse, 12>* uses, Var* v, Access a) {
+  for (auto& u : *uses)
+    if (u.var == v) {
+      if (u.access != a) u.access = Access::kUpdate;  // read and written: what was there matters
+      return;
+    }
+  uses->emplace_back(VarUse{v, a});
+}
+void Measure(const Call& call, double estimate, double us) {
+  // an average over a few runs, kept within sane bounds: one cold run must not move everything to the queue
+  float seen = float(std::min(50.0, std::max(0.05, us / estimate))), had = call.measured_ratio.load(std::memory_order_relaxed);
+  call.measured_ratio.store(had > 0 ? 0.75f * had + 0.25f * seen : seen, std::memory_order_relaxed);
+}
+struct Timer {
+  std::chrono::steady_clock::time_point start = std::chrono::steady_clock::now();
+  double us() const { return std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - start).count(); }
+};
+void ExecuteMeasured(const KernelRun& run, double estimate) {
+  if (estimate < 5) return run.Execute();
+  Timer t;
+  run.Execute();
+  float had = run.call->measured_ratio.load(std::memory_order_relaxed);
+  Measure(*run.call, had > 0 ? estimate / double(had) : estimate, t.us());
+}
+
+std::string Explain(const KernelRun& run, const std::string& origin) {
+  std::string s = " Inputs:";
+  for (auto* a : run.in) if (a) s += Text(" ", Describe(*a), ";");
+  if (run.in.empty()) s += " none;";
+  s.back() = '.';
+  if (!origin.empty()) s += Text(" Pushed at ", origin, ".");
+  return s;
+}
+Error Explained(const Error& e, const KernelRun& run, const std::string& origin) {
+  Error out(e.status(), Text(e.message().compare(0, 1, "[") == 0 ? "" : Text("[", run.call->op.name, "] "), e.message(), Explain(run, origin)));
+  out.op = run.call->op.name, out.origin = origin, out.hint = e.hint, out.file = e.file, out.offset = e.offset, out.node = e.node;
+  return out;
+}
+
+struct QueuedRun final : Operation {
+  KernelRun run;
+  Ref<const Call> call;
+  Attrs attrs;
+  double estimate = 0;
+  std::string origin;
+  ~QueuedRun() override {
+    for (auto* a : run.in) if (a) a->Unref();
+    for (auto* a : run.out) if (a) a->Unref();
+  }
+  void Execute() override { ExecuteMeasured(run, estimate); }
+  void Describe(Error* e) const override { *e = Explained(*e, run, origin); }
+};
+
+// An inline run that failed: what it would have written in place has no value any more. Fresh outputs are simply dropped.
+void PoisonInPlace(const KernelRun& run, const Error& e) {
+  auto p = Ref<const Poison>::Take(new Poison(e));
+  p->seen.store(true);  // the call itself reports it
+  for (auto* o : run.out) if (o && !(o->storage->unique() && o->unique())) o->storage->var.SetPoison(p);
+}
+}  // namespace
+
+void RunOrPush(const KernelRun& run) {
+  Engine& engine = Engine::Get();
+  SmallVector<VarUse, 12> uses;
+  for (auto* a : run.in) if (a) Merge(&uses, &a->storage->var, Access::kRead);
+  for (auto* o : run.out) {
+    if (!o) continue;
+    // a fresh output is ours alone: nobody can wait for it, so inline it needs no grant
+    Merge(&uses, &o->storage->var, o->whole() ? Access::kWrite : Access::kUpdate);
+  }
+  double estimate = run.EstimateUs();
+  auto note = [&] {
+    for (auto* o : run.out) if (o) o->storage->NoteWriter(run.call->op.name);
+  };
+  if (engine.MayInline(estimate) && Engine::TryAcquire(uses.data(), uses.size())) {
+    engine.CountInline();
+    struct Grant {
+      SmallVector<VarUse, 12>& u;
+      ~Grant() { Engine::Release(u.data(), u.size()); }
+    } grant{uses};
+    note();
+    try {
+      for (auto& u : uses) {
+        const Poison* p = u.access == Access::kWrite ? nullptr : u.var->poison.load(std::memory_order_relaxed);
+        if (p) { p->seen.store(true); throw p->error; }
+      }
+      ExecuteMeasured(run, estimate);
+    } catch (const Error& e) {
+      Error full = Explained(e, run, "");
+      PoisonInPlace(run, full);
+      throw full;
+    } catch (const std::bad_alloc&) {
+      Error full = Explained(Error(Status::kMemory, "out of memory."), run, "");
+      PoisonInPlace(run, full);
+      throw full;
+    }
+    for (auto& u : uses) if (u.access == Access::kWrite && u.var->poison.load(std::memory_order_relaxed)) u.var->SetPoison(nullptr);
+    return;
+  }
+  auto op = std::make_unique<QueuedRun>();
+  op->run.call = run.call, op->run.training = run.training, op->run.ticket = run.ticket;
+  op->call = Ref<const Call>(run.call);
+  for (auto* a : run.in) { if (a) a->AddRef(); op->run.in.emplace_back(a); }
+  for (auto* o : run.out) { if (o) o->AddRef(); op->run.out.emplace_back(o); }
+  // runtime values may live in the caller's frame: keep a copy
+  if (run.attrs == run.call->attrs.get()) op->attrs = run.call->attrs;
+  else op->attrs = run.call->op.schema.Copy(run.attrs);
+  op->run.attrs = op->attrs.get(), op->estimate = estimate, op->origin = t_origin;
+  note();
+  engine.Push(op.release(), uses.data(), uses.size());
+}
+
+}  // namespace flx

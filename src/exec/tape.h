@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// What hangs from recorded arrays. A node keeps no array that refers back to it: kept arrays are copies without history, and get it back when read.
+#pragma once
+#include "base/small_vector.h"
+#include "exec/autograd.h"
+
+namespace flx {
+
+// An attached gradient: the leaf at the end of an edge.
+struct GradSlot {
+  std::atomic<int32_t> refs{1};
+  GradReq req = GradReq::kWrite;
+  NDArray grad;
+  std::atomic<int64_t> count{0};  // stores so far
+};
+struct Edge { TapeNode* node = nullptr; GradSlot* leaf = nullptr; int32_t output = 0; };  // owns one reference to either
+struct Saved { NDArray array; uint64_t version = 0; };
+struct Meta { Shape shape; DType dtype = DType::kNone; };
+
+class TapeNode {
+ public:
+  std::atomic<int32_t> refs{1};
+  uint64_t sequence = 0;            // grows along every path: backward visits nodes by falling sequence
+  Ref<const Call> call;             // null: a host function
+  Attrs attrs;                      // the call's, with this run's runtime values
+  int64_t token = -1;               // of a host function
+  bool training = false, released = false;
+  SmallVector<Edge, 3> edges;       // one per input port
+  SmallVector<Meta, 3> inputs;
+  SmallVector<Meta, 2> outputs;     // hidden ones too
+  SmallVector<Saved, 3> saved_in;   // by port; null: not kept
+  SmallVector<Saved, 2> saved_out;
+  TapeNode* next = nullptr;         // work list of Drop
+  const char* name() const { return call ? call->op.name : "host function"; }
+};
+
+struct SaveSet {
+  uint64_t key = 0;                 // shapes, dtypes, mode and wanted inputs
+  std::vector<bool> in, out;
+  const SaveSet* older = nullptr;   // kept until the call goes: another thread may still read it
+};
+
+void RefNode(TapeNode* n);
+void DropNode(TapeNode* n);         // without recursion
+void RefSlot(GradSlot* s);
+void DropSlot(GradSlot* s);
+inline bool HasHistory(const Array& a) { return a.node || (a.grad && a.grad->req != GradReq::kNull); }
+
+// Called by Invoke after an operation was run or queued. `in` by port, `out` all outputs.
+// versions: of the inputs before the operation wrote anything.
+void Record(const Call& call, const Attrs& attrs, int mode, Array* const* in, int nin, const uint64_t* versions, const NDArray* out, int nout);
+// What the gradient of `call` reads by value, found by tracing it once per signature.
+const SaveSet& FindSaves(const Call& call, const Attrs& attrs, bool training, Array* const* in, int nin, const NDArray* out, int nout);
+
+}  // namespace flx

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tensor/array.h"
+
+#include "base/free_list.h"
+#include "base/text.h"
+#include "storage/pool.h"
+
+namespace flx {
+
+ArrayHooks g_array_hooks;
+
+struct StoragePool {
+  static Storage*& Next(Storage* s) { return s->next_; }
+  static Storage* Construct(void* p) { return new (p) Storage; }
+  static void Delete(Storage* s) { s->~Storage(); }
+  using List = FreeList<Storage, &StoragePool::Next>;
+};
+struct ArrayPool {
+  static Array*& Next(Array* a) { return a->next_; }
+  static Array* Construct(void* p) { return new (p) Array; }
+  static void Delete(Array* a) { a->~Array(); }
+  using List = FreeList<Array, &ArrayPool::Next>;
+  static Array* Get() {
+    Array* a = List::Get(&Construct);
+    a->refs_.store(1, std::memory_order_relaxed);
+    return a;
+  }
+};
+
+Ref<Storage> Storage::New(int64_t bytes, const Device* device) {
+  Storage* s = StoragePool::List::Get(&StoragePool::Construct);
+  s->refs_.store(1, std::memory_order_relaxed);
+  s->bytes_ = bytes, s->device_ = device;
+  if (bytes <= int64_t(sizeof s->small_) && !device) s->data_.store(s->small_, std::memory_order_relaxed);
+  return flx::Ref<Storage>::Take(s);
+}
+void* Storage::Allocate() {
+  void* fresh = HostAlloc(size_t(bytes_));
+  void* none = nullptr;
+  if (!data_.compare_exchange_strong(none, fresh, std::memory_order_acq_rel)) {  // two readers of an array nobody wrote
+    HostFree(fresh, size_t(bytes_));
+    return none;
+  }
+  return fresh;
+}
+void Storage::Destroy() {
+  void* d = data_.load(std::memory_order_relaxed);
+  if (d && d != small_) HostFree(d, size_t(bytes_));
+  data_.store(nullptr, std::memory_order_relaxed);
+  var.Reset();
+  StoragePool::List::Put(this, &StoragePool::Delete);
+}
+
+void Array::Destroy() {
+  if (node) g_array_hooks.drop_node(std::exchange(node, nullptr));
+  if (grad) g_array_hooks.drop_grad(std::exchange(grad, nullptr));
+  storage = nullptr;
+  if (!contiguous || shape.ndim() > 6) shape = Shape(), strides = Shape(), contiguous = true;
+  offset = 0, node_output = 0;
+  ArrayPool::List::Put(this, &ArrayPool::Delete);
+}
+
+Ref<Array> Array::New(const Shape& s, DType t, const Device* device) {
+  int64_t n = s.CheckedSize("array", DTypeSize(t));
+  auto a = Ref<Array>::Take(ArrayPool::Get());
+  a->dtype = t, a->shape = s;
+  a->storage = Storage::New(n * DTypeSize(t), device);
+  return a;
+}
+Ref<Array> Array::NewView(const Ref<Array>& of, const Shape& s, const Shape& strides, int64_t byte_offset) {
+  auto a = Ref<Array>::Take(ArrayPool::Get());
+  a->dtype = of->dtype, a->shape = s, a->storage = of->storage, a->offset = byte_offset;
+  // Axes of one element may have any stride; an empty array is contiguous whatever it says.
+  bool dense = true;
+  int64_t expect = 1;
+  for (int i = s.ndim() - 1; i >= 0; --i) {
+    if (s[i] != 1 && strides[i] != expect) dense = false;
+    expect *= s[i];
+  }
+  a->contiguous = dense || expect == 0;
+  if (!a->contiguous) a->strides = strides;
+  return a;
+}
+TensorView Array::View() const {
+  TensorView v;
+  v.base = storage->Ensure(), v.offset = offset, v.dtype = dtype, v.contiguous = contiguous, v.shape = shape;
+  v.strides = contiguous ? ContiguousStrides(shape) : strides;
+  return v;
+}
+Ref<Array> Array::NewFrom(const void* data, const Shape& s, DType t) {
+  auto a = New(s, t);
+  if (a->size()) std::memcpy(a->storage->Ensure(), data, size_t(a->bytes()));
+  return a;
+}
+Ref<Array> Array::Filled(const Shape& s, DType t, double v) {
+  auto a = New(s, t);
+  FillStrided(a->View(), v);
+  return a;
+}
+
+}  // namespace flx

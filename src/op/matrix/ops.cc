@@ -1,10 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// The operators of this family and their CPU kernels, listed one by one.
+// The operators of this family and their CPU kernels, listed file by file.
 #include "op/families.h"
+#include "op/matrix/views.h"
 
 namespace flx {
 
-void AddMatrixOps(std::vector<OpDef>* ops) { (void)ops; }
-void AddMatrixCpuKernels(KernelList* list) { (void)list; }
+void AddMatrixOps(std::vector<OpDef>* ops) {
+  AddReshapeOps(ops);
+  AddTransposeOps(ops);
+  AddBroadcastOps(ops);
+}
+void AddMatrixCpuKernels(KernelList* list) {
+  AddReshapeCpuKernels(list);
+  AddTransposeCpuKernels(list);
+  AddBroadcastCpuKernels(list);
+}
 
 }  // namespace flx

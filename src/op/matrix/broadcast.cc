@@ -7,12 +7,12 @@
 namespace flx {
 namespace {
 
-// MXNet's rule: as many sizes as axes, 0 keeps a size, and only axes of size 1 grow.
+// MXNet's rule: as many sizes as axes, -1 keeps a size, and only axes of size 1 grow.
 Shape Broadcasted(const char* who, const Shape& x, const Shape& to) {
   Shape s = to;
   bool ok = to.ndim() == x.ndim();
   for (int i = 0; ok && i < s.ndim(); ++i) {
-    if (s[i] == 0 && x[i] != 1) s[i] = x[i];
+    if (s[i] == -1) s[i] = x[i];
     ok = s[i] == x[i] || x[i] == 1;
   }
   if (!ok) Fail(Status::kShape, who, "data of shape ", x, " does not broadcast to ", to, ": both must have as many axes, and only axes of size 1 grow. Reshape it first.");
@@ -56,7 +56,7 @@ bool NpView(const ToShapeAttrs& a, const Shape& x, const Shape& strides, ViewSpe
 OpDef BroadcastToOp() {
   return Op<BroadcastToAttrs>("broadcast_to").family("matrix").traits(kStrided)
       .doc("Axes of size 1 repeated to the given sizes. The gradient is summed over them.")
-      .attr(&BroadcastToAttrs::shape, "shape", "The size of each axis; 0 keeps it.").range(0, INFINITY)
+      .attr(&BroadcastToAttrs::shape, "shape", "The size of each axis; -1 keeps it.").range(-1, INFINITY)
       .input("data", "The array.").output("output", "The broadcast array.")
       .infer([](Infer& c, const BroadcastToAttrs& a) { if (c.known(0)) c.set_y(0, Target(c.x(0), a)); })
       .gradient([](Grad& g, const BroadcastToAttrs&) { g.dx[0] = SumTo(g.dy(0), g.x_shape(0)); })

@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: Apache-2.0
+# cmake --install: the library, its headers, find_package(Flexor) and flexor.pc. The static rooms stay behind.
+include(CMakePackageConfigHelpers)
+if(TARGET flexor)
+  install(TARGETS flexor EXPORT FlexorTargets LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+  install(DIRECTORY include/flexor DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h" PATTERN "*.hpp")
+  # What is made from the registry at build time, such as the operators' typed functions.
+  install(DIRECTORY ${PROJECT_BINARY_DIR}/include/flexor DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} OPTIONAL FILES_MATCHING PATTERN "*.h" PATTERN "*.hpp")
+  install(EXPORT FlexorTargets NAMESPACE Flexor:: DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/Flexor)
+  configure_package_config_file(cmake/FlexorConfig.cmake.in FlexorConfig.cmake INSTALL_DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/Flexor)
+  write_basic_package_version_file(FlexorConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+  # Relative to flexor.pc itself, so that the installed tree can be moved.
+  file(RELATIVE_PATH up /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
+  string(REGEX REPLACE "/$" "" up "${up}")
+  set(FLEXOR_PC_PREFIX "\${pcfiledir}/${up}")
+  configure_file(cmake/flexor.pc.in flexor.pc @ONLY)
+  install(FILES ${PROJECT_BINARY_DIR}/FlexorConfig.cmake ${PROJECT_BINARY_DIR}/FlexorConfigVersion.cmake DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/Flexor)
+  install(FILES ${PROJECT_BINARY_DIR}/flexor.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+  install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
+endif()

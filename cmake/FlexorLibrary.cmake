@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: Apache-2.0
+# flx_library(SOURCES ... USES rooms ...): the one shared library, target `flexor`. Its symbols are flexor.map's, its C++ runtime is its own:
+# libstdc++ is linked statically and hidden, libgcc_s is shared (an exception out of another C++ library must find the same unwinder).
+function(flx_library)
+  cmake_parse_arguments(L "" "" "SOURCES;USES;LIBS" ${ARGN})
+  set(script ${PROJECT_SOURCE_DIR}/c_api/flexor.map)
+  add_library(flexor SHARED ${L_SOURCES})
+  add_library(Flexor::flexor ALIAS flexor)
+  target_link_libraries(flexor PRIVATE flx_flags ${L_LIBS})
+  foreach(r ${L_USES})
+    target_link_libraries(flexor PRIVATE flx_${r})
+  endforeach()
+  target_include_directories(flexor INTERFACE $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+  target_link_options(flexor PRIVATE
+    LINKER:--version-script=${script} LINKER:--no-undefined LINKER:--gc-sections LINKER:--as-needed LINKER:-z,now LINKER:-z,relro
+    LINKER:-Map,$<TARGET_FILE:flexor>.map)
+  if(NOT FLEXOR_SANITIZE)
+    # A sanitizer has to see the C++ runtime's throw and catch.
+    target_link_options(flexor PRIVATE -static-libstdc++ LINKER:--exclude-libs,ALL)
+  endif()
+  set_target_properties(flexor PROPERTIES VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR} LINK_DEPENDS ${script}
+    BUILD_WITH_INSTALL_RPATH ON INSTALL_RPATH "")
+endfunction()

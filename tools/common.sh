@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+# What tools/test, tools/quickstart and tools/bench share: packages, steps with their times. Source it; it runs nothing by itself.
+# shellcheck shell=bash
+
+# Debian 12's names. What builds the library and the examples:
+PACKAGES_BUILD=(cmake ninja-build ccache g++ libopenblas-serial-dev libdnnl-dev libdmlc-dev libhwy-dev nlohmann-json3-dev zlib1g-dev)
+# ... and what the tests and the benchmarks need besides:
+PACKAGES_TEST=(libgtest-dev libbenchmark-dev pkg-config python3)
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+JOBS=$(nproc)
+STEP_NAMES=() STEP_TIMES=()
+
+now() { echo "${EPOCHREALTIME/[.,]/}"; }  # microseconds
+seconds() { printf '%d.%d s' $(($1 / 1000000)) $(($1 / 100000 % 10)); }
+
+# step NAME COMMAND...: says what it does, runs it and remembers how long it took.
+step() {
+  local name=$1 start result=0
+  shift
+  echo
+  echo "== $name"
+  start=$(now)
+  "$@" || result=$?
+  STEP_NAMES+=("$name") STEP_TIMES+=($(($(now) - start)))
+  [ "$result" -eq 0 ] || echo "== $name: FAILED after $(seconds "${STEP_TIMES[-1]}")"
+  return "$result"
+}
+print_times() {
+  local i total=0
+  echo
+  echo "== how long each step took"
+  for i in "${!STEP_NAMES[@]}"; do
+    printf '%10s  %s\n' "$(seconds "${STEP_TIMES[$i]}")" "${STEP_NAMES[$i]}"
+    total=$((total + STEP_TIMES[i]))
+  done
+  printf '%10s  together\n' "$(seconds "$total")"
+}
+
+# quiet LOG COMMAND...: the output goes to LOG and is shown only if the command fails.
+quiet() {
+  local log=$1
+  shift
+  mkdir -p "$(dirname "$log")"
+  echo "(log: ${log#"$ROOT/"})"
+  "$@" > "$log" 2>&1 && return 0
+  tail -n 200 "$log"
+  return 1
+}
+
+missing_packages() {
+  local p
+  for p in "$@"; do
+    [ "$(dpkg-query -W -f='${Status}' "$p" 2> /dev/null)" = "install ok installed" ] || echo "$p"
+  done
+}
+install_packages() {
+  local missing as_root=()
+  mapfile -t missing < <(missing_packages "$@")
+  if [ "${#missing[@]}" -eq 0 ]; then
+    echo "all ${#} packages are there"
+    return 0
+  fi
+  if [ "$(id -u)" -ne 0 ]; then
+    if ! command -v sudo > /dev/null; then
+      echo "These Debian packages are missing, and only root can install them: ${missing[*]}"
+      return 1
+    fi
+    as_root=(sudo)
+  fi
+  export DEBIAN_FRONTEND=noninteractive
+  local log=$ROOT/build/apt.log
+  # The lists are fetched only if they do not know a package, or know one that the mirror no longer has.
+  if apt-cache show "${missing[@]}" > /dev/null 2>&1; then
+    echo "installing ${missing[*]}"
+    quiet "$log" "${as_root[@]}" apt-get install -y --no-install-recommends "${missing[@]}" && return 0
+  fi
+  echo "apt-get update, then installing ${missing[*]}"
+  quiet "$log" "${as_root[@]}" apt-get update && quiet "$log" "${as_root[@]}" apt-get install -y --no-install-recommends "${missing[@]}"
+}
+
+# configure PRESET [cmake options]; build PRESET [targets]
+configure() {
+  local preset=$1
+  shift
+  quiet "$ROOT/build/$preset/configure.log" cmake --preset "$preset" -S "$ROOT" "$@"
+}
+build() {
+  local preset=$1 targets=()
+  shift
+  [ $# -gt 0 ] && targets=(--target "$@")
+  quiet "$ROOT/build/$preset/build.log" cmake --build "$ROOT/build/$preset" -j "$JOBS" "${targets[@]}"
+}

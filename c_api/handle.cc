@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "handle.h"
+
+#include <pthread.h>
+#include <sys/mman.h>
+
+#include <mutex>
+
+#include "base/error.h"
+
+namespace flx::capi {
+namespace {
+
+constexpr uint32_t kSlabSlots = 1u << kSlabBits, kSlabs = 1u << (kSlotBits - kSlabBits);
+constexpr int kBatch = 64;
+std::atomic<Slot*> g_slabs[kSlabs];
+std::atomic<uint32_t> g_top{1};  // slot 0 is never used, so that no handle is null
+Slot* g_free = nullptr;
+
+std::mutex& CentralMutex() {
+  // a child of fork must not find it locked by a thread that is not there any more
+  static auto* m = [] {
+    static std::mutex mutex;
+    pthread_atfork([] { mutex.lock(); }, [] { mutex.unlock(); }, [] { mutex.unlock(); });
+    return &mutex;
+  }();
+  return *m;
+}
+
+struct Local { Slot* head = nullptr; int count = 0; bool registered = false; };
+void Drain(Local* l, int keep) {
+  std::lock_guard<std::mutex> lock(CentralMutex());
+  for (; l->count > keep; --l->count) {
+    Slot* s = l->head;
+    l->head = s->next;
+    s->next = g_free, g_free = s;
+  }
+}
+struct AtExit {
+  Local* l = nullptr;
+  ~AtExit() { if (l) Drain(l, 0); }
+};
+Local& local() {
+  static thread_local Local l __attribute__((tls_model("initial-exec")));
+  return l;
+}
+
+__attribute__((noinline)) void Refill(Local* l) {
+  if (!l->registered) {
+    static thread_local AtExit at_exit;
+    at_exit.l = l, l->registered = true;
+  }
+  std::lock_guard<std::mutex> lock(CentralMutex());
+  for (; l->count < kBatch; ++l->count) {
+    Slot* s = g_free;
+    if (s) {
+      g_free = s->next;
+    } else {
+      uint32_t i = g_top.load(std::memory_order_relaxed);
+      if (i >= 1u << kSlotBits) {
+        if (l->count) return;
+        Fail(Status::kMemory, "handle", "all ", (1u << kSlotBits) - 1, " handles are in use. Free those that are not needed (flx_free).");
+      }
+      uint32_t slab = i >> kSlabBits;
+      if (!g_slabs[slab].load(std::memory_order_relaxed)) {
+        void* p = mmap(nullptr, sizeof(Slot) * kSlabSlots, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (p == MAP_FAILED) Fail(Status::kMemory, "handle", "the system has no memory for more handles.");
+        g_slabs[slab].store(static_cast<Slot*>(p), std::memory_order_release);  // zero pages are valid slots
+      }
+      s = g_slabs[slab].load(std::memory_order_relaxed) + (i & (kSlabSlots - 1));
+      s->index = i;
+      g_top.store(i + 1, std::memory_order_release);
+    }
+    s->next = l->head, l->head = s;
+  }
+}
+}  // namespace
+
+Slot* SlotAt(uint32_t index) {
+  Slot* slab = g_slabs[index >> kSlabBits].load(std::memory_order_acquire);
+  return slab ? slab + (index & (kSlabSlots - 1)) : nullptr;
+}
+
+void* NewHandle(Object* object) {
+  if (!object) return nullptr;
+  Local& l = local();
+  if (__builtin_expect(!l.head, 0)) {
+    try {
+      Refill(&l);
+    } catch (...) {
+      object->Unref();
+      throw;
+    }
+  }
+  Slot* s = l.head;
+  l.head = s->next, --l.count;
+  s->object = object;
+  uint64_t generation = s->word.load(std::memory_order_relaxed) >> 32, kind = uint64_t(object->kind());
+  s->word.store(generation << 32 | kind << 24, std::memory_order_release);
+  return reinterpret_cast<void*>(kind << 56 | uint64_t(s->index) << 32 | generation);
+}
+
+void Reclaim(Slot* s) noexcept {
+  Object* object = s->object;
+  s->object = nullptr;
+  uint64_t generation = (s->word.load(std::memory_order_relaxed) >> 32) + 1;
+  s->word.store(generation << 32, std::memory_order_release);
+  if (generation <= 0xffffffff) {  // else retired: no handle may ever mean two objects
+    Local& l = local();
+    s->next = l.head, l.head = s;
+    if (++l.count > 4 * kBatch) Drain(&l, 2 * kBatch);
+  }
+  object->Unref();
+}
+
+void FreeHandle(void* handle) noexcept {
+  Kind kind = Kind(reinterpret_cast<uint64_t>(handle) >> 56);
+  if (kind == Kind::kNone) return;
+  Slot* s = PinSlot(handle, kind);
+  if (!s) return;
+  uint64_t before = s->word.fetch_or(Slot::kFreed, std::memory_order_acq_rel);
+  // two frees at once: only the one that set the bit may count as the free, the other just unpins
+  (void)before;
+  UnpinSlot(s);
+}
+
+Kind KindOf(void* handle) noexcept {
+  Kind kind = Kind(reinterpret_cast<uint64_t>(handle) >> 56);
+  if (kind == Kind::kNone) return kind;
+  Slot* s = PinSlot(handle, kind);
+  if (!s) return Kind::kNone;
+  UnpinSlot(s);
+  return kind;
+}
+
+namespace {
+constexpr const char* kKindNames[] = {"",       "ndarray",   "mapping",  "entry",       "call",   "symbol", "graph",  "layer", "params", "model",
+                                      "optimizer", "schedule", "initializer", "metric", "iter", "record", "store", "task",   "span",  "native"};
+constexpr int kKindCount = int(sizeof kKindNames / sizeof *kKindNames);
+}  // namespace
+const char* KindName(Kind kind) { return int(kind) < kKindCount ? kKindNames[int(kind)] : ""; }
+Kind KindFromName(const char* name) {
+  std::vector<std::string> names;
+  for (int i = 1; i < kKindCount; ++i) {
+    if (std::string_view(name) == kKindNames[i]) return Kind(i);
+    names.emplace_back(kKindNames[i]);
+  }
+  Fail(Status::kName, "flx_handle_live", "no kind of handle is named `", name, "`.", DidYouMean(name, names), " There are: ", Join(names, ", "), ".");
+}
+int64_t CountLive(Kind kind) {
+  int64_t n = 0;
+  uint32_t top = g_top.load(std::memory_order_acquire);
+  for (uint32_t i = 1; i < top; ++i) {
+    uint64_t w = SlotAt(i)->word.load(std::memory_order_relaxed);
+    Kind k = Kind(w >> 24 & 0xff);
+    n += k != Kind::kNone && !(w & Slot::kFreed) && (kind == Kind::kNone || k == kind);
+  }
+  return n;
+}
+void FailHandle(const char* who, const char* arg, void* handle, Kind wanted) {
+  Kind is = KindOf(handle), said = Kind(reinterpret_cast<uint64_t>(handle) >> 56);
+  const char* name = KindName(wanted);
+  if (!handle) Fail(Status::kHandle, who, "`", arg, "` must be a handle of kind ", name, ", given null.");
+  if (is != Kind::kNone) Fail(Status::kHandle, who, "`", arg, "` must be a handle of kind ", name, ", given one of kind ", KindName(is), ".");
+  if (said != Kind::kNone && int(said) < kKindCount)
+    Fail(Status::kHandle, who, "`", arg, "` must be a handle of kind ", name, ", given one of kind ", KindName(said), " that was freed.");
+  Fail(Status::kHandle, who, "`", arg, "` must be a handle of kind ", name, "; what was given is no handle.");
+}
+
+}  // namespace flx::capi

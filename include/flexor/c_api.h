@@ -1,0 +1,448 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * flexor/c_api.h: the public C ABI of Flexor. Every other language, the C++ headers included, reaches the library through this file alone.
+ *
+ * The whole ABI follows twelve rules.
+ *
+ *  1. The library never calls; it is called. No function pointer stands in this header. Where user code is wanted (a custom function's gradient,
+ *     progress), a flx_task says so as an event, and the thread that drives the task answers.
+ *  2. No state of the caller's thread or process is changed or remembered, but the last error and the debugging origin: recording and training are a
+ *     `mode` argument, devices are arguments, no signal handler, locale, FPU mode or BLAS setting of the host is touched.
+ *  3. A handle is an opaque 64-bit value, typed for the C compiler, never an address. A null, freed or wrong-kind handle is an error with a name, not a
+ *     crash. flx_free takes any kind, from any thread, in any order, twice, at exit, after fork; it never blocks, calls back, logs or fails.
+ *  4. Every function returns flx_status, but those that cannot fail. 0 is success. Out-parameters are untouched on failure.
+ *  5. Only a function with an argument `timeout_ms` may block. It returns within that time (less than 0: no limit, 0: poll) and says by `out_ready` or
+ *     `out_event` whether it got there, so that every host can look for its own interrupts.
+ *  6. Types: int32_t, int64_t, double, const char * (UTF-8), handles, and the argument groups below. 64-bit platforms only.
+ *  7. const char **out_x is borrowed: it lives as long as the handle asked (for ever, if none). char **out_x is yours: flx_text_free.
+ *  8. Options are key/value strings in MXNet's string forms ("(2, 2)", "float32", "True"). JSON crosses only as a document.
+ *  9. Indices and axes are 0-based; shapes are logical: element (i, j) is element (i, j) in every language, whatever `order` is.
+ * 10. From version 1.0.0 on functions are added, never changed or removed. Status codes, events, fields and options may be added, so that a caller
+ *     treats an unknown status as FLX_ERROR and skips an unknown event. Until then every function is FLX_DRAFT and may change.
+ * 11. Every function may be called from any thread at any time. Handles of kinds params, iter, metric, optimizer, task and record are locked for the
+ *     call; the order between threads is the caller's.
+ * 12. Counts are at most FLX_MAX_COUNT, axes at most FLX_MAX_NDIM; a count beyond, a negative one, or a null pointer with a positive count is an error
+ *     before anything is read.
+ *
+ * Argument groups (their names are part of the ABI, since bindings match them by name):
+ *   in   (const int64_t *dims, int32_t ndim)                                        integers: a shape
+ *   in   (const char *const *keys, const char *const *values, int32_t npairs)       options
+ *   in   (const char *const *names, int32_t nnames)                                 strings
+ *   in   (const flx_ndarray *arrays, int32_t narrays)   also grads/ngrads, targets/ntargets; an entry may be null where said
+ *   in   (const double *scalars, int32_t nscalars)      runtime attributes in the definition's order; none: as prepared
+ *   in   (const void *data, int64_t nbytes)             host memory, read before the call returns
+ *   out  (void *buffer, int64_t buffer_nbytes)          host memory, filled before the call returns
+ *   out  (int64_t *out_dims, int32_t capacity, int32_t *out_ndim)
+ *   out  (flx_ndarray *out_arrays, int32_t capacity, int32_t *out_narrays)          new handles; too small a capacity makes none
+ *   out  (char **out_bytes, int64_t *out_nbytes)        yours: flx_text_free
+ *
+ * All functions are since version 0.1.0 unless said otherwise. "Errors" names statuses beyond FLX_ERROR_HANDLE and FLX_ERROR_ARGUMENT, which any
+ * function with such arguments may return.
+ */
+#ifndef FLEXOR_C_API_H_
+#define FLEXOR_C_API_H_
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(SWIG)
+#define FLX_API
+#else
+#define FLX_API __attribute__((visibility("default")))
+#endif
+#define FLX_DRAFT FLX_API /* exported under the version node FLEXOR_DRAFT; may change until 1.0.0 */
+
+#define FLX_ABI_VERSION 1 /* counts up by one with every release that adds a function */
+
+/* ---- constants (a closed type, an open set of values) ------------------------------------------------------------------------------ */
+enum { FLX_MAX_NDIM = 32, FLX_MAX_COUNT = 65536 };
+typedef int32_t flx_status;
+enum { /* native exception classes follow these one to one */
+  FLX_OK = 0, FLX_ERROR = 1, FLX_ERROR_ARGUMENT = 2, FLX_ERROR_TYPE = 3, FLX_ERROR_SHAPE = 4, FLX_ERROR_INDEX = 5, FLX_ERROR_NAME = 6,
+  FLX_ERROR_HANDLE = 7, FLX_ERROR_UNSUPPORTED = 8, FLX_ERROR_MEMORY = 9, FLX_ERROR_FILE = 10, FLX_ERROR_FORMAT = 11, FLX_ERROR_DEVICE = 12,
+  FLX_ERROR_NETWORK = 13, FLX_ERROR_HOST = 14 /* user code failed: flx_task_fail */, FLX_ERROR_STATE = 15, FLX_ERROR_INTERNAL = 16
+};
+enum { /* dtype: MXNet's numbers */
+  FLX_FLOAT32 = 0, FLX_FLOAT64 = 1, FLX_FLOAT16 = 2, FLX_UINT8 = 3, FLX_INT32 = 4, FLX_INT8 = 5, FLX_INT64 = 6, FLX_BOOL = 7,
+  FLX_INT16 = 8, FLX_UINT16 = 9, FLX_UINT32 = 10, FLX_UINT64 = 11, FLX_BFLOAT16 = 12
+};
+enum { FLX_ROW_MAJOR = 0, FLX_COLUMN_MAJOR = 1 };                             /* order of host memory: C, NumPy, Scala | R, Julia */
+enum { FLX_RECORD = 1, FLX_TRAIN = 2, FLX_RETAIN = 4, FLX_CREATE_GRAPH = 8 }; /* mode: bits, 0 is plain */
+enum { /* event of a task or an iterator */
+  FLX_DONE = 0, FLX_PENDING = 1 /* the time is up, call again */, FLX_BATCH = 2, FLX_EPOCH = 3, FLX_HOST = 4 /* run a host function, then reply */
+};
+
+/* ---- handle kinds -------------------------------------------------------------------------------------------------------------------- */
+typedef struct flx_ndarray_s *flx_ndarray;         /* an array */
+typedef struct flx_entry_s *flx_entry;             /* something registered: operator, layer, optimizer, metric ... */
+typedef struct flx_call_s *flx_call;               /* an operator with its attributes, ready to run; immutable */
+typedef struct flx_layer_s *flx_layer;             /* what a layer is: kind, settings, children; holds no parameter */
+typedef struct flx_params_s *flx_params;           /* ordered name -> array (parameters, states, a loaded file) */
+typedef struct flx_model_s *flx_model;             /* layer + params + metadata: what is fitted, saved, loaded */
+typedef struct flx_optimizer_s *flx_optimizer;     /* an update rule with its state */
+typedef struct flx_schedule_s *flx_schedule;       /* learning rate by step */
+typedef struct flx_initializer_s *flx_initializer; /* first values of parameters */
+typedef struct flx_metric_s *flx_metric;           /* a quality measure, accumulated */
+typedef struct flx_iter_s *flx_iter;               /* source of batches */
+typedef struct flx_record_s *flx_record;           /* RecordIO file, open for reading or writing */
+typedef struct flx_task_s *flx_task;               /* work that its caller drives: fit, evaluate, predict, backward with host functions */
+
+/* ---- library, errors, handles ---------------------------------------------------------------------------------------------------------- */
+/** The ABI version of the library loaded; the header's is FLX_ABI_VERSION. Never fails. */
+FLX_DRAFT int32_t flx_abi_version(void);
+/** Every binding's first call: fails, naming both versions, when the library is older than `abi_version`. Errors: FLX_ERROR_UNSUPPORTED. */
+FLX_DRAFT flx_status flx_abi_require(int32_t abi_version);
+/** The library's version, "0.1.0". Borrowed for ever. */
+FLX_DRAFT const char *flx_version(void);
+/** This thread's last error message, until its next failure; "" if nothing failed yet. Borrowed. */
+FLX_DRAFT const char *flx_last_error(void);
+/** One fact of this thread's last error: `field` is kind, operator, node, origin, hint, file or offset; "" if unknown. Borrowed until the next failure. */
+FLX_DRAFT const char *flx_last_error_field(const char *field);
+/** Remembers `origin`, the caller's source line, for errors of operations that this thread pushes; null clears it. */
+FLX_DRAFT flx_status flx_origin_set(const char *origin);
+/** A fact of the library: `field` is path, compiler, blas, features, license or build. `out_text` is borrowed for ever. Errors: FLX_ERROR_NAME. */
+FLX_DRAFT flx_status flx_library_text(const char *field, const char **out_text);
+/** Whether the library was built with `feature` (openblas, onednn, dmlc, cuda): `out_has` is 1 or 0; 0 for names it does not know. */
+FLX_DRAFT flx_status flx_library_has(const char *feature, int32_t *out_has);
+/** Sets option `key` of the FLEXOR_ table to `value` at run time. Errors: FLX_ERROR_NAME with the nearest name. */
+FLX_DRAFT flx_status flx_config_set(const char *key, const char *value);
+/** Reads option `key`; `out_value` is yours. Errors: FLX_ERROR_NAME. */
+FLX_DRAFT flx_status flx_config_get(const char *key, char **out_value);
+/** The table of options (name, type, value, default, meaning) as text for people; `out_text` is yours. */
+FLX_DRAFT flx_status flx_config_list(char **out_text);
+/** Configures logging. `keys`/`values`/`npairs`: level = debug, info, warning, error or none; sink = stderr, buffer, none or a file's path. */
+FLX_DRAFT flx_status flx_log_configure(const char *const *keys, const char *const *values, int32_t npairs);
+/** Takes the oldest buffered log record (sink = buffer): its `out_level` (0 debug to 3 error; -1 when there is none) and `out_text`, yours (null when none). */
+FLX_DRAFT flx_status flx_log_next(int32_t *out_level, char **out_text);
+/** Lets go of `handle`, whatever its kind. Null and stale handles are no error (rule 3). */
+FLX_DRAFT void flx_free(void *handle);
+/** Frees a `text` or bytes that the library gave (char **); null is no error. */
+FLX_DRAFT void flx_text_free(char *text);
+/** The kind of `handle`: `out_kind` is "ndarray" ..., or "" if it is null, freed or garbage. Borrowed for ever. */
+FLX_DRAFT flx_status flx_handle_kind(void *handle, const char **out_kind);
+/** How many handles of `kind` (null: of all kinds) are not freed yet, in `out_count`: what leak tests ask. Errors: FLX_ERROR_NAME. */
+FLX_DRAFT flx_status flx_handle_live(const char *kind, int64_t *out_count);
+/** Optional at the end: finishes work and stops the library's threads within `timeout_ms`; `out_ready` says whether it got there. Handles stay
+ *  freeable, and later work starts the threads again. */
+FLX_DRAFT flx_status flx_shutdown(int64_t timeout_ms, int32_t *out_ready);
+
+/* ---- devices, memory, random ------------------------------------------------------------------------------------------------------------- */
+/** How many devices of `kind` ("cpu", "gpu") there are, in `out_count`; 0 for a kind this machine lacks. */
+FLX_DRAFT flx_status flx_device_count(const char *kind, int32_t *out_count);
+/** Memory of `device` ("cpu"; null is the same): `stat` is live, cached, peak, limit or total; `out_bytes` its value. Errors: FLX_ERROR_DEVICE, FLX_ERROR_NAME. */
+FLX_DRAFT flx_status flx_memory_stat(const char *device, const char *stat, int64_t *out_bytes);
+/** Limits the memory the library takes on `device` to `bytes` (0: no limit). Errors: FLX_ERROR_DEVICE. */
+FLX_DRAFT flx_status flx_memory_limit_set(const char *device, int64_t bytes);
+/** Sets the peak of `device` back to what is live now. Errors: FLX_ERROR_DEVICE. */
+FLX_DRAFT flx_status flx_memory_peak_reset(const char *device);
+/** Gives the cached memory of `device` back to the system. Errors: FLX_ERROR_DEVICE. */
+FLX_DRAFT flx_status flx_memory_release_unused(const char *device);
+/** Seeds the random stream with `seed`; `device` null or "cpu". The same seed gives the same numbers in every language. Errors: FLX_ERROR_DEVICE. */
+FLX_DRAFT flx_status flx_random_seed(int64_t seed, const char *device);
+/** The state of the random stream, to resume exactly: `out_bytes` of length `out_nbytes`, yours. */
+FLX_DRAFT flx_status flx_random_save(char **out_bytes, int64_t *out_nbytes);
+/** Sets the random stream to what flx_random_save gave: `data` of `nbytes`. Errors: FLX_ERROR_FORMAT. */
+FLX_DRAFT flx_status flx_random_load(const void *data, int64_t nbytes);
+
+/* ---- arrays -------------------------------------------------------------------------------------------------------------------------------- */
+/** A new array of zeros with shape `dims`/`ndim` and `dtype` on `device` (null: the CPU), in `out_array`. Errors: FLX_ERROR_SHAPE, FLX_ERROR_TYPE, FLX_ERROR_MEMORY, FLX_ERROR_DEVICE. */
+FLX_DRAFT flx_status flx_ndarray_create(const int64_t *dims, int32_t ndim, int32_t dtype, const char *device, flx_ndarray *out_array);
+/** A new array filled with `value`: shape `dims`/`ndim`, `dtype`, `device` as in flx_ndarray_create, in `out_array`. */
+FLX_DRAFT flx_status flx_ndarray_create_full(const int64_t *dims, int32_t ndim, int32_t dtype, const char *device, double value, flx_ndarray *out_array);
+/** A new array from host memory `data` of `nbytes` (exactly shape x item size of `host_dtype`), laid out by `order`, converted to `dtype`; shape
+ *  `dims`/`ndim`, `device` as in flx_ndarray_create, in `out_array`. Floats become integers by truncation, saturated. */
+FLX_DRAFT flx_status flx_ndarray_create_from(const void *data, int64_t nbytes, int32_t host_dtype, int32_t order, const int64_t *dims, int32_t ndim,
+                                             int32_t dtype, const char *device, flx_ndarray *out_array);
+/** Overwrites `array` from host memory `data` of `nbytes` with `host_dtype` and `order`. Never blocks: behind pending work it is queued, the data copied. */
+FLX_DRAFT flx_status flx_ndarray_write(flx_ndarray array, const void *data, int64_t nbytes, int32_t host_dtype, int32_t order);
+/** Waits for `array` and copies it to host memory `buffer` of `buffer_nbytes` as `host_dtype` in `order`, within `timeout_ms`; `out_ready` says whether
+ *  it was done. Errors: what made the array, at every read. */
+FLX_DRAFT flx_status flx_ndarray_read(flx_ndarray array, void *buffer, int64_t buffer_nbytes, int32_t host_dtype, int32_t order, int64_t timeout_ms,
+                                      int32_t *out_ready);
+/** The value of a one-element `array` as a double in `out_value`, within `timeout_ms`; `out_ready` says whether it was done. Errors: FLX_ERROR_SHAPE, what made the array. */
+FLX_DRAFT flx_status flx_ndarray_item(flx_ndarray array, int64_t timeout_ms, int32_t *out_ready, double *out_value);
+/** `out_dtype`, and the shape in `out_dims`/`capacity`/`out_ndim`, of `array`. Does not wait. */
+FLX_DRAFT flx_status flx_ndarray_describe(flx_ndarray array, int32_t *out_dtype, int64_t *out_dims, int32_t capacity, int32_t *out_ndim);
+/** Where `array` is: `out_device` is "cpu(0)" ..., borrowed for ever. */
+FLX_DRAFT flx_status flx_ndarray_device(flx_ndarray array, const char **out_device);
+/** The elements' bytes of `array`, in `out_nbytes`. */
+FLX_DRAFT flx_status flx_ndarray_nbytes(flx_ndarray array, int64_t *out_nbytes);
+/** How often the memory of `array` was written, counted in program order and shared by its views, in `out_version`. */
+FLX_DRAFT flx_status flx_ndarray_version(flx_ndarray array, int64_t *out_version);
+/** `array` as printed text (long ones shortened), with dtype and shape: `out_text` is yours; waits up to `timeout_ms`, `out_ready` says whether it was done. */
+FLX_DRAFT flx_status flx_ndarray_text(flx_ndarray array, int64_t timeout_ms, int32_t *out_ready, char **out_text);
+/** Waits until all that writes `array` is done, up to `timeout_ms`; `out_ready` says whether it is. Errors: what made the array, at every wait. */
+FLX_DRAFT flx_status flx_ndarray_wait(flx_ndarray array, int64_t timeout_ms, int32_t *out_ready);
+/** Waits for everything pushed so far, up to `timeout_ms`; `out_ready` says whether it is done. Errors: failures that nobody has seen yet, one a call. */
+FLX_DRAFT flx_status flx_wait_all(int64_t timeout_ms, int32_t *out_ready);
+/** A copy of `array` on `device` (null: where it is) in `out_array`, queued like any operation. Errors: FLX_ERROR_DEVICE. */
+FLX_DRAFT flx_status flx_ndarray_copy(flx_ndarray array, const char *device, flx_ndarray *out_array);
+/** Copies `array` into `target` of the same shape, converting the dtype. Errors: FLX_ERROR_SHAPE. */
+FLX_DRAFT flx_status flx_ndarray_copy_into(flx_ndarray array, flx_ndarray target);
+/** A view of `array` from `start` to `stop` (exclusive; negative counts from the end) along axis 0, in `out_array`; `mode` may hold FLX_RECORD. Errors: FLX_ERROR_INDEX. */
+FLX_DRAFT flx_status flx_ndarray_slice(flx_ndarray array, int64_t start, int64_t stop, int32_t mode, flx_ndarray *out_array);
+/** A view of element `index` of axis 0 of `array` (one axis less), in `out_array`; `mode` may hold FLX_RECORD. Errors: FLX_ERROR_INDEX. */
+FLX_DRAFT flx_status flx_ndarray_at(flx_ndarray array, int64_t index, int32_t mode, flx_ndarray *out_array);
+/** `array` with shape `dims`/`ndim` in `out_array`, a view where it can be; MXNet's codes 0, -1, -2, -3, -4 as in operator Reshape; `mode` may hold
+ *  FLX_RECORD. Errors: FLX_ERROR_SHAPE. */
+FLX_DRAFT flx_status flx_ndarray_reshape(flx_ndarray array, const int64_t *dims, int32_t ndim, int32_t mode, flx_ndarray *out_array);
+/** Another handle on the same `array`, in `out_array`: gradient and history are shared. */
+FLX_DRAFT flx_status flx_ndarray_alias(flx_ndarray array, flx_ndarray *out_array);
+/** The memory of `array` without its history and gradient, in `out_array`. */
+FLX_DRAFT flx_status flx_ndarray_detach(flx_ndarray array, flx_ndarray *out_array);
+
+/* ---- the registry: operators, layers, losses, optimizers, schedules, initializers, metrics, iterators ------------------------------------------- */
+/** How many entries `registry` ("operator", "layer", "optimizer", "schedule", "initializer", "metric", "iter") has, in `out_count`. Errors: FLX_ERROR_NAME. */
+FLX_DRAFT flx_status flx_registry_count(const char *registry, int32_t *out_count);
+/** Entry `index` of `registry`, by name in rising order, in `out_entry`. Errors: FLX_ERROR_NAME, FLX_ERROR_INDEX. */
+FLX_DRAFT flx_status flx_registry_at(const char *registry, int32_t index, flx_entry *out_entry);
+/** The entry of `registry` called `name` (or having it as an alias), in `out_entry`. Errors: FLX_ERROR_NAME with the nearest name. */
+FLX_DRAFT flx_status flx_registry_find(const char *registry, const char *name, flx_entry *out_entry);
+/** A text of `entry`: `field` is name, aliases (comma-separated), family, doc, example or since; `out_text` is borrowed for ever. Errors: FLX_ERROR_NAME. */
+FLX_DRAFT flx_status flx_entry_text(flx_entry entry, const char *field, const char **out_text);
+/** A trait of `entry`: `field` is differentiable, random, variadic, inputs, outputs or loss; `out_value` is 1, 0 or a count. Errors: FLX_ERROR_NAME. */
+FLX_DRAFT flx_status flx_entry_trait(flx_entry entry, const char *field, int32_t *out_value);
+/** The number of inputs that `entry` names, optional ones included, in `out_count`. */
+FLX_DRAFT flx_status flx_entry_input_count(flx_entry entry, int32_t *out_count);
+/** Input `index` of `entry`: `field` is name or doc, or kind (required, optional, list, auxiliary); `out_text` is borrowed for ever. Errors: FLX_ERROR_NAME, FLX_ERROR_INDEX. */
+FLX_DRAFT flx_status flx_entry_input_text(flx_entry entry, int32_t index, const char *field, const char **out_text);
+/** The number of attributes (settings) of `entry`, in `out_count`. */
+FLX_DRAFT flx_status flx_entry_attr_count(flx_entry entry, int32_t *out_count);
+/** Attribute `index` of `entry`: `field` is name, type, default ("" when it must be given), range, doc, or runtime ("1" if its value travels with the call); `out_text`
+ *  is borrowed for ever. Errors: FLX_ERROR_NAME, FLX_ERROR_INDEX. */
+FLX_DRAFT flx_status flx_entry_attr_text(flx_entry entry, int32_t index, const char *field, const char **out_text);
+
+/* ---- imperative calls -------------------------------------------------------------------------------------------------------------------------- */
+/** Runs operator `name` on `arrays`/`narrays` with attributes `keys`/`values`/`npairs`; new results in `out_arrays`/`capacity`/`out_narrays`. `mode`
+ *  holds FLX_RECORD and FLX_TRAIN. Errors: FLX_ERROR_NAME, FLX_ERROR_SHAPE, FLX_ERROR_TYPE, FLX_ERROR_DEVICE, what made an input. */
+FLX_DRAFT flx_status flx_invoke(const char *name, int32_t mode, const flx_ndarray *arrays, int32_t narrays, const char *const *keys,
+                                const char *const *values, int32_t npairs, flx_ndarray *out_arrays, int32_t capacity, int32_t *out_narrays);
+/** Runs operator `name` on `arrays`/`narrays` with attributes `keys`/`values`/`npairs` into `targets`/`ntargets`, which must have the results' shapes and
+ *  dtypes and may be inputs; `mode` as in flx_invoke. Errors: as flx_invoke. */
+FLX_DRAFT flx_status flx_invoke_into(const char *name, int32_t mode, const flx_ndarray *arrays, int32_t narrays, const char *const *keys,
+                                     const char *const *values, int32_t npairs, const flx_ndarray *targets, int32_t ntargets);
+/** Prepares operator `name` with attributes `keys`/`values`/`npairs` for many runs, in `out_call`; it may be run by several threads at once. Errors: FLX_ERROR_NAME. */
+FLX_DRAFT flx_status flx_call_create(const char *name, const char *const *keys, const char *const *values, int32_t npairs, flx_call *out_call);
+/** Runs `call` on `arrays`/`narrays`: the hot path, no string is parsed. `scalars`/`nscalars` are values of the runtime attributes in their order, or
+ *  none; `mode`, `out_arrays`/`capacity`/`out_narrays` and errors as in flx_invoke. */
+FLX_DRAFT flx_status flx_call_run(flx_call call, int32_t mode, const flx_ndarray *arrays, int32_t narrays, const double *scalars, int32_t nscalars,
+                                  flx_ndarray *out_arrays, int32_t capacity, int32_t *out_narrays);
+/** Runs `call` on `arrays`/`narrays` with `scalars`/`nscalars` into `targets`/`ntargets`; `mode` and errors as in flx_invoke_into. */
+FLX_DRAFT flx_status flx_call_run_into(flx_call call, int32_t mode, const flx_ndarray *arrays, int32_t narrays, const double *scalars, int32_t nscalars,
+                                       const flx_ndarray *targets, int32_t ntargets);
+/** Runs `call` of one input and one output on `lhs`; the result in `out_array`; `mode` as in flx_invoke. */
+FLX_DRAFT flx_status flx_call_unary(flx_call call, int32_t mode, flx_ndarray lhs, flx_ndarray *out_array);
+/** Runs `call` of two inputs and one output on `lhs` and `rhs`; the result in `out_array`; `mode` as in flx_invoke. */
+FLX_DRAFT flx_status flx_call_binary(flx_call call, int32_t mode, flx_ndarray lhs, flx_ndarray rhs, flx_ndarray *out_array);
+/** Runs `call` of one input, one output and one runtime attribute on `lhs` with `scalar`; the result in `out_array`; `mode` as in flx_invoke. */
+FLX_DRAFT flx_status flx_call_scalar(flx_call call, int32_t mode, flx_ndarray lhs, double scalar, flx_ndarray *out_array);
+
+/* ---- gradients --------------------------------------------------------------------------------------------------------------------------------- */
+/** Makes `array` a leaf whose gradient backward stores: `grad_req` is write, add or null (detaches). `grad` is where to, of the same shape and dtype;
+ *  null: a new array of zeros. Errors: FLX_ERROR_TYPE for integers, FLX_ERROR_SHAPE. */
+FLX_DRAFT flx_status flx_autograd_attach(flx_ndarray array, const char *grad_req, flx_ndarray grad);
+/** The gradient attached to `array`, in `out_array`; a null handle if there is none. */
+FLX_DRAFT flx_status flx_autograd_grad(flx_ndarray array, flx_ndarray *out_array);
+/** Goes backward from `arrays`/`narrays` with head gradients `grads`/`ngrads` (none, or null entries: ones) and stores the attached gradients. `mode`: FLX_RETAIN keeps
+ *  the history for another backward, FLX_CREATE_GRAPH records the backward itself. Errors: FLX_ERROR_STATE (no history, already let go, an input was
+ *  overwritten, a host function is on the tape), FLX_ERROR_UNSUPPORTED. */
+FLX_DRAFT flx_status flx_autograd_backward(const flx_ndarray *arrays, int32_t narrays, const flx_ndarray *grads, int32_t ngrads, int32_t mode);
+/** Gradients of `arrays`/`narrays` (head gradients `grads`/`ngrads`) with respect to `targets`/`ntargets`, returned in `out_arrays`/`capacity`/`out_narrays` and
+ *  not stored; `mode` and errors as in flx_autograd_backward. */
+FLX_DRAFT flx_status flx_autograd_gradients(const flx_ndarray *arrays, int32_t narrays, const flx_ndarray *grads, int32_t ngrads,
+                                            const flx_ndarray *targets, int32_t ntargets, int32_t mode, flx_ndarray *out_arrays, int32_t capacity,
+                                            int32_t *out_narrays);
+/** The same as a task, in `out_task`, for a tape that holds host functions: `arrays`/`narrays`, `grads`/`ngrads`, `mode` as above; with
+ *  `targets`/`ntargets` the gradients are the task's arrays when it is done, else they are stored. FLX_HOST asks for a host gradient: flx_task_token,
+ *  flx_task_arrays (dy of each output, then each input, then each output), flx_task_reply with one gradient (or null) per input. */
+FLX_DRAFT flx_status flx_autograd_start(const flx_ndarray *arrays, int32_t narrays, const flx_ndarray *grads, int32_t ngrads,
+                                        const flx_ndarray *targets, int32_t ntargets, int32_t mode, flx_task *out_task);
+/** Records that the host made `targets`/`ntargets` from `arrays`/`narrays` by its function `token` (0 or more, chosen by the host). */
+FLX_DRAFT flx_status flx_autograd_record(int64_t token, const flx_ndarray *arrays, int32_t narrays, const flx_ndarray *targets, int32_t ntargets);
+/** A token that no tape needs any more, in `out_token`; -1 when there is none. */
+FLX_DRAFT flx_status flx_token_next(int64_t *out_token);
+
+/* ---- layers, parameters, models ------------------------------------------------------------------------------------------------------------------ */
+/** A layer or loss of registry "layer": its `kind` (Dense, Conv2D, BatchNorm, Sequential, SoftmaxCrossEntropyLoss ...), a `name` for summaries (null: its
+ *  kind) and settings `keys`/`values`/`npairs`, in `out_layer`. Errors: FLX_ERROR_NAME. */
+FLX_DRAFT flx_status flx_layer_create(const char *kind, const char *name, const char *const *keys, const char *const *values, int32_t npairs,
+                                      flx_layer *out_layer);
+/** Appends `child` to the container `layer`; children are named by position, from 0. Errors: FLX_ERROR_STATE if `layer` holds no children or is `child` itself. */
+FLX_DRAFT flx_status flx_layer_add(flx_layer layer, flx_layer child);
+/** The number of children of `layer`, in `out_count`. */
+FLX_DRAFT flx_status flx_layer_child_count(flx_layer layer, int32_t *out_count);
+/** Child `index` of `layer`, in `out_layer`. Errors: FLX_ERROR_INDEX. */
+FLX_DRAFT flx_status flx_layer_child_at(flx_layer layer, int32_t index, flx_layer *out_layer);
+/** A text of `layer`: `field` is kind, name, or a setting; `out_text` is yours. Errors: FLX_ERROR_NAME. */
+FLX_DRAFT flx_status flx_layer_text(flx_layer layer, const char *field, char **out_text);
+/** `layer` with its children as a JSON document, `out_text`, yours; equal layers give equal bytes. */
+FLX_DRAFT flx_status flx_layer_to_json(flx_layer layer, char **out_text);
+/** The layer that the JSON document `text` describes, in `out_layer`. Errors: FLX_ERROR_FORMAT. */
+FLX_DRAFT flx_status flx_layer_from_json(const char *text, flx_layer *out_layer);
+/** A table for people: each layer of `layer` with output shape and number of parameters, for input shapes `keys`/`values`/`npairs` (data =
+ *  "(64, 1, 28, 28)"), in lines of at most `columns` characters; `out_text` is yours. Errors: FLX_ERROR_SHAPE. */
+FLX_DRAFT flx_status flx_layer_summary(flx_layer layer, const char *const *keys, const char *const *values, int32_t npairs, int32_t columns,
+                                       char **out_text);
+
+/** An empty set of parameters, in `out_params`. */
+FLX_DRAFT flx_status flx_params_create(flx_params *out_params);
+/** First values for all parameters of `layer`, in `out_params`: options `keys`/`values`/`npairs` give the input shapes (data = "(64, 1, 28, 28)") and dtype
+ *  (float32); `initializer` may be null (Xavier); a value depends on `seed`, the parameter's name and its shape only. Errors: FLX_ERROR_SHAPE. */
+FLX_DRAFT flx_status flx_params_init(flx_layer layer, const char *const *keys, const char *const *values, int32_t npairs, flx_initializer initializer,
+                                     int64_t seed, flx_params *out_params);
+/** The number of arrays in `params`, in `out_count`. */
+FLX_DRAFT flx_status flx_params_count(flx_params params, int32_t *out_count);
+/** The name of array `index` of `params`, in `out_name`; borrowed until `params` is freed. Errors: FLX_ERROR_INDEX. */
+FLX_DRAFT flx_status flx_params_name(flx_params params, int32_t index, const char **out_name);
+/** Array `index` of `params`, in `out_array`: the array itself, not a copy. Errors: FLX_ERROR_INDEX. */
+FLX_DRAFT flx_status flx_params_at(flx_params params, int32_t index, flx_ndarray *out_array);
+/** The array called `name` in `params`, in `out_array`; a null handle if there is none. */
+FLX_DRAFT flx_status flx_params_get(flx_params params, const char *name, flx_ndarray *out_array);
+/** Puts `array` into `params` as `name`, in place of one that has the name. */
+FLX_DRAFT flx_status flx_params_set(flx_params params, const char *name, flx_ndarray array);
+/** Writes `params` to the file `path` in `format` (safetensors or mxnet; null: by extension, .flx and .safetensors or .params), within `timeout_ms`; `out_ready`
+ *  says whether it was done. The old file stays until the new one is whole. Errors: FLX_ERROR_FILE, FLX_ERROR_NAME. */
+FLX_DRAFT flx_status flx_params_save(flx_params params, const char *path, const char *format, int64_t timeout_ms, int32_t *out_ready);
+/** Reads the arrays of the file `path` (safetensors, .flx, MXNet's .params; recognised by content) to `device` (null: the CPU), in `out_params`. Errors: FLX_ERROR_FILE,
+ *  FLX_ERROR_FORMAT with the offset. */
+FLX_DRAFT flx_status flx_params_load(const char *path, const char *device, flx_params *out_params);
+
+/** A model of `layer` with `params` (null: none yet; fitting makes them), in `out_model`. */
+FLX_DRAFT flx_status flx_model_create(flx_layer layer, flx_params params, flx_model *out_model);
+/** The layer of `model`, in `out_layer`. */
+FLX_DRAFT flx_status flx_model_layer(flx_model model, flx_layer *out_layer);
+/** The parameters of `model`, in `out_params`: shared, not copied; a null handle if it has none yet. */
+FLX_DRAFT flx_status flx_model_params(flx_model model, flx_params *out_params);
+/** Keeps `value` as metadata `key` of `model` (class labels, scaling, whatever a package keeps); a null `value` removes it. */
+FLX_DRAFT flx_status flx_model_meta_set(flx_model model, const char *key, const char *value);
+/** Metadata `key` of `model` in `out_value`, yours; null if unset. */
+FLX_DRAFT flx_status flx_model_meta_get(flx_model model, const char *key, char **out_value);
+/** The number of metadata of `model`, in `out_count`. */
+FLX_DRAFT flx_status flx_model_meta_count(flx_model model, int32_t *out_count);
+/** The key of metadata `index` of `model`, in rising order, in `out_key`, yours. Errors: FLX_ERROR_INDEX. */
+FLX_DRAFT flx_status flx_model_meta_key(flx_model model, int32_t index, char **out_key);
+/** Runs `model` on `arrays`/`narrays`; outputs in `out_arrays`/`capacity`/`out_narrays`. `mode` holds FLX_RECORD and FLX_TRAIN. Errors: FLX_ERROR_STATE
+ *  without parameters, FLX_ERROR_SHAPE, FLX_ERROR_TYPE. */
+FLX_DRAFT flx_status flx_model_run(flx_model model, int32_t mode, const flx_ndarray *arrays, int32_t narrays, flx_ndarray *out_arrays, int32_t capacity,
+                                   int32_t *out_narrays);
+/** Writes `model` to the file `path` as .flx, one safetensors file that every language reads, within `timeout_ms`; `out_ready` says whether it was done. Errors:
+ *  FLX_ERROR_FILE, FLX_ERROR_STATE without parameters. */
+FLX_DRAFT flx_status flx_model_save(flx_model model, const char *path, int64_t timeout_ms, int32_t *out_ready);
+/** Reads the model in the file `path` to `device` (null: the CPU), in `out_model`. Errors: FLX_ERROR_FILE, FLX_ERROR_FORMAT with the offset. */
+FLX_DRAFT flx_status flx_model_load(const char *path, const char *device, flx_model *out_model);
+/** The bytes of flx_model_save, for saveRDS, pickle and Serialization: `model` to `out_bytes` of length `out_nbytes`, yours, within `timeout_ms`; `out_ready` says whether it was done. */
+FLX_DRAFT flx_status flx_model_to_bytes(flx_model model, int64_t timeout_ms, int32_t *out_ready, char **out_bytes, int64_t *out_nbytes);
+/** The model in `data` of `nbytes`, on `device` (null: the CPU), in `out_model`. Errors: FLX_ERROR_FORMAT. */
+FLX_DRAFT flx_status flx_model_from_bytes(const void *data, int64_t nbytes, const char *device, flx_model *out_model);
+
+/* ---- training -------------------------------------------------------------------------------------------------------------------------------------- */
+/** An optimizer of registry "optimizer" called `name` with settings `keys`/`values`/`npairs`, in `out_optimizer`. Errors: FLX_ERROR_NAME. */
+FLX_DRAFT flx_status flx_optimizer_create(const char *name, const char *const *keys, const char *const *values, int32_t npairs, flx_optimizer *out_optimizer);
+/** Updates every array of `params` that has a gradient attached, by `optimizer`. Errors: FLX_ERROR_STATE for a gradient not renewed since the last step. */
+FLX_DRAFT flx_status flx_optimizer_step(flx_optimizer optimizer, flx_params params);
+/** Updates `weight` in place from `grad` by `optimizer`; its state is kept under `name`. Errors: FLX_ERROR_SHAPE. */
+FLX_DRAFT flx_status flx_optimizer_update(flx_optimizer optimizer, const char *name, flx_ndarray weight, flx_ndarray grad);
+/** Changes setting `key` of `optimizer` to `value`; "<parameter>.lr_mult" and "<parameter>.wd_mult" are settings too. Errors: FLX_ERROR_NAME. */
+FLX_DRAFT flx_status flx_optimizer_set(flx_optimizer optimizer, const char *key, const char *value);
+/** The number that setting `key` of `optimizer` has now, in `out_value`; learning_rate follows the schedule. Errors: FLX_ERROR_NAME. */
+FLX_DRAFT flx_status flx_optimizer_get(flx_optimizer optimizer, const char *key, double *out_value);
+/** Lets `schedule` give the learning rate of `optimizer`; null ends that. */
+FLX_DRAFT flx_status flx_optimizer_schedule(flx_optimizer optimizer, flx_schedule schedule);
+/** The state of `optimizer`, to resume exactly: `out_bytes` of length `out_nbytes`, yours, within `timeout_ms`; `out_ready` says whether it was done. */
+FLX_DRAFT flx_status flx_optimizer_to_bytes(flx_optimizer optimizer, int64_t timeout_ms, int32_t *out_ready, char **out_bytes, int64_t *out_nbytes);
+/** The optimizer in `data` of `nbytes`, in `out_optimizer`. Errors: FLX_ERROR_FORMAT. */
+FLX_DRAFT flx_status flx_optimizer_from_bytes(const void *data, int64_t nbytes, flx_optimizer *out_optimizer);
+/** A schedule of registry "schedule" called `name` with settings `keys`/`values`/`npairs`, in `out_schedule`. Errors: FLX_ERROR_NAME. */
+FLX_DRAFT flx_status flx_schedule_create(const char *name, const char *const *keys, const char *const *values, int32_t npairs, flx_schedule *out_schedule);
+/** The learning rate that `schedule` gives at `step` (updates so far), in `out_value`. */
+FLX_DRAFT flx_status flx_schedule_value(flx_schedule schedule, int64_t step, double *out_value);
+/** An initializer of registry "initializer" called `name` with settings `keys`/`values`/`npairs`, in `out_initializer`. Errors: FLX_ERROR_NAME. */
+FLX_DRAFT flx_status flx_initializer_create(const char *name, const char *const *keys, const char *const *values, int32_t npairs,
+                                            flx_initializer *out_initializer);
+/** Fills `array` as `initializer` does for a parameter called `name` with `seed`. Errors: FLX_ERROR_SHAPE. */
+FLX_DRAFT flx_status flx_initializer_fill(flx_initializer initializer, const char *name, int64_t seed, flx_ndarray array);
+/** A metric of registry "metric" called `name` with settings `keys`/`values`/`npairs`, in `out_metric`. Errors: FLX_ERROR_NAME. */
+FLX_DRAFT flx_status flx_metric_create(const char *name, const char *const *keys, const char *const *values, int32_t npairs, flx_metric *out_metric);
+/** Adds a batch to `metric`: predictions `arrays`/`narrays` for labels `targets`/`ntargets`. Nothing waits. Errors: FLX_ERROR_SHAPE. */
+FLX_DRAFT flx_status flx_metric_update(flx_metric metric, const flx_ndarray *arrays, int32_t narrays, const flx_ndarray *targets, int32_t ntargets);
+/** Value `index` of `metric` over all that was added, in `out_value`, within `timeout_ms`; `out_ready` says whether it was done; NaN if nothing was added. */
+FLX_DRAFT flx_status flx_metric_value(flx_metric metric, int32_t index, int64_t timeout_ms, int32_t *out_ready, double *out_value);
+/** The number of values of `metric`, in `out_count`. */
+FLX_DRAFT flx_status flx_metric_count(flx_metric metric, int32_t *out_count);
+/** The name of value `index` of `metric`, in `out_name`; borrowed until `metric` is freed. Errors: FLX_ERROR_INDEX. */
+FLX_DRAFT flx_status flx_metric_name(flx_metric metric, int32_t index, const char **out_name);
+/** Forgets what was added to `metric`. */
+FLX_DRAFT flx_status flx_metric_reset(flx_metric metric);
+
+/** Begins to fit `model` with `loss` and `optimizer` to the batches of `train`, in `out_task`; `valid` may be null. Options `keys`/`values`/`npairs`: epochs, metrics,
+ *  seed, checkpoint, patience, clip_gradient, report_every ... (docs/fit.md). flx_task_next goes on. Errors: FLX_ERROR_NAME. */
+FLX_DRAFT flx_status flx_fit_start(flx_model model, flx_layer loss, flx_optimizer optimizer, flx_iter train, flx_iter valid, const char *const *keys,
+                                   const char *const *values, int32_t npairs, flx_task *out_task);
+/** Begins to measure `model` on the batches of `data` by the metrics `names`/`nnames`, in `out_task`; when done, flx_task_number has each by its name. */
+FLX_DRAFT flx_status flx_evaluate_start(flx_model model, flx_iter data, const char *const *names, int32_t nnames, flx_task *out_task);
+/** Begins to predict the batches of `data` with `model`, in `out_task`; when done, flx_task_arrays has the outputs, padding removed. */
+FLX_DRAFT flx_status flx_predict_start(flx_model model, flx_iter data, flx_task *out_task);
+
+/** Goes on with `task` until there is news or `timeout_ms` is up: `out_event` is FLX_DONE, FLX_PENDING, FLX_BATCH, FLX_EPOCH or FLX_HOST. Errors: what went
+ *  wrong in the work. */
+FLX_DRAFT flx_status flx_task_next(flx_task task, int64_t timeout_ms, int32_t *out_event);
+/** A number of `task`: `field` is epoch, epochs, batch, loss, seconds, samples_per_second, or a column of its history; `out_value` is NaN if there is none (yet). */
+FLX_DRAFT flx_status flx_task_number(flx_task task, const char *field, double *out_value);
+/** A text of `task`: `field` is progress, the line a terminal shows; `out_text` is yours. Errors: FLX_ERROR_NAME. */
+FLX_DRAFT flx_status flx_task_text(flx_task task, const char *field, char **out_text);
+/** Which host function `task` wants at FLX_HOST, in `out_token`; -1 if none. */
+FLX_DRAFT flx_status flx_task_token(flx_task task, int64_t *out_token);
+/** The arrays of `task`: a host function's inputs at FLX_HOST, or its results when done, in `out_arrays`/`capacity`/`out_narrays`. A capacity of 0 with a
+ *  null `out_arrays` asks for the number alone. */
+FLX_DRAFT flx_status flx_task_arrays(flx_task task, flx_ndarray *out_arrays, int32_t capacity, int32_t *out_narrays);
+/** Answers FLX_HOST of `task` with the host function's results `arrays`/`narrays`; entries may be null (zero). Errors: FLX_ERROR_STATE if none is wanted. */
+FLX_DRAFT flx_status flx_task_reply(flx_task task, const flx_ndarray *arrays, int32_t narrays);
+/** Answers FLX_HOST of `task` with a failure: the next flx_task_next reports `message` as FLX_ERROR_HOST. */
+FLX_DRAFT flx_status flx_task_fail(flx_task task, const char *message);
+/** Lets `task` finish this batch, keep the model usable, and then be done. */
+FLX_DRAFT flx_status flx_task_stop(flx_task task);
+/** The history of a fit `task`: float64, epochs x columns, in `out_array`. */
+FLX_DRAFT flx_status flx_task_history(flx_task task, flx_ndarray *out_array);
+/** The number of columns of the history of `task`, in `out_count`. */
+FLX_DRAFT flx_status flx_task_column_count(flx_task task, int32_t *out_count);
+/** The name of column `index` of the history of `task`, in `out_name`, borrowed for ever: epoch, loss, accuracy, valid.loss, valid.accuracy, seconds ... Errors: FLX_ERROR_INDEX. */
+FLX_DRAFT flx_status flx_task_column_name(flx_task task, int32_t index, const char **out_name);
+
+/* ---- data -------------------------------------------------------------------------------------------------------------------------------------------- */
+/** A source of batches of registry "iter" called `name` (MNISTIter, CSVIter ...) with settings `keys`/`values`/`npairs`, in `out_iter`. Errors: FLX_ERROR_NAME,
+ *  FLX_ERROR_FILE, FLX_ERROR_FORMAT with the offset. */
+FLX_DRAFT flx_status flx_iter_create(const char *name, const char *const *keys, const char *const *values, int32_t npairs, flx_iter *out_iter);
+/** Batches from `arrays`/`narrays` of equal first size, called `names`/`nnames` (data, label ...), in `out_iter`; settings `keys`/`values`/`npairs`: batch_size, shuffle, seed,
+ *  last = keep, drop or pad, part, parts. Errors: FLX_ERROR_SHAPE. */
+FLX_DRAFT flx_status flx_iter_from_arrays(const flx_ndarray *arrays, int32_t narrays, const char *const *names, int32_t nnames, const char *const *keys,
+                                          const char *const *values, int32_t npairs, flx_iter *out_iter);
+/** Goes on to the next batch of `iter` within `timeout_ms`: `out_event` is FLX_BATCH, FLX_DONE at the end of the epoch, or FLX_PENDING. Errors: FLX_ERROR_FORMAT. */
+FLX_DRAFT flx_status flx_iter_next(flx_iter iter, int64_t timeout_ms, int32_t *out_event);
+/** The arrays of the batch of `iter`, in `out_arrays`/`capacity`/`out_narrays`. Errors: FLX_ERROR_STATE before the first batch. */
+FLX_DRAFT flx_status flx_iter_arrays(flx_iter iter, flx_ndarray *out_arrays, int32_t capacity, int32_t *out_narrays);
+/** The name of array `index` of the batches of `iter`, in `out_name`, borrowed until `iter` is freed. Errors: FLX_ERROR_INDEX. */
+FLX_DRAFT flx_status flx_iter_name(flx_iter iter, int32_t index, const char **out_name);
+/** The rows at the end of the batch of `iter` that are only filling, in `out_pad`. */
+FLX_DRAFT flx_status flx_iter_pad(flx_iter iter, int32_t *out_pad);
+/** The samples of one epoch of `iter`, in `out_samples`; -1 if unknown. */
+FLX_DRAFT flx_status flx_iter_size(flx_iter iter, int64_t *out_samples);
+/** Begins the next epoch of `iter`. */
+FLX_DRAFT flx_status flx_iter_reset(flx_iter iter);
+/** Opens the RecordIO file `path` for `access` (read, write or append), in `out_record`. Errors: FLX_ERROR_FILE. */
+FLX_DRAFT flx_status flx_record_open(const char *path, const char *access, flx_record *out_record);
+/** The next record of `record`: `out_bytes` of length `out_nbytes`, yours; null at the end. Errors: FLX_ERROR_FORMAT with the offset. */
+FLX_DRAFT flx_status flx_record_read(flx_record record, char **out_bytes, int64_t *out_nbytes);
+/** Appends `data` of `nbytes` to `record`; `out_offset` is where it begins. Errors: FLX_ERROR_FILE. */
+FLX_DRAFT flx_status flx_record_write(flx_record record, const void *data, int64_t nbytes, int64_t *out_offset);
+/** Lets the next read of `record` begin at `offset`, one that flx_record_write or flx_record_tell gave. Errors: FLX_ERROR_FILE. */
+FLX_DRAFT flx_status flx_record_seek(flx_record record, int64_t offset);
+/** Where `record` stands, in `out_offset`, bytes from the beginning. */
+FLX_DRAFT flx_status flx_record_tell(flx_record record, int64_t *out_offset);
+
+#ifdef __cplusplus
+}
+#endif
+#endif /* FLEXOR_C_API_H_ */

@@ -122,7 +122,7 @@ FLX_PACK(log10) { return LogEnds(x, Pack<T>(hn::Log10(typename Pack<T>::D(), x.v
 FLX_PACK(log1p) { return where(x == Pack<T>(0), x, LogEnds(x + Pack<T>(1), Pack<T>(hn::Log1p(typename Pack<T>::D(), x.v)))); }
 FLX_PACK(sin) {  // Highway reduces the argument well up to about 39000
   Test<T> ok = abs(x) <= Pack<T>(30000);
-  return Mend<StdSin>(ok, x, Pack<T>(hn::Sin(typename Pack<T>::D(), where(ok, x, Pack<T>(0)).v)));
+  return where(x == Pack<T>(0), x, Mend<StdSin>(ok, x, Pack<T>(hn::Sin(typename Pack<T>::D(), where(ok, x, Pack<T>(0)).v))));
 }
 FLX_PACK(cos) {
   Test<T> ok = abs(x) <= Pack<T>(30000);

@@ -22,7 +22,7 @@ def own_bytes(text, build):
     for m in re.finditer(r"^ (\.[^\s]+|COMMON)\s+0x([0-9a-f]+)\s+0x([0-9a-f]+) (\S.*)$", text[at:], re.M):
         name, address, size, file = m.group(1), int(m.group(2), 16), int(m.group(3), 16), m.group(4)
         own = re.search(r"libflx_\w+\.a\(", file) or "flexor.dir" in file
-        if address == 0 or not own or name.startswith((".debug", ".comment", ".note.GNU")):
+        if address == 0 or not own or name.startswith((".debug", ".comment", ".note.GNU", ".eh_frame_hdr")):
             continue
         section = "." + name.split(".")[1] if name[0] == "." else name
         sizes[section] = sizes.get(section, 0) + size

@@ -154,7 +154,7 @@ struct BackwardRun::State {
       for (size_t i = 0; i < dx.size(); ++i) if (g.dx[i]) dx[i] = g.b.array(g.dx[i]);
     } else if (op.compose_fn) {
       dx = ThroughComposition(n, dys, wanted);
-    } else {
+    } else if (!op.zero_gradient) {
       Fail(Status::kUnsupported, op.name, "is not differentiable. Detach its input (BlockGrad) if the gradient should stop here.");
     }
     Spread(n, dx, wanted);
@@ -184,6 +184,14 @@ struct BackwardRun::State {
     size_t k = 0;
     for (size_t i = 0; i < leaf.size(); ++i) if (leaf[i]) dx[i] = g[k++];
     return dx;
+  }
+  // A leaf that the heads were computed from and that no gradient reached (an operator's is zero) has a gradient of zeros, not an old one.
+  void ZeroTheRest() {
+    for (auto* n : order)
+      for (int i = 0; i < n->edges.size(); ++i) {
+        GradSlot* leaf = n->edges[i].leaf;
+        if (leaf && leaf->req == GradReq::kWrite && !leaves.count(leaf)) leaves[leaf] = Array::Filled(n->inputs[i].shape, n->inputs[i].dtype, 0);
+      }
   }
   void Store() {
     static const Ref<Call> copy = Call::New("_copy"), add = Call::New("elemwise_add");
@@ -254,7 +262,11 @@ bool BackwardRun::Next() {
     for (int i = 0; i < n->outputs.size(); ++i) s.host_inputs.push_back(Restore(n->saved_out[i], *n, OutputName(*n, i).c_str(), nullptr, 0, nullptr));
     return true;
   }
-  if (s.targets.empty() && !s.leaves.empty()) s.Store(), s.leaves.clear();
+  if (s.targets.empty()) {
+    s.ZeroTheRest();
+    s.Store();
+    s.leaves.clear();
+  }
   return false;
 }
 int64_t BackwardRun::token() const { return state_->host ? state_->host->token : -1; }

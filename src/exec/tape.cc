@@ -150,7 +150,6 @@ void Own(TapeNode* n, Array* out, int i) {  // the array's history is now n
 
 void Record(const Call& call, const Attrs& attrs, int mode, Array* const* in, int nin, const uint64_t* versions, const NDArray* out, int nout) {
   InstallHooks();
-  if (call.op.zero_gradient) return;
   auto* n = new TapeNode;
   struct Guard { TapeNode* n; ~Guard() { DropNode(n); } } guard{n};  // its references are the outputs'
   n->sequence = g_sequence.fetch_add(1, std::memory_order_relaxed) + 1;
@@ -161,11 +160,13 @@ void Record(const Call& call, const Attrs& attrs, int mode, Array* const* in, in
     AddEdge(n, in[i]);
   }
   for (int i = 0; i < nout; ++i) n->outputs.emplace_back(out[i] ? Meta{out[i]->shape, out[i]->dtype} : Meta{});
-  const SaveSet& s = FindSaves(call, attrs, n->training, in, nin, out, nout);
   n->saved_in.resize(nin), n->saved_out.resize(nout);
-  for (int i = 0; i < nin; ++i) if (s.in[size_t(i)]) n->saved_in[i] = {Bare(in[i]), versions[i]};
-  for (int i = 0; i < nout; ++i)
-    if (s.out[size_t(i)]) n->saved_out[i] = {Bare(out[i].get()), out[i]->storage->var.version.load(std::memory_order_relaxed)};
+  if (!call.op.zero_gradient) {  // a gradient that is zero reads nothing
+    const SaveSet& s = FindSaves(call, attrs, n->training, in, nin, out, nout);
+    for (int i = 0; i < nin; ++i) if (s.in[size_t(i)]) n->saved_in[i] = {Bare(in[i]), versions[i]};
+    for (int i = 0; i < nout; ++i)
+      if (s.out[size_t(i)]) n->saved_out[i] = {Bare(out[i].get()), out[i]->storage->var.version.load(std::memory_order_relaxed)};
+  }
   for (int i = 0; i < nout; ++i) if (out[i] && IsFloat(out[i]->dtype)) Own(n, out[i].get(), i);
 }
 

@@ -46,8 +46,6 @@ elseif(FLEXOR_SANITIZE STREQUAL "thread")
   add_compile_options(-fsanitize=thread -fno-omit-frame-pointer)
   add_link_options(-fsanitize=thread)
 endif()
-# Three instruction sets on x86: the baseline, AVX2 and AVX-512. The same list in every file: Highway's dispatch tables have one layout.
-target_compile_definitions(flx_flags INTERFACE "HWY_DISABLED_TARGETS=(HWY_SSSE3|HWY_SSE4)")
 if(FLEXOR_ISA STREQUAL "baseline")
   target_compile_definitions(flx_flags INTERFACE HWY_COMPILE_ONLY_STATIC)
 endif()

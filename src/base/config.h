@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The one table of options: environment variables, flx_config_* and docs/options.md are made from it.
+// A new option is a name in Opt and a row in config.cc (the compiler checks that both are there, in the same order).
 #pragma once
 #include <cstdint>
 #include <string>
@@ -15,13 +16,17 @@ struct OptionInfo {
   const char *name, *alias, *type, *default_value, *doc;  // alias: a name of MXNet's or DMLC's that users have set already, or ""
 };
 const OptionInfo& Info(Opt o);
-// Reads: what flx_config_set gave, else the environment at first use, else the default.
+// Reads: what flx_config_set gave, else the environment at first use (FLEXOR_X, then its alias), else the default.
+// A value in the environment that is no value of the option is logged as a warning, and the default holds.
 std::string GetText(Opt o);
-int64_t GetInt(Opt o);
-double GetDouble(Opt o);
-// By name (FLEXOR_X or its alias). Unknown names and values of the wrong type are errors.
+int64_t GetInt(Opt o);     // options of type int and bytes
+double GetDouble(Opt o);   // of type number too
+// By name (FLEXOR_X or its alias). Unknown names and values of the wrong type are errors. An empty value: back to the environment or default.
 void SetOption(std::string_view name, std::string_view value);
 std::string GetOption(std::string_view name);
 std::string OptionTable();                // aligned text: name, type, value, default, meaning
 uint64_t OptionGeneration();              // counts changes, so that a reader may cache
+// Called after each change, in the thread that made it, with no lock held. For rooms that keep a value where their hot path finds it.
+void OnOptionChange(void (*hook)(Opt changed));
+
 }  // namespace flx

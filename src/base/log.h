@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Log records go to stderr, a file, a buffer the host reads (flx_log_next), or nowhere. Never printf'd as a format.
+// Options FLEXOR_LOG_LEVEL and FLEXOR_LOG_SINK, read at the first record.
 #pragma once
 #include <string>
 #include <string_view>
@@ -8,7 +9,8 @@
 
 namespace flx {
 enum class LogLevel : int { kDebug = 0, kInfo = 1, kWarning = 2, kError = 3, kNone = 4 };
-void WriteLog(LogLevel level, std::string text);
+const char* LogLevelName(LogLevel level);  // "warning"
+void WriteLog(LogLevel level, std::string text) noexcept;  // one record; whole lines are written by one call, so that threads do not mix
 bool LogEnabled(LogLevel level);
 template <class... A> void Log(LogLevel level, const A&... a) { if (LogEnabled(level)) WriteLog(level, Text(a...)); }
 void ConfigureLog(std::string_view key, std::string_view value);  // level = debug|info|warning|error|none; sink = stderr|buffer|none|<file path>

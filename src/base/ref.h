@@ -4,7 +4,6 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <mutex>
 #include <utility>
 
 namespace flx {
@@ -36,16 +35,6 @@ class Object {
 
  private:
   Kind kind_;
-};
-
-// A kind that is not synchronised inside: the C ABI holds its mutex for the length of a call.
-class LockedObject : public Object {
- public:
-  using Object::Object;
-  std::mutex& mutex() const { return mutex_; }
-
- private:
-  mutable std::mutex mutex_;
 };
 
 // Owns one reference. `Ref<T>::Take` adopts the one that `new` made.

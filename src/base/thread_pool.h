@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The one pool: cores - 1 threads (FLEXOR_NUM_THREADS - 1), started with the first work, all signals blocked. Loops and the engine's ready
-// operations share it. Nested loops run serially. Whoever waits may help: take part in open loops, or run tasks.
+// The one pool: cores - 1 threads (FLEXOR_NUM_THREADS - 1, but at least one), started with the first work, all signals blocked. Loops and the
+// engine's ready operations share it. Nested loops run serially. Whoever waits may help: take part in open loops, or run tasks.
+//   Rules: a loop body and a task never wait for another task. A task must not throw.
 #pragma once
 #include <cstdint>
 
@@ -20,8 +21,22 @@ bool InPoolThread(); // true on the pool's own threads
 struct PoolTask {
   void (*run)(PoolTask*) = nullptr;  // must not throw
   int32_t priority = 0;
-  PoolTask* next = nullptr;
+  float cost_us = 0;                 // estimate: a waiter with a time limit runs only what should fit into it
+  // the queue's own
+  PoolTask *next = nullptr, *child = nullptr;
+  uint64_t order = 0;
 };
-void SubmitTask(PoolTask* task);
-bool HelpOnce();  // the caller runs one chunk of an open loop or one task; false: there was nothing to do
+// `wake` false: the caller will look for tasks itself in a moment, so no sleeping thread is woken for it.
+void SubmitTask(PoolTask* task, bool wake = true);
+bool HigherTaskWaiting(int32_t priority);  // a hint: a queued task of higher priority than this
+
+bool HelpOnce();  // the caller takes part in an open loop or runs one task; false: there was nothing to do
+// Helps until ready(arg), or sleeps where there is nothing to help with. timeout_ms < 0: no limit, 0: one look. False: time is up.
+// ready() is called with no lock held or with the pool's, so it must be a plain load; who makes it true calls NotifyWaiters() after.
+bool HelpUntil(bool (*ready)(void*), void* arg, int64_t timeout_ms);
+void NotifyWaiters();
+
+void StopPool();  // finishes queued tasks and joins the threads; later work starts them again. Not from a pool thread.
+int LivePoolThreads();  // started and not stopped; for tests
+
 }  // namespace flx

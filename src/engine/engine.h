@@ -5,6 +5,8 @@
 //   - An operation's result must never be visible before Release/finish; a reader sees all writes pushed before it.
 //   - Poison is set by the writer that failed, under its write grant; a whole overwrite (kWrite) clears it, an update (kUpdate) does not.
 //   - Versions are counted in push order by the pusher (BumpVersion), not when the work is done.
+//   - An operation owns references to what owns its variables. It is deleted after its variables are released, so the last reference may be its.
+//   - Whoever holds variables by TryAcquire neither waits nor pushes onto them before Release.
 #pragma once
 #include <atomic>
 #include <cstdint>
@@ -26,23 +28,28 @@ class Poison : public Object {
 
 struct Use;
 struct Operation;
-struct StreamUses;  // what stream devices still do with the variable's memory (stream.h)
+class StreamUses;  // what stream devices still do with the variable's memory (stream.h)
 
 enum class Access : uint8_t { kRead, kWrite, kUpdate };  // kWrite: overwrites all of it; kUpdate: reads it, or writes a part of it
 
 struct Var {
-  // [queued | lock | writer | readers]; idle is zero, and taking it is one compare-and-swap.
-  static constexpr uint64_t kReaders = 0x7fffffff, kWriter = 1ull << 31, kLock = 1ull << 32, kQueued = 1ull << 33;
+  // [streams | queued | lock | writer | readers]; idle is zero, and taking it is one compare-and-swap.
+  static constexpr uint64_t kReaders = 0x7fffffff, kWriter = 1ull << 31, kLock = 1ull << 32, kQueued = 1ull << 33, kStreams = 1ull << 34;
   std::atomic<uint64_t> word{0};
   std::atomic<uint64_t> version{0};
   std::atomic<const Poison*> poison{nullptr};  // owns one reference
-  Use *head = nullptr, *tail = nullptr;
-  StreamUses* streams = nullptr;
+  Use *head = nullptr, *tail = nullptr;        // under kLock
+  StreamUses* streams = nullptr;               // under kLock, or a write grant; owns one reference. kStreams: its work may not be done
 
+  Var() = default;
+  Var(const Var&) = delete;
+  Var& operator=(const Var&) = delete;
   bool idle() const { return word.load(std::memory_order_acquire) == 0; }
   void BumpVersion() { version.fetch_add(1, std::memory_order_relaxed); }
+  bool poisoned() const { return poison.load(std::memory_order_acquire) != nullptr; }
+  Ref<const Poison> GetPoison();               // null: none. Any thread, any time; what it says holds only after a wait or under a grant
   void SetPoison(const Ref<const Poison>& p);  // null clears; only under a write grant (or by the sole owner)
-  void Reset();                                // back to a fresh variable; only when nobody else can see it
+  void Reset();                                // back to a fresh variable; only when nobody else can see it. Before its memory goes, too.
 };
 
 struct VarUse { Var* var; Access access; };
@@ -57,12 +64,15 @@ struct Use {  // one operation's place in one variable's queue
 enum class Lane : uint8_t { kCompute, kCopy, kIo, kComm };  // the last three have a thread of their own
 
 // A queued operation. Made by the pusher with new, owned by the engine from Push on, deleted after it ran (or was skipped for poison).
+// Set priority (higher first among those whose turn has come) and cost_us (the estimate) if they are known.
 struct Operation : PoolTask {
   virtual ~Operation() = default;
   virtual void Execute() = 0;   // throws Error: everything it writes is poisoned with it
   virtual void Describe(Error* e) const { (void)e; }  // adds op, shapes, origin to an error of Execute before it becomes poison
   Lane lane = Lane::kCompute;
   // engine's own
+  enum class Kind : uint8_t { kQueued, kWait, kCaller } kind = Kind::kQueued;
+  uint8_t epoch = 0;
   std::atomic<int32_t> pending{0};
   int32_t nuses = 0;
   Use* uses = nullptr;
@@ -74,30 +84,72 @@ class Engine {
   static Engine& Get();
 
   // ---- inline runs: all variables or none, so nothing is held while waiting. One entry per distinct variable.
-  static bool TryAcquire(const VarUse* uses, int n);
-  static void Release(const VarUse* uses, int n);  // and lets run what waited for them
+  // The caller does what Push's operations have done for them: FirstPoison before, PoisonWrites or ClearWrites after, then Release.
+  static bool TryAcquire(const VarUse* uses, int n) {
+    for (int i = 0; i < n; ++i)
+      if (__builtin_expect(!TryAcquire(uses[i].var, uses[i].access), 0)) {
+        Release(uses, i);
+        return false;
+      }
+    return true;
+  }
+  static void Release(const VarUse* uses, int n) {  // and lets run what waited for them
+    for (int i = 0; i < n; ++i) Release(uses[i].var, uses[i].access);
+  }
+  static bool TryAcquire(Var* v, Access a) {
+    if (a == Access::kRead) {
+      uint64_t w = v->word.load(std::memory_order_relaxed);
+      while (!(w & ~Var::kReaders))
+        if (v->word.compare_exchange_weak(w, w + 1, std::memory_order_acquire, std::memory_order_relaxed)) return true;
+      return w & Var::kStreams ? TryAcquireStreams(v, a) : false;
+    }
+    uint64_t w = 0;
+    if (v->word.compare_exchange_strong(w, Var::kWriter, std::memory_order_acquire, std::memory_order_relaxed)) return true;
+    return w & Var::kStreams ? TryAcquireStreams(v, a) : false;
+  }
+  static void Release(Var* v, Access a) {
+    uint64_t before = a == Access::kRead ? v->word.fetch_sub(1, std::memory_order_release) : v->word.fetch_and(~Var::kWriter, std::memory_order_release);
+    if (__builtin_expect((before & Var::kQueued) && (a != Access::kRead || (before & Var::kReaders) == 1), 0)) GrantNext(v);
+  }
+  // The poison of the first use that reads (kRead, kUpdate) a poisoned variable, or null. Under the grant.
+  static Ref<const Poison> FirstPoison(const VarUse* uses, int n);
+  static void PoisonWrites(const VarUse* uses, int n, const Ref<const Poison>& p);  // everything written gets p
+  static void ClearWrites(const VarUse* uses, int n);                               // after success: kWrite clears
+  // The exception being handled, as an Error: bad_alloc is kMemory, a stranger is kInternal. Only inside a catch block.
+  static Error CurrentError() noexcept;
+
   // Whether an operation of this estimated cost may run in its caller's thread now, by FLEXOR_ENGINE and FLEXOR_ENGINE_INLINE_US.
   bool MayInline(double estimated_us) const { return estimated_us < inline_us_.load(std::memory_order_relaxed); }
   bool naive() const { return naive_.load(std::memory_order_relaxed); }
 
-  // ---- queued runs. Repeated variables are merged (a write beats a read, an update beats a write).
+  // ---- queued runs. Repeated variables are merged: the same one read and written is an update, an update beats a write.
+  // Never waits (but in mode naive, where it returns when the operation is done). Takes `op` also when it throws (no memory).
   void Push(Operation* op, const VarUse* uses, int n);
 
   // ---- waits; the waiting thread helps. <0: no limit, 0: poll. False: time is up. Engine threads must not call them (an error).
   bool WaitToRead(Var* v, int64_t timeout_ms);   // until everything pushed so far that writes v is done. Does not look at poison.
   bool WaitToWrite(Var* v, int64_t timeout_ms);  // until everything pushed so far that uses v is done
-  bool WaitAll(int64_t timeout_ms);              // until everything pushed so far is done
+  bool WaitAll(int64_t timeout_ms);              // until everything pushed so far, and what that pushes, is done; stream devices too
   // The oldest failure nobody has seen (marks it seen), or null: flx_wait_all reports it.
   Ref<const Poison> NextUnseen();
   void NoteFailure(const Ref<const Poison>& p);  // remembered until seen; an inline run that failed in place calls it too
 
   int64_t inline_count() const;   // for tests and statistics: operations run inline / queued so far
   int64_t queued_count() const;
-  void CountInline();
+  static void CountInline() {
+    if (__builtin_expect(!t_inline_, 0)) MakeCounter();
+    t_inline_->store(t_inline_->load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  }
+  static bool InEngineThread();       // also in a host thread that is running an operation while it helps
   bool Shutdown(int64_t timeout_ms);  // finish work, stop threads; later work starts them again
 
  private:
   Engine();
+  static bool TryAcquireStreams(Var* v, Access a);
+  static void GrantNext(Var* v);
+  static void MakeCounter();
+  // __thread and initial-exec: no wrapper and no call to find it
+  static __thread std::atomic<int64_t>* t_inline_ __attribute__((tls_model("initial-exec")));
   std::atomic<double> inline_us_{0};
   std::atomic<bool> naive_{false};
   struct Impl;

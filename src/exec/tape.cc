@@ -17,13 +17,8 @@ std::deque<int64_t>& DeadTokens() { static auto* d = new std::deque<int64_t>; re
 NDArray Bare(Array* a) {  // the same elements without history
   return Array::NewView(Ref<Array>(a), a->shape, a->Strides(), a->offset);
 }
-// A gradient with history (create graph) leads back to the slot it lies in. When the array goes whose gradient it is, that circle is opened.
-void DropOwned(Array* a, GradSlot* s) {
-  if (s->owner == a && s->grad && s->grad->node) DropNode(std::exchange(s->grad->node, nullptr));
-  DropSlot(s);
-}
 struct Hooks {
-  Hooks() { g_array_hooks = {&DropNode, &DropOwned}; }
+  Hooks() { g_array_hooks = {&DropNode, &DropSlot}; }
 };
 void InstallHooks() { static Hooks h; (void)h; }
 
@@ -197,7 +192,7 @@ void AttachGrad(const NDArray& a, GradReq req, const NDArray& grad) {
   if (a->grad) DropSlot(std::exchange(a->grad, nullptr));
   if (req == GradReq::kNull) return;
   auto* s = new GradSlot;
-  s->req = req, s->owner = a.get();
+  s->req = req;
   s->grad = grad ? grad : Array::Filled(a->shape, a->dtype, 0);
   a->grad = s;
 }

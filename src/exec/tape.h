@@ -11,7 +11,6 @@ struct GradSlot {
   std::atomic<int32_t> refs{1};
   GradReq req = GradReq::kWrite;
   NDArray grad;
-  const Array* owner = nullptr;   // whose gradient it is
   std::atomic<int64_t> count{0};  // stores so far
 };
 struct Edge { TapeNode* node = nullptr; GradSlot* leaf = nullptr; int32_t output = 0; };  // owns one reference to either

@@ -326,11 +326,10 @@ template <class A = NoAttrs> class Op {
     d_.run_kernel = &U::Call, d_.kernel_name = K::kName, d_.kernel_hash = SignatureHash<typename K::Signature>();
     return *this;
   }
-  // An elementwise formula: the device hands over loops under the operator's name, or under `kernel` (operators may share one).
-  // `scalars` reads the runtime numbers the loops take.
-  Op& tiles(int nscalars = 0, void (*scalars)(const A&, double*) = nullptr, const char* kernel = nullptr) {
+  // An elementwise formula: the device hands over loops under the operator's name. `scalars` reads the runtime numbers the loops take.
+  Op& tiles(int nscalars = 0, void (*scalars)(const A&, double*) = nullptr) {
     d_.traits |= kElementwise | kInplace | kStrided;
-    d_.kernel_name = kernel ? kernel : d_.name, d_.kernel_hash = 0, d_.nscalars = nscalars;
+    d_.kernel_name = d_.name, d_.kernel_hash = 0, d_.nscalars = nscalars;
     if (scalars) {
       d_.scalars_fn = Erase(scalars);
       d_.run_scalars = [](AnyFn g, const void* a, double* o) { reinterpret_cast<void (*)(const A&, double*)>(g)(*static_cast<const A*>(a), o); };

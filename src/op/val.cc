@@ -25,7 +25,7 @@ Val One(const OpDef& op, Val a) { return Calls(op, op.schema.defaults(), {a})[0]
 Val Scaled(const OpDef& op, Val a, double k) {
   ScalarAttrs s;
   s.scalar = k;
-  s.is_int = true;  // the array's dtype is kept
+  s.is_int = false;
   return Calls(op, std::make_shared<ScalarAttrs>(s), {a})[0];
 }
 Val Shaped(const OpDef& op, Val v, const Shape& s) { return Calls(op, std::make_shared<ToShapeAttrs>(ToShapeAttrs{s.vec()}), {v})[0]; }

@@ -53,7 +53,7 @@ void Storage::Destroy() {
 
 void Array::Destroy() {
   if (node) g_array_hooks.drop_node(std::exchange(node, nullptr));
-  if (grad) g_array_hooks.drop_grad(this, std::exchange(grad, nullptr));
+  if (grad) g_array_hooks.drop_grad(std::exchange(grad, nullptr));
   storage = nullptr;
   if (!contiguous || shape.ndim() > 6) shape = Shape(), strides = Shape(), contiguous = true;
   offset = 0, node_output = 0;

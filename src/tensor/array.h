@@ -88,7 +88,7 @@ class Array final : public Object {
 using NDArray = Ref<Array>;
 
 // exec installs how a history and a gradient slot are let go; tensor knows nothing of them.
-struct ArrayHooks { void (*drop_node)(TapeNode*) = nullptr; void (*drop_grad)(Array*, GradSlot*) = nullptr; };
+struct ArrayHooks { void (*drop_node)(TapeNode*) = nullptr; void (*drop_grad)(GradSlot*) = nullptr; };
 extern ArrayHooks g_array_hooks;
 
 // ---- host access. They wait (see Engine), so no engine thread may call them. timeout as in Engine; false: time is up. Poisoned arrays throw.

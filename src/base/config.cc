@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/config.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cstdlib>
+#include <mutex>
+
+#include "base/fork.h"
+#include "base/log.h"
+#include "base/text.h"
+
+namespace flx {
+namespace {
+
+enum class Form { kChoice, kInt, kNumber, kBytes, kText };
+struct Row {
+  Opt opt;
+  OptionInfo info;
+  Form form;
+  const char* choices = "";   // "a|b|c"
+  double low = 0;             // of numbers
+};
+// In the order of Opt.
+constexpr Row kTable[] = {
+    {Opt::kEngine,
+     {"FLEXOR_ENGINE", "MXNET_ENGINE_TYPE", "choice", "auto",
+      "Where operations run. auto: short ones in the caller, long ones in workers; threaded: all in workers; inline: whatever is free in the "
+      "caller; naive: in the caller, one after the other (MXNet's NaiveEngine; its ThreadedEngine* mean threaded)."},
+     Form::kChoice, "auto|threaded|inline|naive"},
+    {Opt::kEngineInlineUs,
+     {"FLEXOR_ENGINE_INLINE_US", "", "number", "30", "With engine auto: an operation expected to take fewer microseconds runs in its caller."},
+     Form::kNumber},
+    {Opt::kNumThreads,
+     {"FLEXOR_NUM_THREADS", "MXNET_CPU_WORKER_NTHREADS", "int", "0", "Threads that compute, the caller included. 0: one for each core."},
+     Form::kInt},
+    {Opt::kMemoryLimit,
+     {"FLEXOR_MEMORY_LIMIT", "", "bytes", "0", "Host memory that arrays and the cache may take together, such as 8G. 0: no limit."},
+     Form::kBytes},
+    {Opt::kMemoryCacheLimit,
+     {"FLEXOR_MEMORY_CACHE_LIMIT", "", "bytes", "0", "Freed host memory kept for the next array; more goes back to the system. 0: no limit."},
+     Form::kBytes},
+    {Opt::kSeed, {"FLEXOR_SEED", "MXNET_SEED", "int", "0", "Seed of the random streams at start."}, Form::kInt, "", -9.3e18},
+    {Opt::kLogLevel, {"FLEXOR_LOG_LEVEL", "", "choice", "info", "The least important records that are logged."},
+     Form::kChoice, "debug|info|warning|error|none"},
+    {Opt::kLogSink,
+     {"FLEXOR_LOG_SINK", "", "text", "stderr", "Where records go: stderr, buffer (the host reads them), none, or the path of a file."},
+     Form::kText},
+    {Opt::kTestDevice, {"FLEXOR_TEST_DEVICE", "", "text", "", "A device module that is loaded with the first look at the devices; for tests."},
+     Form::kText},
+};
+constexpr int kRows = int(sizeof kTable / sizeof *kTable);
+constexpr bool InOrder() {
+  for (int i = 0; i < kRows; ++i) if (int(kTable[i].opt) != i) return false;
+  return kRows == int(Opt::kCount);
+}
+static_assert(InOrder(), "every Opt has its row, in the same order");
+
+struct Value { std::string text; int64_t i = 0; double d = 0; };
+struct Cell { bool ready = false; Value value; };
+struct State {
+  std::mutex mutex;
+  Cell cells[kRows];
+  void (*hooks[8])(Opt) = {};
+  std::atomic<uint64_t> generation{1};
+};
+State& S() {
+  static State* s = [] {
+    AddForkHooks(ForkStage::kConfig, {[] { S().mutex.lock(); }, [] { S().mutex.unlock(); }, [] { S().mutex.unlock(); }});
+    return new State;  // never destroyed: a collector may call at exit
+  }();
+  return *s;
+}
+
+std::string Lower(std::string_view s) {
+  std::string r(s);
+  for (char& c : r) if (c >= 'A' && c <= 'Z') c = char(c + 32);
+  return r;
+}
+bool ParseBytes(std::string_view s, int64_t* out) {  // 1048576, 512M, 1.5G, 2GiB
+  std::string t = Lower(Trim(s));
+  for (const char* end : {"ib", "b"}) {
+    std::string_view e(end);
+    if (t.size() > e.size() && t.compare(t.size() - e.size(), e.size(), e) == 0) { t.resize(t.size() - e.size()); break; }
+  }
+  double scale = 1;
+  auto unit = t.empty() ? std::string_view::npos : std::string_view("kmgt").find(t.back());
+  if (unit != std::string_view::npos) {
+    t.pop_back();
+    for (size_t i = 0; i <= unit; ++i) scale *= 1024;
+  }
+  double v;
+  if (!ParseDouble(t, &v) || !(v >= 0) || v * scale > 9e18) return false;
+  *out = int64_t(v * scale);
+  return true;
+}
+// Reads `text` as a value of this row; `why` says what was wanted if it is none.
+bool Parse(const Row& r, std::string_view text, Value* v, std::string* why) {
+  switch (r.form) {
+    case Form::kChoice: {
+      std::string t = Lower(Trim(text));
+      if (r.opt == Opt::kEngine) {
+        if (t == "naiveengine") t = "naive";
+        else if (t.rfind("threadedengine", 0) == 0) t = "threaded";
+      }
+      auto choices = Split(r.choices, '|');
+      if (std::find(choices.begin(), choices.end(), t) != choices.end()) { v->text = t; return true; }
+      *why = "one of " + Join(choices, ", ");
+      return false;
+    }
+    case Form::kInt:
+      if (ParseInt(text, &v->i) && double(v->i) >= r.low) { v->d = double(v->i), v->text = Text(v->i); return true; }
+      *why = r.low == 0 ? "an integer, 0 or more" : "an integer";
+      return false;
+    case Form::kNumber:
+      if (ParseDouble(text, &v->d) && v->d >= r.low) {
+        v->i = v->d < 9e18 ? int64_t(v->d) : INT64_MAX, v->text = Text(v->d);
+        return true;
+      }
+      *why = "a number, 0 or more";
+      return false;
+    case Form::kBytes:
+      if (ParseBytes(text, &v->i)) { v->d = double(v->i), v->text = Text(v->i); return true; }
+      *why = "bytes, such as 1073741824, 512M or 1.5G";
+      return false;
+    case Form::kText: v->text = text; return true;
+  }
+  return false;
+}
+
+// Fills the cell from the environment or the default, under the mutex; a warning to be logged after it, or "".
+std::string Fill(const Row& r, Cell* c) {
+  std::string warning, why;
+  for (const char* name : {r.info.name, r.info.alias}) {
+    const char* env = *name ? std::getenv(name) : nullptr;
+    if (!env || !*env) continue;
+    if (Parse(r, env, &c->value, &why)) { c->ready = true; return warning; }
+    warning = Text("the environment's ", name, "=", env, " is not ", why, "; taking ", r.info.default_value);
+  }
+  Parse(r, r.info.default_value, &c->value, &why);
+  c->ready = true;
+  return warning;
+}
+Value Read(Opt o) {
+  const Row& r = kTable[int(o)];
+  Cell& c = S().cells[int(o)];
+  std::unique_lock<std::mutex> lock(S().mutex);
+  if (c.ready) return c.value;
+  std::string warning = Fill(r, &c);
+  Value v = c.value;
+  lock.unlock();  // the log reads options itself
+  if (!warning.empty()) Log(LogLevel::kWarning, warning);
+  return v;
+}
+const Row& RowOf(std::string_view name) {
+  std::vector<std::string> names;
+  for (const Row& r : kTable) {
+    if (name == r.info.name || (*r.info.alias && name == r.info.alias)) return r;
+    names.push_back(r.info.name);
+  }
+  Fail(Status::kName, "config", "there is no option `", name, "`.", DidYouMean(name, names), " The options are ", Join(names, ", "), ".");
+}
+}  // namespace
+
+const OptionInfo& Info(Opt o) { return kTable[int(o)].info; }
+std::string GetText(Opt o) { return Read(o).text; }
+int64_t GetInt(Opt o) { return Read(o).i; }
+double GetDouble(Opt o) { return Read(o).d; }
+std::string GetOption(std::string_view name) { return GetText(RowOf(name).opt); }
+uint64_t OptionGeneration() { return S().generation.load(std::memory_order_acquire); }
+
+void SetOption(std::string_view name, std::string_view value) {
+  const Row& r = RowOf(name);
+  Cell c;
+  std::string why;
+  if (!value.empty()) {
+    if (!Parse(r, value, &c.value, &why)) Fail(Status::kArgument, "config", r.info.name, " must be ", why, ", given `", value, "`.");
+    c.ready = true;
+  }
+  void (*hooks[8])(Opt);
+  {
+    std::lock_guard<std::mutex> lock(S().mutex);
+    S().cells[int(r.opt)] = c;
+    std::copy(std::begin(S().hooks), std::end(S().hooks), hooks);
+    S().generation.fetch_add(1, std::memory_order_release);
+  }
+  for (auto* h : hooks) if (h) h(r.opt);
+}
+
+void OnOptionChange(void (*hook)(Opt)) {
+  std::lock_guard<std::mutex> lock(S().mutex);
+  for (auto& h : S().hooks) {
+    if (h == hook) return;
+    if (!h) { h = hook; return; }
+  }
+  Fail(Status::kInternal, "config", "too many hooks: make State::hooks longer.");
+}
+
+std::string OptionTable() {
+  std::vector<std::vector<std::string>> rows{{"name", "type", "value", "default", "meaning"}};
+  for (const Row& r : kTable) {
+    std::string doc = r.info.doc;
+    if (*r.info.alias) doc += Text(" Alias: ", r.info.alias, ".");
+    rows.push_back({r.info.name, r.info.type, GetText(r.opt), r.info.default_value, doc});
+  }
+  size_t width[5] = {};
+  for (auto& row : rows) for (size_t i = 0; i < 4; ++i) width[i] = std::max(width[i], row[i].size());
+  std::string out;
+  for (auto& row : rows) {
+    for (size_t i = 0; i < 4; ++i) out += row[i] + std::string(width[i] - row[i].size() + 2, ' ');
+    out += row[4] + "\n";
+  }
+  return out;
+}
+
+}  // namespace flx

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/thread.h"
+
+#include <pthread.h>
+
+namespace flx {
+
+BlockSignals::BlockSignals() {
+  sigset_t all;
+  sigfillset(&all);
+  // A fault of the thread's own must still reach the host's crash handler: blocked, the kernel would kill the process without it.
+  for (int s : {SIGSEGV, SIGBUS, SIGFPE, SIGILL}) sigdelset(&all, s);
+  pthread_sigmask(SIG_BLOCK, &all, &before_);
+}
+BlockSignals::~BlockSignals() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+void NameThisThread(const char* name) { pthread_setname_np(pthread_self(), name); }
+
+}  // namespace flx

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// The library's own threads.
+#pragma once
+#include <csignal>
+#include <thread>
+#include <utility>
+
+namespace flx {
+
+// Blocks all signals of the calling thread while it lives; threads started meanwhile inherit that, so that the host's handlers only ever run on
+// the host's threads.
+class BlockSignals {
+ public:
+  BlockSignals();
+  ~BlockSignals();
+  BlockSignals(const BlockSignals&) = delete;
+  BlockSignals& operator=(const BlockSignals&) = delete;
+
+ private:
+  sigset_t before_;
+};
+void NameThisThread(const char* name);  // as ps and gdb show it; up to 15 characters
+
+// A thread of the engine, the pool or a device. std::system_error if the system has no more.
+template <class F> std::thread StartThread(const char* name, F f) {
+  BlockSignals block;
+  return std::thread([name, f = std::move(f)]() mutable { NameThisThread(name); f(); });
+}
+
+}  // namespace flx

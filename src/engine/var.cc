@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+// A variable's queue. Holders are counted in the word, so that inline runs take and leave a variable without the lock; who waits stands in a list
+// under the lock bit, and the queued bit tells a leaving holder to look at the list. The bit is set before the list is looked at, so no wake-up is lost.
+#include "engine/internals.h"
+
+namespace flx {
+
+bool Granted(uint64_t word, Access a) { return !(word & (a == Access::kRead ? Var::kWriter : Var::kReaders | Var::kWriter)); }
+
+void Grant(Var* v, Ready* ready) {
+  while (Use* u = v->head) {
+    uint64_t w = v->word.load(std::memory_order_acquire);
+    if (!Granted(w, u->access)) break;
+    if ((w & Var::kStreams) && !StreamsReady(v, u->access)) break;
+    // The queued bit keeps inline runs out, so no holder can have come since; some may have left.
+    if (u->access == Access::kRead) v->word.fetch_add(1, std::memory_order_acquire);
+    else v->word.fetch_or(Var::kWriter, std::memory_order_acquire);
+    v->head = u->next;
+    if (!v->head) v->tail = nullptr;
+    Operation* op = u->op;  // u may be gone as soon as the count says so
+    if (op->pending.fetch_sub(1, std::memory_order_acq_rel) == 1) op->next = *ready, *ready = op;
+  }
+  if (!v->head) v->word.fetch_and(~Var::kQueued, std::memory_order_relaxed);
+}
+
+void Enqueue(Use* u, Ready* ready) {
+  Var* v = u->var;
+  u->next = nullptr;
+  (v->tail ? v->tail->next : v->head) = u;
+  v->tail = u;
+  v->word.fetch_or(Var::kQueued, std::memory_order_relaxed);
+  Grant(v, ready);
+}
+
+bool Unlink(Use* u) {
+  Var* v = u->var;
+  Use* before = nullptr;
+  for (Use* q = v->head; q; before = q, q = q->next) {
+    if (q != u) continue;
+    (before ? before->next : v->head) = u->next;
+    if (v->tail == u) v->tail = before;
+    return true;
+  }
+  return false;
+}
+
+bool PollVar(Var* v, Access a) {
+  LockVar(v);
+  uint64_t w = v->word.load(std::memory_order_acquire);
+  bool free = Granted(w, a);
+  for (Use* u = v->head; free && u; u = u->next) free = a == Access::kRead && u->access == Access::kRead;
+  if (free && (w & Var::kStreams)) free = StreamsPoll(v, a);
+  UnlockVar(v);
+  return free;
+}
+
+void SetPoisonLocked(Var* v, const Ref<const Poison>& p) {
+  Ref<const Poison> given = p;
+  if (const Poison* old = v->poison.exchange(given.Leak(), std::memory_order_acq_rel)) old->Unref();
+}
+void Var::SetPoison(const Ref<const Poison>& p) {
+  if (!p && !poison.load(std::memory_order_relaxed)) return;
+  LockVar(this);  // GetPoison may be taking a reference
+  SetPoisonLocked(this, p);
+  UnlockVar(this);
+}
+Ref<const Poison> Var::GetPoison() {
+  if (!poisoned()) return nullptr;
+  LockVar(this);
+  Ref<const Poison> p(poison.load(std::memory_order_relaxed));
+  UnlockVar(this);
+  return p;
+}
+void Var::Reset() {
+  if (const Poison* p = poison.exchange(nullptr, std::memory_order_acq_rel)) p->Unref();
+  if (streams) DropStreams(this);
+  word.store(0, std::memory_order_relaxed);
+  version.store(0, std::memory_order_relaxed);
+  head = tail = nullptr;
+}
+
+}  // namespace flx

@@ -164,7 +164,10 @@ std::string Explain(const KernelRun& run, const std::string& origin) {
   return s;
 }
 Error Explained(const Error& e, const KernelRun& run, const std::string& origin) {
-  Error out(e.status(), Text(e.message().compare(0, 1, "[") == 0 ? "" : Text("[", run.call->op.name, "] "), e.message(), Explain(run, origin)));
+  std::string_view m = e.message();
+  // who failed is the operator, also where a room below it gave the text ("[memory] ...")
+  if (m.substr(0, 1) == "[" && m.find("] ") != m.npos) m.remove_prefix(m.find("] ") + 2);
+  Error out(e.status(), Text("[", run.call->op.name, "] ", m, Explain(run, origin)));
   out.op = run.call->op.name, out.origin = origin, out.hint = e.hint, out.file = e.file, out.offset = e.offset, out.node = e.node;
   return out;
 }

@@ -31,8 +31,10 @@ void AddElementwiseCases(std::vector<Case>* c) {
     c->push_back(Case{op, {Uniform({0, 3}, 1, 3), Uniform({1, 3}, 0.3, 0.9)}, {}}.name("empty"));
   }
   for (const char* op : {"broadcast_equal", "broadcast_not_equal", "broadcast_greater", "broadcast_greater_equal", "broadcast_lesser", "broadcast_lesser_equal", "broadcast_logical_and",
-                         "broadcast_logical_or", "broadcast_logical_xor"})
+                         "broadcast_logical_or", "broadcast_logical_xor"}) {
     c->push_back({op, {Constant(Values({2, 3, 1}, {0, 1, 2, 0, 3, 4})), Constant(Values({1, 3, 2}, {0, 1, 2, 0, 3, 3}))}, {}});
+    c->push_back(Case{op, {Uniform({2, 3, 1}, -1, 1), Uniform({1, 3, 4}, -1, 1)}, {}}.name("no_ties"));
+  }
   for (const char* op : {"elemwise_add", "elemwise_sub", "elemwise_mul", "elemwise_div"}) c->push_back({op, {Uniform({5, 41}, -2, 2), Uniform({5, 41}, 0.4, 2)}, {}});
   // with a number
   for (const char* op : {"_plus_scalar", "_minus_scalar", "_rminus_scalar", "_mul_scalar", "_div_scalar", "_rdiv_scalar", "_mod_scalar", "_rmod_scalar", "_power_scalar", "_rpower_scalar",
@@ -49,6 +51,7 @@ void AddElementwiseCases(std::vector<Case>* c) {
   c->push_back(Case{"Cast", {Integers({2, 3}, {-3, 0, 1, 2, 100, 7}, DType::kInt8)}, {{"dtype", "float64"}}}.name("from_int8"));
   c->push_back(Case{"Cast", {Constant(Values({-3.7, 0, 2.5, 7}))}, {{"dtype", "int32"}}}.name("to_int32"));
   c->push_back({"amp_cast", {Uniform({2, 3}, -3, 3)}, {{"dtype", "float64"}}});
+  c->push_back(Case{"BlockGrad", {Uniform({2, 3}, -2, 2)}, {}}.NoGradient());  // its gradient is not its derivative: that is its purpose
   c->push_back({"add_n", {Uniform({2, 3}, -2, 2), Uniform({2, 3}, -2, 2), Uniform({2, 3}, -2, 2)}, {{"num_args", "3"}}});
 }
 

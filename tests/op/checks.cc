@@ -114,7 +114,10 @@ First Differentiate(const Setup& s, const Point& p, DType t, int extra, const Po
     if (extra & kCreateGraph) AttachGrad(f.head_grads.back(), GradReq::kWrite);
     ++h;
   }
-  f.grads = Gradients(f.heads, f.head_grads, f.targets, extra | (s.c.train ? kTrain : kPlain));
+  if (f.heads.empty())  // no output that a gradient could come from
+    for (auto& t : f.targets) f.grads.push_back(Array::Filled(t->shape, t->dtype, 0));
+  else
+    f.grads = Gradients(f.heads, f.head_grads, f.targets, extra | (s.c.train ? kTrain : kPlain));
   return f;
 }
 

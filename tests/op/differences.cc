@@ -7,6 +7,11 @@ namespace flx::golden {
 const std::vector<Difference>& Differences() {
   static const std::vector<Difference> list = {
       {"nn/BatchNorm", "after gamma", "fix_gamma takes gamma as 1 and leaves its memory alone; MXNet overwrites the user's array."},
+      {"unary/erf/02", "grad data", "the float64 gradient is right to the last digits; MXNet's uses a constant rounded to float32."},
+      {"unary/erfinv/02", "grad data", "the float64 gradient is right to the last digits; MXNet's uses a constant rounded to float32."},
+      {"unary/gammaln/02", "grad data", "the float64 gradient is right to the last digits; MXNet's digamma is computed in float32."},
+      {"unary/hard_sigmoid/02", "", "attributes are read as double; MXNet rounds alpha to float32 for float64 arrays too."},
+      {"matrix/repeat/05", "", "no repeats along an axis leave a shape of the same rank, (0, 3), as in NumPy; MXNet answers (0,)."},
   };
   return list;
 }

@@ -38,7 +38,7 @@ void AddUnaryMoreOps(std::vector<OpDef>* ops) {
             [](Grad& g, const NoAttrs&) { g.dx[0] = g.dy(0) * (Call1("exp", Call1("square", g.y(0))) * 0.88622692545275801365); }));
   add(Float("gamma", "The gamma function; NaN at the negative integers.", [](Grad& g, const NoAttrs&) { g.dx[0] = g.dy(0) * (g.y(0) * Call1("_digamma", g.x(0))); }));
   add(Float("gammaln", "The logarithm of the gamma function's absolute value.", [](Grad& g, const NoAttrs&) { g.dx[0] = g.dy(0) * Call1("_digamma", g.x(0)); }));
-  add(FloatUnary("_digamma", "The derivative of gammaln.").traits(kInternal).gradient([](Grad& g, const NoAttrs&) { g.dx[0] = g.dy(0) * Call1("_trigamma", g.x(0)); }).tiles());
+  add(FloatUnary("_digamma", "The derivative of gammaln.").traits(kInternal | kNoSecond).gradient([](Grad& g, const NoAttrs&) { g.dx[0] = g.dy(0) * Call1("_trigamma", g.x(0)); }).tiles());
   add(FloatUnary("_trigamma", "The derivative of _digamma.").traits(kInternal).tiles());
 
   add(Unary<ClipAttrs>("clip", "Each element, held within [a_min, a_max]; the gradient is 0 outside. NaN stays.")

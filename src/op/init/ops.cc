@@ -66,7 +66,7 @@ void AddInitOps(std::vector<OpDef>* ops) {
   add(line.infer([](Infer& c, const LinspaceAttrs& a) { c.set_y(0, Shape{a.num}); }).kernel<LinspaceKernel>());
 
   Op<EyeAttrs> eye = Maker<EyeAttrs>("_eye", "An (N, M) matrix with ones on the k-th diagonal.");
-  eye.attr(&EyeAttrs::N, "N", "Rows.").required().range(0, 9e15);
+  eye.attr(&EyeAttrs::N, "N", "Number of rows.").required().range(0, 9e15);
   eye.attr(&EyeAttrs::M, "M", "Columns; 0: as many as rows.").range(0, 9e15);
   eye.attr(&EyeAttrs::k, "k", "The diagonal: 0 the main one, above it if positive, below if negative.");
   Where(eye);

@@ -69,6 +69,13 @@ int NeedMode(const char* who, int32_t mode, int allowed) {
   if (mode & ~allowed) Fail(Status::kArgument, who, "`mode` may hold the bits ", allowed, " here, given ", mode, ".");
   return mode;
 }
+GradReq NeedGradReq(const char* who, const char* grad_req) {
+  std::string_view r = NeedText(who, "grad_req", grad_req);
+  if (r == "write") return GradReq::kWrite;
+  if (r == "add") return GradReq::kAdd;
+  if (r == "null") return GradReq::kNull;
+  Fail(Status::kArgument, who, "`grad_req` must be write, add or null, given `", r, "`.", DidYouMean(r, {"write", "add", "null"}));
+}
 void NeedBytes(const char* who, const void* data, int64_t nbytes) {
   if (nbytes < 0) Fail(Status::kArgument, who, "the number of bytes must be 0 or more, given ", nbytes, ".");
   if (nbytes > 0 && !data) Fail(Status::kArgument, who, "the host memory must not be null when ", nbytes, " bytes are given.");

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/small_vector.h"
+#include "exec/autograd.h"
 #include "flexor/c_api.h"
 #include "handle.h"
 #include "tensor/array.h"
@@ -51,6 +52,7 @@ DType NeedDType(const char* who, const char* arg, int32_t dtype);
 bool NeedOrder(const char* who, int32_t order);  // true: column-major
 int NeedMode(const char* who, int32_t mode, int allowed);
 void NeedBytes(const char* who, const void* data, int64_t nbytes);
+GradReq NeedGradReq(const char* who, const char* grad_req);
 
 struct OptionList : std::vector<std::pair<std::string, std::string>> {
   OptionList(const char* who, const char* const* keys, const char* const* values, int32_t npairs);

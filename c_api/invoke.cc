@@ -118,11 +118,7 @@ flx_status flx_call_scalar(flx_call call, int32_t mode, flx_ndarray lhs, double 
 flx_status flx_autograd_attach(flx_ndarray array, const char* grad_req, flx_ndarray grad) {
   FLX_BEGIN
     auto a = PinArray(who, array);
-    std::string_view r = NeedText(who, "grad_req", grad_req);
-    GradReq req = GradReq::kNull;
-    if (r == "write") req = GradReq::kWrite;
-    else if (r == "add") req = GradReq::kAdd;
-    else if (r != "null") Fail(Status::kArgument, who, "`grad_req` must be write, add or null, given `", r, "`.", DidYouMean(r, {"write", "add", "null"}));
+    GradReq req = NeedGradReq(who, grad_req);
     if (grad) {
       auto g = PinArray(who, grad, "grad");
       AttachGrad(a.ref(), req, g.ref());

@@ -124,6 +124,14 @@ flx_status flx_params_set(flx_params params, const char* name, flx_ndarray array
     p->Set(std::string(NeedText(who, "name", name)), a.ref());
   FLX_END
 }
+flx_status flx_params_attach(flx_params params, const char* grad_req) {
+  FLX_BEGIN
+    auto p = PinParams(who, params);
+    GradReq req = NeedGradReq(who, grad_req);
+    for (auto& x : p->all())
+      if (!x.aux) AttachGrad(x.array, req);
+  FLX_END
+}
 flx_status flx_params_save(flx_params params, const char* path, const char* format, int64_t timeout_ms, int32_t* out_ready) {
   FLX_BEGIN
     auto p = PinParams(who, params);

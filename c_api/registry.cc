@@ -19,10 +19,10 @@ std::string Commas(const std::vector<const char*>& v) {
 void AddAttrs(EntryInfo* e, const Schema& schema) {
   for (auto& f : schema.fields()) {
     if (f.ignored) {
-      e->attrs.push_back({f.name, f.type->type_text(f), schema.Print(f, schema.defaults().get()), schema.RangeText(f), Text(f.doc, " Accepted for MXNet's programs; without effect."), false});
+      e->attrs.push_back({f.name, f.type->type_text(f), schema.Print(f, schema.defaults().get()), schema.RangeText(f), Text(f.doc, " Accepted for MXNet's programs; without effect."), false, f.required});
       continue;
     }
-    e->attrs.push_back({f.name, f.type->type_text(f), f.required ? "" : schema.Print(f, schema.defaults().get()), schema.RangeText(f), f.doc, f.runtime});
+    e->attrs.push_back({f.name, f.type->type_text(f), f.required ? "" : schema.Print(f, schema.defaults().get()), schema.RangeText(f), f.doc, f.runtime, f.required});
   }
 }
 std::vector<EntryInfo> Operators() {
@@ -35,16 +35,20 @@ std::vector<EntryInfo> Operators() {
     int visible = 0;
     for (auto& o : d->outputs) visible += !o.hidden;
     e.traits = {{"differentiable", d->differentiable()}, {"random", d->trait(kRandom)}, {"variadic", d->variadic}, {"loss", d->trait(kLoss)},
-                {"inputs", int(d->inputs.size())}, {"outputs", visible}};
+                {"inputs", int(d->inputs.size())}, {"outputs", d->outputs_fn || d->visible_fn ? -1 : visible}};
     all.push_back(std::move(e));
   }
   return all;
 }
 template <class E> std::vector<EntryInfo> FromRegistered(const std::vector<E>& list) {
   std::vector<EntryInfo> all;
-  for (const Registered& d : list) {
+  for (const E& d : list) {
     EntryInfo e{d.name, Commas(d.aliases), d.family, d.doc, d.example, d.since, {}, {}, {}};
     AddAttrs(&e, d.schema);
+    if constexpr (std::is_same_v<E, LayerDef>) {
+      for (auto& i : d.inputs) e.inputs.push_back({i.name, i.doc, i.optional ? "optional" : "required"});
+      e.traits = {{"loss", d.loss}, {"inputs", int(d.inputs.size())}};
+    }
     all.push_back(std::move(e));
   }
   std::sort(all.begin(), all.end(), [](const EntryInfo& a, const EntryInfo& b) { return a.name < b.name; });
@@ -176,12 +180,12 @@ flx_status flx_entry_attr_text(flx_entry entry, int32_t index, const char* field
     std::string_view f = NeedText(who, "field", field);
     NeedPointer(who, "out_text", out_text);
     auto& a = At(who, e->info->attrs, index, "attributes");
-    if (f == "runtime") {
-      *out_text = a.runtime ? "1" : "0";
+    if (f == "runtime" || f == "required") {
+      *out_text = (f == "runtime" ? a.runtime : a.required) ? "1" : "0";
       return;
     }
     const std::string* s = f == "name" ? &a.name : f == "type" ? &a.type : f == "default" ? &a.default_value : f == "range" ? &a.range : f == "doc" ? &a.doc : nullptr;
-    if (!s) NoField(who, f, "name,type,default,range,doc,runtime");
+    if (!s) NoField(who, f, "name,type,default,range,doc,required,runtime");
     *out_text = s->c_str();
   FLX_END
 }

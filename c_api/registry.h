@@ -11,7 +11,7 @@
 namespace flx::capi {
 
 struct EntryInput { std::string name, doc, kind; };
-struct EntryAttr { std::string name, type, default_value, range, doc; bool runtime = false; };
+struct EntryAttr { std::string name, type, default_value, range, doc; bool runtime = false, required = false; };
 struct EntryInfo {
   std::string name, aliases, family, doc, example, since;
   std::vector<EntryInput> inputs;

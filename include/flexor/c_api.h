@@ -203,7 +203,8 @@ FLX_DRAFT flx_status flx_registry_at(const char *registry, int32_t index, flx_en
 FLX_DRAFT flx_status flx_registry_find(const char *registry, const char *name, flx_entry *out_entry);
 /** A text of `entry`: `field` is name, aliases (comma-separated), family, doc, example or since; `out_text` is borrowed for ever. Errors: FLX_ERROR_NAME. */
 FLX_DRAFT flx_status flx_entry_text(flx_entry entry, const char *field, const char **out_text);
-/** A trait of `entry`: `field` is differentiable, random, variadic, inputs, outputs or loss; `out_value` is 1, 0 or a count. Errors: FLX_ERROR_NAME. */
+/** A trait of `entry`: `field` is differentiable, random, variadic, inputs, outputs or loss; `out_value` is 1, 0 or a count (of outputs: -1 if the attributes
+ *  decide). Errors: FLX_ERROR_NAME. */
 FLX_DRAFT flx_status flx_entry_trait(flx_entry entry, const char *field, int32_t *out_value);
 /** The number of inputs that `entry` names, optional ones included, in `out_count`. */
 FLX_DRAFT flx_status flx_entry_input_count(flx_entry entry, int32_t *out_count);
@@ -211,8 +212,8 @@ FLX_DRAFT flx_status flx_entry_input_count(flx_entry entry, int32_t *out_count);
 FLX_DRAFT flx_status flx_entry_input_text(flx_entry entry, int32_t index, const char *field, const char **out_text);
 /** The number of attributes (settings) of `entry`, in `out_count`. */
 FLX_DRAFT flx_status flx_entry_attr_count(flx_entry entry, int32_t *out_count);
-/** Attribute `index` of `entry`: `field` is name, type, default ("" when it must be given), range, doc, or runtime ("1" if its value travels with the call); `out_text`
- *  is borrowed for ever. Errors: FLX_ERROR_NAME, FLX_ERROR_INDEX. */
+/** Attribute `index` of `entry`: `field` is name, type, default, range, doc, required ("1" if it must be given) or runtime ("1" if its value travels with
+ *  the call); `out_text` is borrowed for ever. Errors: FLX_ERROR_NAME, FLX_ERROR_INDEX. */
 FLX_DRAFT flx_status flx_entry_attr_text(flx_entry entry, int32_t index, const char *field, const char **out_text);
 
 /* ---- imperative calls -------------------------------------------------------------------------------------------------------------------------- */
@@ -303,6 +304,9 @@ FLX_DRAFT flx_status flx_params_at(flx_params params, int32_t index, flx_ndarray
 FLX_DRAFT flx_status flx_params_get(flx_params params, const char *name, flx_ndarray *out_array);
 /** Puts `array` into `params` as `name`, in place of one that has the name. */
 FLX_DRAFT flx_status flx_params_set(flx_params params, const char *name, flx_ndarray array);
+/** Attaches a gradient, as flx_autograd_attach does with `grad_req`, to every array of `params` that training changes: parameters, not states (running means).
+ *  Errors: FLX_ERROR_TYPE. */
+FLX_DRAFT flx_status flx_params_attach(flx_params params, const char *grad_req);
 /** Writes `params` to the file `path` in `format` (safetensors or mxnet; null: by extension, .flx and .safetensors or .params), within `timeout_ms`; `out_ready`
  *  says whether it was done. The old file stays until the new one is whole. Errors: FLX_ERROR_FILE, FLX_ERROR_NAME. */
 FLX_DRAFT flx_status flx_params_save(flx_params params, const char *path, const char *format, int64_t timeout_ms, int32_t *out_ready);

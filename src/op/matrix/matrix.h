@@ -45,4 +45,79 @@ struct BroadcastToKernel : CopyKey<BroadcastToAttrs> { static constexpr const ch
 struct BroadcastAxisKernel : CopyKey<BroadcastAxisAttrs> { static constexpr const char* kName = "broadcast_axis"; };
 struct NpBroadcastToKernel : CopyKey<ToShapeAttrs> { static constexpr const char* kName = "np_broadcast_to"; };
 
+// ---- slice.cc
+struct SliceAttrs { OptInts begin, end, step; };
+struct SliceAxisAttrs {
+  int64_t axis = 0, begin = 0;
+  std::optional<int64_t> end;
+};
+struct SliceLikeAttrs { Ints axes; };
+struct CropAttrs {
+  int64_t num_args = 1;
+  Ints offset{0, 0}, h_w{0, 0};
+  bool center_crop = false;
+};
+struct SliceFromAttrs { Ints begin, step, shape; };   // _slice_from: a box of x; shape is the result's
+struct SliceIntoAttrs { Ints begin, step, shape; };   // _slice_into: x as a box in zeros of that shape
+struct SliceAssignScalarAttrs : SliceAttrs { double scalar = 0; };
+struct SliceKernel : CopyKey<SliceAttrs> { static constexpr const char* kName = "slice"; };
+struct SliceAxisKernel : CopyKey<SliceAxisAttrs> { static constexpr const char* kName = "slice_axis"; };
+struct SliceFromKernel : CopyKey<SliceFromAttrs> { static constexpr const char* kName = "slice_from"; };
+struct SliceIntoKernel : CopyKey<SliceIntoAttrs> { static constexpr const char* kName = "slice_into"; };
+struct SliceAssignScalarKernel : CopyKey<SliceAssignScalarAttrs> { static constexpr const char* kName = "slice_assign_scalar"; };
+struct SliceAssignKernel {
+  using Signature = void(KernelContext&, const SliceAttrs&, const TensorView& lhs, const TensorView& rhs, TensorView& y);
+  static constexpr const char* kName = "slice_assign";
+};
+
+// ---- join.cc
+struct ConcatAttrs { int64_t num_args = 0, dim = 1; };
+struct StackAttrs { int64_t axis = 0, num_args = 0; };
+struct SplitAttrs {
+  int64_t num_outputs = 1, axis = 1;
+  bool squeeze_axis = false;
+};
+struct SplitV2Attrs {
+  Ints indices;
+  int64_t axis = 1;
+  bool squeeze_axis = false;
+  int64_t sections = 0;
+};
+struct ConcatKernel {
+  using Signature = void(KernelContext&, const ConcatAttrs&, Views x, TensorView& y);
+  static constexpr const char* kName = "Concat";
+};
+template <class A> struct SplitKey { using Signature = void(KernelContext&, const A&, const TensorView& x, OutViews y); };
+struct SplitKernel : SplitKey<SplitAttrs> { static constexpr const char* kName = "SliceChannel"; };
+struct SplitV2Kernel : SplitKey<SplitV2Attrs> { static constexpr const char* kName = "split_v2"; };
+
+// ---- pad.cc
+enum class PadMode { kConstant, kEdge, kReflect };
+struct PadAttrs {
+  PadMode mode = PadMode::kConstant;
+  Ints pad_width;
+  double constant_value = 0;
+};
+struct DiagAttrs { int64_t k = 0, axis1 = 0, axis2 = 1; };
+struct DiagIntoAttrs {
+  Ints shape;
+  int64_t k = 0, axis1 = 0, axis2 = 1;
+};
+struct PadKernel : CopyKey<PadAttrs> { static constexpr const char* kName = "Pad"; };
+struct DiagKernel : CopyKey<DiagAttrs> { static constexpr const char* kName = "diag"; };
+struct DiagIntoKernel : CopyKey<DiagIntoAttrs> { static constexpr const char* kName = "diag_into"; };
+
+// ---- dot.cc
+enum class DotStype { kDefault, kRowSparse, kCsr };
+struct DotAttrs {
+  bool transpose_a = false, transpose_b = false;
+  std::optional<DotStype> forward_stype;
+};
+template <class A> struct ProductKey { using Signature = void(KernelContext&, const A&, const TensorView& a, const TensorView& b, TensorView& y); };
+struct DotKernel : ProductKey<DotAttrs> { static constexpr const char* kName = "dot"; };
+struct BatchDotKernel : ProductKey<DotAttrs> { static constexpr const char* kName = "batch_dot"; };
+
+template <> struct EnumNames<PadMode> { static constexpr const char* names[] = {"constant", "edge", "reflect"}; };
+template <> struct EnumNames<DotStype> { static constexpr const char* names[] = {"default", "row_sparse", "csr"}; };
+
 }  // namespace flx

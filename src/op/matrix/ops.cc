@@ -9,11 +9,19 @@ void AddMatrixOps(std::vector<OpDef>* ops) {
   AddReshapeOps(ops);
   AddTransposeOps(ops);
   AddBroadcastOps(ops);
+  AddSliceOps(ops);
+  AddJoinOps(ops);
+  AddPadOps(ops);
+  AddDotOps(ops);
 }
 void AddMatrixCpuKernels(KernelList* list) {
   AddReshapeCpuKernels(list);
   AddTransposeCpuKernels(list);
   AddBroadcastCpuKernels(list);
+  AddSliceCpuKernels(list);
+  AddJoinCpuKernels(list);
+  AddPadCpuKernels(list);
+  AddDotCpuKernels(list);
 }
 
 }  // namespace flx

@@ -34,6 +34,10 @@ template <class A, Geometry<A> G> void ViewCpu(KernelContext&, const A& a, const
 FLX_FILE(Reshape);    // reshape.cc: Reshape, reshape_like, Flatten, expand_dims, squeeze, _np_reshape_to
 FLX_FILE(Transpose);  // transpose.cc: transpose, SwapAxis, depth_to_space, space_to_depth, reverse
 FLX_FILE(Broadcast);  // broadcast.cc: broadcast_to, broadcast_axis, broadcast_like, repeat, tile, _np_broadcast_to
+FLX_FILE(Slice);      // slice.cc: slice, slice_axis, slice_like, Crop, _slice_assign, _slice_assign_scalar, _slice_from, _slice_into
+FLX_FILE(Join);       // join.cc: Concat, stack, SliceChannel, _split_v2
+FLX_FILE(Pad);        // pad.cc: Pad, diag, _diag_into
+FLX_FILE(Dot);        // dot.cc: dot, batch_dot
 #undef FLX_FILE
 
 }  // namespace flx

@@ -9,6 +9,9 @@ void AddInternalCases(std::vector<Case>* c) {
   c->push_back({"_sum_to", {Uniform({2, 3}, -1, 1)}, {{"shape", "()"}}});
   c->push_back({"_np_broadcast_to", {Uniform({3, 1}, -1, 1)}, {{"shape", "(2, 3, 4)"}}});
   c->push_back({"_np_reshape_to", {Uniform({2, 3}, -1, 1)}, {{"shape", "(3, 2)"}}});
+  c->push_back({"_slice_from", {Uniform({4, 5}, -1, 1)}, {{"begin", "(1, 4)"}, {"step", "(2, -2)"}, {"shape", "(2, 3)"}}});
+  c->push_back({"_slice_into", {Uniform({2, 3}, -1, 1)}, {{"begin", "(1, 4)"}, {"step", "(2, -2)"}, {"shape", "(4, 5)"}}});
+  c->push_back({"_diag_into", {Uniform({3, 2}, -1, 1)}, {{"shape", "(2, 3, 4)"}, {"axis2", "2"}}});
 }
 
 }  // namespace flx::cases

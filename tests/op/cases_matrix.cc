@@ -39,6 +39,10 @@ void AddMatrixCases(std::vector<Case>* c) {
   c->push_back(Case{"Concat", {Uniform({2, 0}, -1, 1), Uniform({2, 3}, -1, 1)}, {{"num_args", "2"}, {"dim", "-1"}}}.name("empty_part"));
   c->push_back({"stack", {Uniform({2, 3}, -1, 1), Uniform({2, 3}, -1, 1)}, {{"num_args", "2"}, {"axis", "1"}}});
   c->push_back({"stack", {Uniform({2, 3}, -1, 1), Uniform({2, 3}, -1, 1)}, {{"num_args", "2"}, {"axis", "-1"}}});
+  c->push_back({"Crop", {Uniform({1, 2, 4, 5}, -1, 1)}, {{"num_args", "1"}, {"h_w", "(2, 3)"}, {"offset", "(1, 2)"}}});
+  c->push_back({"Crop", {Uniform({1, 2, 4, 5}, -1, 1), Constant(Uniform({1, 1, 2, 3}, -1, 1))}, {{"num_args", "2"}, {"center_crop", "True"}}});
+  c->push_back({"_slice_assign", {Uniform({4, 5}, -1, 1), Uniform({2, 2}, -1, 1)}, {{"begin", "(1, -1)"}, {"end", "(3, None)"}, {"step", "(1, -3)"}}});
+  c->push_back({"_slice_assign_scalar", {Uniform({4, 5}, -1, 1)}, {{"begin", "(1, None)"}, {"end", "(3, 2)"}, {"scalar", "0.5"}}});
   c->push_back({"tile", {Uniform({2, 3}, -1, 1)}, {{"reps", "(2, 1, 2)"}}});
   c->push_back({"tile", {Uniform({2, 3}, -1, 1)}, {{"reps", "(3,)"}}});
   c->push_back({"repeat", {Uniform({2, 3}, -1, 1)}, {{"repeats", "2"}}});

@@ -19,9 +19,9 @@
 
 namespace flx {
 
-class Iter : public Object {
+class Iter : public LockedObject {
  public:
-  Iter() : Object(Kind::kIter) {}
+  Iter() : LockedObject(Kind::kIter) {}
   // The next batch, into arrays(); false at the end of the epoch.
   bool Next();
   // To the beginning; of the next epoch, if this one was begun.

@@ -13,7 +13,7 @@
 namespace flx {
 
 RecordFile::RecordFile(std::string path, bool writing, std::unique_ptr<RecordStream> stream)
-    : Object(Kind::kRecord), path_(std::move(path)), stream_(std::move(stream)), writing_(writing) {
+    : LockedObject(Kind::kRecord), path_(std::move(path)), stream_(std::move(stream)), writing_(writing) {
   stop_ = size_ = stream_->size();
   if (writing) at_ = size_;
 }

@@ -18,7 +18,7 @@ namespace flx {
 class RecordStream;  // record_stream.h
 
 // Not synchronised; mutex() is for callers that share one (the C ABI locks it for a call). Errors name the file and the byte: kFile when it cannot be opened, read or written, kFormat when it is damaged.
-class RecordFile final : public Object {
+class RecordFile final : public LockedObject {
  public:
   static constexpr int64_t kMaxRecord = (int64_t(1) << 29) - 1;
   // access: read, write (a new file) or append. Paths may be what dmlc-core's streams open, where it is built in.

@@ -40,5 +40,7 @@ void AddCastOps(std::vector<OpDef>* ops);
 void AddCastCpuKernels(KernelList* list);
 void AddWhereOps(std::vector<OpDef>* ops);
 void AddWhereCpuKernels(KernelList* list);
+void AddActivationOps(std::vector<OpDef>* ops);
+void AddActivationCpuKernels(KernelList* list);
 
 }  // namespace flx

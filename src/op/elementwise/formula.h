@@ -31,6 +31,7 @@ struct LoopList {
 };
 void GetUnaryLoops(LoopList* to);  // for this machine
 void GetBinaryLoops(LoopList* to);
+void GetActivationLoops(LoopList* to);
 const TileLoops& CpuLoops(const char* name);  // one of them, for kernels that choose a formula themselves
 
 }  // namespace flx

@@ -13,6 +13,7 @@ const LoopList& CpuList() {
     auto* l = new LoopList;  // as the registry, never destroyed
     GetUnaryLoops(l);
     GetBinaryLoops(l);
+    GetActivationLoops(l);
     return l;
   }();
   return *list;
@@ -31,12 +32,14 @@ void AddElementwiseOps(std::vector<OpDef>* ops) {
   AddScalarOps(ops);
   AddCastOps(ops);
   AddWhereOps(ops);
+  AddActivationOps(ops);
 }
 void AddElementwiseCpuKernels(KernelList* list) {
   const LoopList& loops = CpuList();
   for (int i = 0; i < loops.count; ++i) list->push_back(TileKernel(loops.items[i].name, &loops.items[i].loops));
   AddCastCpuKernels(list);
   AddWhereCpuKernels(list);
+  AddActivationCpuKernels(list);
 }
 
 }  // namespace flx

@@ -27,6 +27,7 @@ struct KernelRun {
   Ticket ticket;
   SmallVector<Array*, 8> in;       // by port; null: absent
   SmallVector<Array*, 4> out;      // null: not wanted; may share memory with an input
+  uint64_t fresh = 0;              // bit i: output i was made for this run, nobody else can see it (of the first 64)
   void Execute() const;            // memory is taken here; throws what the kernel throws
   double EstimateUs() const;       // bytes and arithmetic from shapes, corrected by what this call measured
 };

@@ -89,7 +89,7 @@ void InvokeAll(const Call& call, int mode, Array* const* in, int nin, const doub
   run.out.resize(call.noutputs);
   if (!targets && SameAll(call, in, nin)) {
     out[0] = Array::New(in[0]->shape, in[0]->dtype);
-    run.out[0] = out[0].get();
+    run.out[0] = out[0].get(), run.fresh = 1;
   } else {
     Inference f;
     {
@@ -124,15 +124,18 @@ void InvokeAll(const Call& call, int mode, Array* const* in, int nin, const doub
       } else {
         out[i] = Array::New(f.ys[i], f.yt[i]);
         run.out[i] = out[i].get();
+        if (i < 64) run.fresh |= 1ull << i;
       }
     }
   }
 
-  SmallVector<uint64_t, 8> versions(ports);
+  SmallVector<uint64_t, 8> versions;
   bool record = false;
-  if (mode & kRecord)
+  if (mode & kRecord) {
+    versions.resize(ports);
     for (int p = 0; p < ports; ++p)
       if (run.in[p]) versions[p] = run.in[p]->storage->var.version.load(std::memory_order_relaxed), record |= HasHistory(*run.in[p]);
+  }
   if (!done) RunOrPush(run);
   if (record) Record(call, attrs, mode, run.in.data(), ports, versions.data(), out, call.noutputs);
   else if (targets)

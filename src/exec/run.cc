@@ -186,11 +186,35 @@ struct QueuedRun final : Operation {
   void Describe(Error* e) const override { *e = Explained(*e, run, origin); }
 };
 
-// An inline run that failed: what it would have written in place has no value any more. Fresh outputs are simply dropped.
-void PoisonInPlace(const KernelRun& run, const Error& e) {
-  auto p = Ref<const Poison>::Take(new Poison(e));
-  p->seen.store(true);  // the call itself reports it
-  for (auto* o : run.out) if (o && !(o->storage->unique() && o->unique())) o->storage->var.SetPoison(p);
+// Small runs need no estimate: nothing is cheaper than to run them here.
+bool Tiny(const KernelRun& run) {
+  if (run.call->op.run_cost) return false;
+  constexpr int64_t kBytes = 16 << 10;
+  int64_t bytes = 0;
+  for (auto* a : run.in) if (a) bytes += a->bytes();
+  for (auto* a : run.out) if (a) bytes += a->bytes();
+  return bytes < kBytes;
+}
+// Runs it here, under the grant of `uses`. What it would have written in place has no value after a failure; fresh outputs are simply dropped.
+void RunHere(const KernelRun& run, const SmallVector<VarUse, 12>& uses, double estimate) {
+  struct Grant {
+    const SmallVector<VarUse, 12>& u;
+    ~Grant() { Engine::Release(u.data(), u.size()); }
+  } grant{uses};
+  try {
+    if (auto p = Engine::FirstPoison(uses.data(), uses.size())) {
+      p->seen.store(true);  // the call itself reports it
+      throw p->error;
+    }
+    ExecuteMeasured(run, estimate);
+  } catch (...) {
+    Error e = Explained(Engine::CurrentError(), run, "");
+    auto p = Ref<const Poison>::Take(new Poison(e));
+    p->seen.store(true);
+    Engine::PoisonWrites(uses.data(), uses.size(), p);
+    throw e;
+  }
+  Engine::ClearWrites(uses.data(), uses.size());
 }
 }  // namespace
 
@@ -198,42 +222,19 @@ void RunOrPush(const KernelRun& run) {
   Engine& engine = Engine::Get();
   SmallVector<VarUse, 12> uses;
   for (auto* a : run.in) if (a) Merge(&uses, &a->storage->var, Access::kRead);
-  for (auto* o : run.out) {
-    if (!o) continue;
-    // a fresh output is ours alone: nobody can wait for it, so inline it needs no grant
-    Merge(&uses, &o->storage->var, o->whole() ? Access::kWrite : Access::kUpdate);
-  }
-  double estimate = run.EstimateUs();
-  auto note = [&] {
-    for (auto* o : run.out) if (o) o->storage->NoteWriter(run.call->op.name);
-  };
+  for (int i = 0; i < run.out.size(); ++i)
+    if (run.out[i] && !(i < 64 && run.fresh >> i & 1)) Merge(&uses, &run.out[i]->storage->var, run.out[i]->whole() ? Access::kWrite : Access::kUpdate);
+  for (auto* o : run.out) if (o) o->storage->NoteWriter(run.call->op.name);
+  double estimate = Tiny(run) ? 0 : run.EstimateUs();
+  // A fresh output needs no grant for a run here: nobody can see it before the call returns.
   if (engine.MayInline(estimate) && Engine::TryAcquire(uses.data(), uses.size())) {
-    engine.CountInline();
-    struct Grant {
-      SmallVector<VarUse, 12>& u;
-      ~Grant() { Engine::Release(u.data(), u.size()); }
-    } grant{uses};
-    note();
-    try {
-      for (auto& u : uses) {
-        const Poison* p = u.access == Access::kWrite ? nullptr : u.var->poison.load(std::memory_order_relaxed);
-        if (p) { p->seen.store(true); throw p->error; }
-      }
-      ExecuteMeasured(run, estimate);
-    } catch (const Error& e) {
-      Error full = Explained(e, run, "");
-      PoisonInPlace(run, full);
-      throw full;
-    } catch (const std::bad_alloc&) {
-      Error full = Explained(Error(Status::kMemory, "out of memory."), run, "");
-      PoisonInPlace(run, full);
-      throw full;
-    }
-    for (auto& u : uses) if (u.access == Access::kWrite && u.var->poison.load(std::memory_order_relaxed)) u.var->SetPoison(nullptr);
-    return;
+    Engine::CountInline();
+    return RunHere(run, uses, estimate);
   }
+  for (int i = 0; i < run.out.size() && i < 64; ++i)
+    if (run.fresh >> i & 1) uses.emplace_back(VarUse{&run.out[i]->storage->var, Access::kWrite});
   auto op = std::make_unique<QueuedRun>();
-  op->run.call = run.call, op->run.training = run.training, op->run.ticket = run.ticket;
+  op->run.call = run.call, op->run.training = run.training, op->run.ticket = run.ticket, op->run.fresh = run.fresh;
   op->call = Ref<const Call>(run.call);
   for (auto* a : run.in) { if (a) a->AddRef(); op->run.in.emplace_back(a); }
   for (auto* o : run.out) { if (o) o->AddRef(); op->run.out.emplace_back(o); }
@@ -241,7 +242,6 @@ void RunOrPush(const KernelRun& run) {
   if (run.attrs == run.call->attrs.get()) op->attrs = run.call->attrs;
   else op->attrs = run.call->op.schema.Copy(run.attrs);
   op->run.attrs = op->attrs.get(), op->estimate = estimate, op->origin = t_origin;
-  note();
   engine.Push(op.release(), uses.data(), uses.size());
 }
 

@@ -59,7 +59,8 @@ class LayerContext {
 struct LayerInput { const char *name, *doc; bool optional = false; };
 struct LayerParam { const char *name, *doc; bool aux = false; };
 struct LayerDef : Registered {
-  std::vector<LayerInput> inputs = {{"data", "The input."}};
+  LayerDef() { inputs.push_back({"data", "The input."}); }
+  std::vector<LayerInput> inputs;
   std::vector<LayerParam> params;   // what forward may ask for
   bool container = false;           // takes children
   bool loss = false;

@@ -234,6 +234,12 @@ const Metric::Part& Metric::part(int i) const {
   return parts_[size_t(i)];
 }
 
+std::vector<std::string> Metric::names() const {
+  std::vector<std::string> names;
+  for (auto& p : parts_) names.push_back(p.name);
+  return names;
+}
+
 void Metric::Update(const std::vector<NDArray>& labels, const std::vector<NDArray>& preds) {
   for (auto& p : parts_) {
     if (p.def->needs_label && labels.size() != preds.size())

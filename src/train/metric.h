@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Metrics. Updates add up in small arrays, by operators: nothing waits. The numbers are read when a value is asked for.
 #pragma once
+#include "base/ref.h"
 #include "base/registry.h"
 #include "exec/invoke.h"
 
@@ -28,13 +29,12 @@ struct MetricDef : Registered {
 };
 const Registry<MetricDef>& Metrics();
 
-class Metric final : public Object {
+class Metric final : public LockedObject {
  public:
   static Ref<Metric> New(std::string_view name, const Settings& settings = {});
   static Ref<Metric> Parse(std::string_view text);  // "TopKAccuracy(top_k=5)"
   void Update(const std::vector<NDArray>& labels, const std::vector<NDArray>& preds);
-  int count() const { return int(parts_.size()); }
-  const std::string& name(int i) const { return part(i).name; }
+  std::vector<std::string> names() const;  // of the values
   int digits(int i) const { return part(i).def->digits; }
   // False: time is up (<0: no limit, 0: poll). Nan before the first update.
   bool Value(int i, int64_t timeout_ms, double* value) const;
@@ -48,7 +48,7 @@ class Metric final : public Object {
     std::vector<NDArray> arrays;   // float64 scalars; null: nothing was added
     std::vector<double> numbers;
   };
-  Metric() : Object(Kind::kMetric) {}
+  Metric() : LockedObject(Kind::kMetric) {}
   void AddPart(std::string_view name, const Settings& settings);
   const Part& part(int i) const;
   std::vector<Part> parts_;

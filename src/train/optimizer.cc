@@ -28,7 +28,7 @@ Val ComposedUpdate::Clip(Val v) const {
   return clip ? Op("clip", {v}, {{"a_min", Text(-*clip)}, {"a_max", Text(*clip)}}) : v;
 }
 
-Optimizer::Optimizer(const OptimizerDef& d, Attrs s) : Object(Kind::kOptimizer), def(d), settings_(std::move(s)) { Prepare(); }
+Optimizer::Optimizer(const OptimizerDef& d, Attrs s) : LockedObject(Kind::kOptimizer), def(d), settings_(std::move(s)) { Prepare(); }
 Ref<Optimizer> Optimizer::New(std::string_view name, const Settings& settings) {
   const OptimizerDef& def = Optimizers().Find(name);
   return Ref<Optimizer>::Take(new Optimizer(def, ParseSettings(def, settings)));

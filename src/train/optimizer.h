@@ -44,7 +44,7 @@ const Registry<OptimizerDef>& Optimizers();
 void AddOperatorOptimizers(std::vector<OptimizerDef>* all);
 void AddComposedOptimizers(std::vector<OptimizerDef>* all);
 
-class Optimizer final : public Object {
+class Optimizer final : public LockedObject {
  public:
   static Ref<Optimizer> New(std::string_view name, const Settings& settings = {});
   const OptimizerDef& def;

@@ -56,7 +56,7 @@ template <class E> std::vector<EntryInfo> FromRegistered(const std::vector<E>& l
 }
 }  // namespace
 
-const std::vector<EntryInfo>& Registry(const char* who, std::string_view registry) {
+const std::vector<EntryInfo>& EntriesOf(const char* who, std::string_view registry) {
   static const auto* all = new std::map<std::string, std::vector<EntryInfo>, std::less<>>{
       {"operator", Operators()},
       {"layer", FromRegistered(Layers().all())},
@@ -97,20 +97,20 @@ extern "C" {
 flx_status flx_registry_count(const char* registry, int32_t* out_count) {
   FLX_BEGIN
     NeedPointer(who, "out_count", out_count);
-    *out_count = int32_t(Registry(who, NeedText(who, "registry", registry)).size());
+    *out_count = int32_t(EntriesOf(who, NeedText(who, "registry", registry)).size());
   FLX_END
 }
 flx_status flx_registry_at(const char* registry, int32_t index, flx_entry* out_entry) {
   FLX_BEGIN
     NeedPointer(who, "out_entry", out_entry);
-    auto& all = Registry(who, NeedText(who, "registry", registry));
+    auto& all = EntriesOf(who, NeedText(who, "registry", registry));
     *out_entry = reinterpret_cast<flx_entry>(NewHandle(new Entry(&At(who, all, index, "entries"))));
   FLX_END
 }
 flx_status flx_registry_find(const char* registry, const char* name, flx_entry* out_entry) {
   FLX_BEGIN
     NeedPointer(who, "out_entry", out_entry);
-    auto& all = Registry(who, NeedText(who, "registry", registry));
+    auto& all = EntriesOf(who, NeedText(who, "registry", registry));
     std::string_view n = NeedText(who, "name", name);
     const EntryInfo* found = nullptr;
     for (auto& e : all) if (e.name == n) found = &e;

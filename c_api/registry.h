@@ -23,6 +23,6 @@ struct Entry final : Object {
   const EntryInfo* const info;
 };
 // Made on first use and kept for ever, so that the texts may be borrowed.
-const std::vector<EntryInfo>& Registry(const char* who, std::string_view registry);
+const std::vector<EntryInfo>& EntriesOf(const char* who, std::string_view registry);
 
 }  // namespace flx::capi

@@ -30,7 +30,7 @@ struct Case {
   std::vector<In> inputs;
   std::vector<std::pair<std::string, std::string>> attrs;
   const char* what = "";
-  bool train = true, no_gradient = false, no_second = false, no_float32 = false, no_strides = false, only_runs = false;
+  bool train = true, no_gradient = false, no_second = false, no_float32 = false, no_strides = false, only_runs = false, other_shapes = false;
   double tolerance = 1;
   Case&& name(const char* s) && { what = s; return std::move(*this); }
   Case&& predict() && { train = false; return std::move(*this); }
@@ -38,6 +38,8 @@ struct Case {
   Case&& NoSecond() && { no_second = true; return std::move(*this); }
   Case&& NoFloat32() && { no_float32 = true; return std::move(*this); }     // rounding changes the result by more than rounding
   Case&& NoStrides() && { no_strides = true; return std::move(*this); }     // the result depends on memory order by design (none so far)
+  // An input's shape is not the one that inference takes when only the first input is known (a single slope for all channels).
+  Case&& OtherShapes() && { other_shapes = true; return std::move(*this); }
   Case&& Tolerance(double factor) && { tolerance = factor; return std::move(*this); }
   // Inputs at which two dtypes or two runs need not agree: only shapes, dtypes and the absence of errors are checked.
   Case&& OnlyRuns() && { only_runs = true; return std::move(*this); }

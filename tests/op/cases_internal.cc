@@ -11,6 +11,18 @@ void AddInternalCases(std::vector<Case>* c) {
   c->push_back({"_np_reshape_to", {Uniform({2, 3}, -1, 1)}, {{"shape", "(3, 2)"}}});
   c->push_back({"_slice_from", {Uniform({4, 5}, -1, 1)}, {{"begin", "(1, 4)"}, {"step", "(2, -2)"}, {"shape", "(2, 3)"}}});
   c->push_back({"_slice_into", {Uniform({2, 3}, -1, 1)}, {{"begin", "(1, 4)"}, {"step", "(2, -2)"}, {"shape", "(4, 5)"}}});
+  for (const char* op : {"_relu_grad", "_sigmoid_grad", "_tanh_grad", "_gelu_grad"}) c->push_back({op, {Uniform({2, 3}, -2, 2), Uniform({2, 3}, -1, 1)}, {}});
+  c->push_back({"_leaky", {Uniform({2, 3}, -2, 2)}, {}});
+  c->push_back(Case{"_leaky", {Uniform({2, 3}, -2, 2)}, {{"slope", "-0.5"}}}.name("negative_slope"));
+  c->push_back({"_leaky_grad", {Uniform({2, 3}, -2, 2), Uniform({2, 3}, -1, 1)}, {}});
+  c->push_back({"_prelu", {Uniform({2, 3, 2}, -2, 2), Uniform({3, 1}, 0.1, 0.5)}, {}});
+  c->push_back({"_elu", {Uniform({2, 3}, -2, 2)}, {{"slope", "0.3"}, {"scale", "1.2"}}});
+  c->push_back(Case{"_elu", {Uniform({2, 3}, -2, 2)}, {{"slope", "-0.3"}}}.name("negative_slope"));
+  c->push_back({"_elu_grad", {Uniform({2, 3}, -2, 2), Uniform({2, 3}, -1, 1), Uniform({2, 3}, -1, 1)}, {}});
+  c->push_back({"_gelu", {Uniform({2, 3}, -3, 3)}, {}});
+  c->push_back({"_softrelu", {Uniform({2, 3}, -3, 3)}, {}});
+  c->push_back({"_digamma", {Uniform({2, 3}, -0.9, -0.1)}, {}});
+  c->push_back({"_npi_where", {Constant(Values({2, 1}, {1, 0})), Uniform({3}, -2, 2), Uniform({2, 1}, -2, 2)}, {}});
   c->push_back({"_diag_into", {Uniform({3, 2}, -1, 1)}, {{"shape", "(2, 3, 4)"}, {"axis2", "2"}}});
   c->push_back({"_take_grad", {Constant(Values({0, 2, 2})), Uniform({2, 3, 2}, -1, 1)}, {{"axis", "1"}, {"shape", "(2, 4, 2)"}}});
   c->push_back({"_take_along", {Uniform({2, 3, 2}, -1, 1), Integers({2, 2, 2}, {0, 2, 1, 1, 5, -1, 0, 2})}, {{"axis", "1"}}});

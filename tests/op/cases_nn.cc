@@ -56,7 +56,7 @@ void AddNnCases(std::vector<Case>* c) {
   }
   for (const char* type : {"leaky", "elu", "selu", "gelu"}) c->push_back({"LeakyReLU", {Uniform({2, 3}, -2, 2)}, {{"act_type", type}}});
   c->push_back({"LeakyReLU", {Uniform({2, 3, 2}, -2, 2), Uniform({3}, 0.1, 0.5)}, {{"act_type", "prelu"}}});
-  c->push_back(Case{"LeakyReLU", {Uniform({2, 3}, -2, 2), Uniform({1}, 0.1, 0.5)}, {{"act_type", "prelu"}}}.name("one_slope"));
+  c->push_back(Case{"LeakyReLU", {Uniform({2, 3}, -2, 2), Uniform({1}, 0.1, 0.5)}, {{"act_type", "prelu"}}}.name("one_slope").OtherShapes());
   c->push_back(Case{"LeakyReLU", {Uniform({2, 3}, -2, 2)}, {{"act_type", "rrelu"}}}.predict().name("rrelu"));
   c->push_back(Case{"LeakyReLU", {Uniform({2, 3}, -2, 2)}, {{"act_type", "rrelu"}}}.name("rrelu_training"));
   c->push_back(Case{"BatchNorm", Norm({4, 3, 2, 2}, 3), {{"fix_gamma", "False"}}}.Tolerance(3));

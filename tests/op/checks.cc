@@ -175,7 +175,7 @@ std::string CheckRuns(const Case& c) {
     }
     InferAll(op, s.call->attrs.get(), xs.data(), xt.data(), int(ports), ys.data(), yt.data(), s.call->noutputs, s.call->present);
     for (size_t port = 0; port < ports; ++port)
-      if (xs[port].known() && real[port].known() && xs[port] != real[port])
+      if (xs[port].known() && real[port].known() && xs[port] != real[port] && (all || !c.other_shapes))
         text += Text("inference from ", all ? "all inputs" : "input 0 alone", " finds ", xs[port], " for input ", port, ", which is ", real[port], ".\n");
     for (size_t k = 0, v = 0; k < ys.size(); ++k) {
       if (k < op.outputs.size() && op.outputs[k].hidden && !op.outputs_fn && !op.visible_fn) continue;

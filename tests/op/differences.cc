@@ -8,6 +8,9 @@ const std::vector<Difference>& Differences() {
   static const std::vector<Difference> list = {
       {"indexing/argsort/11", "out 0", "equal elements keep their order, descending too; MXNet promises none and exchanges the two zeros."},
       {"nn/BatchNorm", "after gamma", "fix_gamma takes gamma as 1 and leaves its memory alone; MXNet overwrites the user's array."},
+      {"nn/LeakyReLU/02", "out 0", "float64 arrays are computed in float64; MXNet's leaky and prelu round to float32."},
+      {"nn/LeakyReLU/13", "grad data", "selu's slope below zero is scale * slope * exp(x), as central differences say; MXNet scales its result a second time."},
+      {"nn/LeakyReLU/22", "", "float64 arrays are computed in float64; MXNet's leaky and prelu round to float32."},
       {"unary/erf/02", "grad data", "the float64 gradient is right to the last digits; MXNet's uses a constant rounded to float32."},
       {"unary/erfinv/02", "grad data", "the float64 gradient is right to the last digits; MXNet's uses a constant rounded to float32."},
       {"unary/gammaln/02", "grad data", "the float64 gradient is right to the last digits; MXNet's digamma is computed in float32."},

@@ -86,13 +86,13 @@ void AddActivationOps(std::vector<OpDef>* ops) {
   add(leaky.infer(LeakyReluShapes).types(FloatsOnly<LeakyAttrs>).gradient(LeakyReluGradient).kernel<LeakyKernel>());
 
   add(Internal<SlopeAttrs>("_leaky", "x where x > 0, else slope * x.").attr(&SlopeAttrs::slope, "slope", "The slope below zero.")
-          .input("data", "x").output("output").gradient([](Grad& g, const SlopeAttrs& a) { g.dx[0] = LeakyGradient(g, a.slope); })
+          .input("data", "A floating-point array.").output("output").gradient([](Grad& g, const SlopeAttrs& a) { g.dx[0] = LeakyGradient(g, a.slope); })
           .tiles(1, [](const SlopeAttrs& a, double* s) { s[0] = a.slope; }));
   add(Internal<SlopeAttrs>("_leaky_grad", "dy where c > 0, else slope * dy.").attr(&SlopeAttrs::slope, "slope", "The slope below zero.")
           .input("c", "x, or what has its sign.").input("dy", "The gradient.").output("dx")
           .compose([](const Vals& x, const SlopeAttrs& a) { return Vals{x[1] * Steps(x[0], a.slope)}; })
           .tiles(1, [](const SlopeAttrs& a, double* s) { s[0] = a.slope; }));
-  add(Internal<NoAttrs>("_prelu", "x where x > 0, else slope * x; the slope broadcasts.").input("data", "x").input("slope", "The slope below zero.").output("output")
+  add(Internal<NoAttrs>("_prelu", "x where x > 0, else slope * x; the slope broadcasts.").input("data", "A floating-point array.").input("slope", "The slope below zero.").output("output")
           .infer([](Infer& c, const NoAttrs&) { c.set_y(0, BroadcastShapes(c, c.x(0), c.x(1))); })
           .gradient([](Grad& g, const NoAttrs&) {
             if (g.want(0)) g.dx[0] = SumTo(g.dy(0) * Steps(g.x(0), g.x(1)), g.x_shape(0));
@@ -101,7 +101,7 @@ void AddActivationOps(std::vector<OpDef>* ops) {
   const auto elu_scalars = [](const EluAttrs& a, double* s) { s[0] = a.slope, s[1] = a.scale; };
   add(Internal<EluAttrs>("_elu", "scale * x where x > 0, else scale * slope * (exp(x) - 1).")
           .attr(&EluAttrs::slope, "slope", "The scale below zero.").attr(&EluAttrs::scale, "scale", "Of the whole.")
-          .input("data", "x").output("output").gradient([](Grad& g, const EluAttrs& a) { g.dx[0] = EluGradient(g, a); }).tiles(2, elu_scalars));
+          .input("data", "A floating-point array.").output("output").gradient([](Grad& g, const EluAttrs& a) { g.dx[0] = EluGradient(g, a); }).tiles(2, elu_scalars));
   add(Internal<EluAttrs>("_elu_grad", "dy * scale where c > 0, else dy * (y + scale * slope).")
           .attr(&EluAttrs::slope, "slope", "The scale below zero.").attr(&EluAttrs::scale, "scale", "Of the whole.")
           .input("c", "x, or what has its sign.").input("y", "The result.").input("dy", "Its gradient.").output("dx")
@@ -109,9 +109,9 @@ void AddActivationOps(std::vector<OpDef>* ops) {
             Val up = CallScalar("_greater_scalar", x[0], 0);
             return Vals{x[2] * (up * a.scale + (1 - up) * (x[1] + a.slope * a.scale))};
           }).tiles(2, elu_scalars));
-  add(Internal<NoAttrs>("_gelu", "x * (1 + erf(x / sqrt 2)) / 2.").input("data", "x").output("output")
+  add(Internal<NoAttrs>("_gelu", "x * (1 + erf(x / sqrt 2)) / 2.").input("data", "A floating-point array.").output("output")
           .gradient([](Grad& g, const NoAttrs&) { g.dx[0] = Call2("_gelu_grad", g.x(0), g.dy(0)); }).tiles());
-  add(Internal<NoAttrs>("_gelu_grad", "dy times gelu's derivative.").input("data", "x").input("dy", "The gradient.").output("dx")
+  add(Internal<NoAttrs>("_gelu_grad", "dy times gelu's derivative.").input("data", "A floating-point array.").input("dy", "The gradient.").output("dx")
           .compose([](const Vals& x, const NoAttrs&) {
             Val normal = (Call1("erf", x[0] * 0.70710678118654752440) + 1) * 0.5, density = Call1("exp", Call1("square", x[0]) * -0.5) * 0.39894228040143267794;
             return Vals{x[1] * (normal + x[0] * density)};

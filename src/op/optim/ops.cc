@@ -89,7 +89,8 @@ void AddOptimOps(std::vector<OpDef>* ops) {
   auto add = [&](OpDef d) { ops->push_back(std::move(d)); };
   const char *sgd = "weight - lr * (g + wd * weight), with g = clip(rescale_grad * grad).",
              *mom = "mom = momentum * mom - lr * (g + wd * weight), with g = clip(rescale_grad * grad); weight + mom.",
-             *nag = "Nesterov: mom = momentum * mom - lr * g', weight + momentum * mom - lr * g', with g' = clip(rescale_grad * grad) + wd * weight.",
+             *nag = "Nesterov: with g = clip(rescale_grad * grad) and m = momentum * mom - lr * (g + wd * weight), weight + momentum * m - lr * (g + wd * weight); "
+                   "mom becomes momentum * mom - lr * (g + wd * new weight).",
              *lamb = "LAMB, the direction: mean / (sqrt(var) + epsilon) + wd * weight of the averages of clip(rescale_grad * grad) (You et al. 2019).";
   auto o1 = Step<SgdAttrs>("sgd_update", sgd, {});
   add(Lazy(Common(Rate(o1))).kernel<UpdateKernel<SgdRule>>());

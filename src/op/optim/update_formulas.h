@@ -16,9 +16,9 @@ struct SgdMom {
 };
 struct Nag {
   template <class T> FLX_HD void operator()(const T* x, T* y, const T* s) const {
-    T step = s[0] * (Gradient(x, s) + s[1] * x[0]);
-    y[1] = s[4] * x[2] - step;
-    y[0] = x[0] + s[4] * y[1] - step;
+    T g = Gradient(x, s), step = s[0] * (g + s[1] * x[0]);
+    y[0] = x[0] + s[4] * (s[4] * x[2] - step) - step;
+    y[1] = s[4] * x[2] - s[0] * (g + s[1] * y[0]);  // the new weight: MXNet's, whose weight is its output
   }
 };
 struct SignSgd { template <class T> FLX_HD void operator()(const T* x, T* y, const T* s) const { y[0] = (T(1) - s[0] * s[1]) * x[0] - s[0] * SignOf(x[1]); } };

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <vector>
+
+#include "base/thread_pool.h"
+#include "op/random/distributions.h"
+#include "op/random/random.h"
+#include "tensor/array.h"
+
+namespace flx {
+namespace {
+using In = const TensorView&;
+using Out = TensorView&;
+constexpr int64_t kGrain = 2048;
+
+template <class T> T As(double v) {
+  if constexpr (std::is_same_v<T, Half>) return ToHalf(float(v));
+  else if constexpr (std::is_same_v<T, Bfloat16>) return ToBfloat16(float(v));
+  else return T(v);
+}
+// A number below `high` may round up to it in a narrow dtype; it stays below.
+template <class T> T AsBelow(double v, double low, double high) {
+  T t = As<T>(v);
+  for (int i = 0; i < 16 && LoadAs(t) >= high && high > low; ++i) t = As<T>(v = low + (v - low) * (1 - 0x1p-9));
+  return t;
+}
+// y[i] = the i-th element's number; at(i, &a, &b) reads its parameters.
+template <class D, class At> void Fill(KernelContext& ctx, Out y, const At& at) {
+  Philox philox(ctx.random);
+  Dispatch(y.dtype, [&](auto zero) {
+    using T = decltype(zero);
+    if constexpr (!IsFloat(kDTypeOf<T>)) {
+      Fail(Status::kInternal, ctx.op ? ctx.op->name : "random", "not a float dtype.");
+    } else {
+      T* to = y.data<T>();
+      ParallelFor(y.size(), kGrain, [&](int64_t i, int64_t e) {
+        for (; i < e; ++i) {
+          double a, b = 0;
+          at(i, &a, &b);
+          Draws d(philox, uint64_t(i));
+          if constexpr (std::is_same_v<D, UniformD>) to[i] = AsBelow<T>(D::Draw(d, a, b), a, b);
+          else to[i] = As<T>(D::Draw(d, a, b));
+        }
+      });
+    }
+  });
+}
+template <class D, class A, auto P, auto Q> void RandomCpu(KernelContext& ctx, const A& a, Out y) {
+  double p = double(a.*P), q = 0;
+  if constexpr (!std::is_same_v<decltype(Q), std::nullptr_t>) q = double(a.*Q);
+  Fill<D>(ctx, y, [=](int64_t, double* u, double* v) { *u = p, *v = q; });
+}
+const double* AsDoubles(KernelContext& ctx, In x) {
+  auto* d = ctx.Scratch<double>(x.size());
+  CopyStrided(x, MakeView(d, DType::kFloat64, x.shape));
+  return d;
+}
+template <class D> void Sample2Cpu(KernelContext& ctx, const SampleAttrs&, In a, In b, Out y) {
+  const double *p = AsDoubles(ctx, a), *q = AsDoubles(ctx, b);
+  int64_t each = y.size() / a.size();
+  Fill<D>(ctx, y, [=](int64_t i, double* u, double* v) { *u = p[i / each], *v = q[i / each]; });
+}
+template <class D> void Sample1Cpu(KernelContext& ctx, const SampleAttrs&, In a, Out y) {
+  const double* p = AsDoubles(ctx, a);
+  int64_t each = y.size() / a.size();
+  Fill<D>(ctx, y, [=](int64_t i, double* u, double*) { *u = p[i / each]; });
+}
+void RandintCpu(KernelContext& ctx, const RandintAttrs& a, Out y) {
+  Philox philox(ctx.random);
+  uint64_t range = uint64_t(a.high) - uint64_t(a.low);
+  ParallelFor(y.size(), kGrain, [&](int64_t i, int64_t e) {
+    for (; i < e; ++i) {
+      Draws d(philox, uint64_t(i));
+      int64_t v = int64_t(uint64_t(a.low) + d.Below(range));
+      if (y.dtype == DType::kInt32) y.data<int32_t>()[i] = int32_t(v); else y.data<int64_t>()[i] = v;
+    }
+  });
+}
+}  // namespace
+
+void AddDrawCpuKernels(KernelList* list) {
+  using G = GeneralizedNegativeBinomialAttrs;
+  using N = NegativeBinomialAttrs;
+  for (const KernelEntry& e : {
+           Kernel<RandomUniformKernel>(&RandomCpu<UniformD, UniformAttrs, &UniformAttrs::low, &UniformAttrs::high>),
+           Kernel<RandomNormalKernel>(&RandomCpu<NormalD, NormalAttrs, &NormalAttrs::loc, &NormalAttrs::scale>),
+           Kernel<RandomGammaKernel>(&RandomCpu<GammaD, GammaAttrs, &GammaAttrs::alpha, &GammaAttrs::beta>),
+           Kernel<RandomExponentialKernel>(&RandomCpu<ExponentialD, RateAttrs, &RateAttrs::lam, nullptr>),
+           Kernel<RandomPoissonKernel>(&RandomCpu<PoissonD, RateAttrs, &RateAttrs::lam, nullptr>),
+           Kernel<RandomNegativeBinomialKernel>(&RandomCpu<NegativeBinomialD, N, &N::k, &N::p>),
+           Kernel<RandomGeneralizedNegativeBinomialKernel>(&RandomCpu<GeneralizedNegativeBinomialD, G, &G::mu, &G::alpha>),
+           Kernel<RandintKernel>(&RandintCpu),
+           Kernel<SampleUniformKernel>(&Sample2Cpu<UniformD>), Kernel<SampleNormalKernel>(&Sample2Cpu<NormalD>), Kernel<SampleGammaKernel>(&Sample2Cpu<GammaD>),
+           Kernel<SampleExponentialKernel>(&Sample1Cpu<ExponentialD>), Kernel<SamplePoissonKernel>(&Sample1Cpu<PoissonD>),
+           Kernel<SampleNegativeBinomialKernel>(&Sample2Cpu<NegativeBinomialD>),
+           Kernel<SampleGeneralizedNegativeBinomialKernel>(&Sample2Cpu<GeneralizedNegativeBinomialD>)})
+    list->push_back(e);
+}
+
+}  // namespace flx

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "harness.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int passed, failed, wrong;
+const char *const kind_names[KINDS] = {"ndarray", "entry", "call", "layer", "params", "model", "optimizer", "schedule", "initializer", "metric", "iter", "record", "task"};
+good_handles good;
+
+int expect(int ok, const char *file, int line, const char *text) {
+  if (!ok) {
+    ++wrong;
+    fprintf(stderr, "%s:%d: expected %s\n", file, line, text);
+  }
+  return ok;
+}
+int expect_status(flx_status want, flx_status got, const char *who, const char *file, int line, const char *text) {
+  if (got == want && (got == FLX_OK || (*flx_last_error() && strstr(flx_last_error(), who)))) return 1;
+  ++wrong;
+  fprintf(stderr, "%s:%d: %s: expected status %d, got %d: %s\n", file, line, text, (int)want, (int)got, got == FLX_OK ? "ok" : flx_last_error());
+  return 0;
+}
+void run_test(const char *name, void (*test)(void)) {
+  wrong = 0;
+  test();
+  if (wrong) ++failed;
+  else ++passed;
+  printf("%s %s\n", wrong ? "FAILED" : "passed", name);
+  fflush(stdout);
+}
+
+/* What the fixtures need must work, or there is nothing to test. */
+#define NEED(call)                                                                  \
+  do {                                                                              \
+    if ((call) != FLX_OK) {                                                         \
+      fprintf(stderr, "%s:%d: %s: %s\n", __FILE__, __LINE__, #call, flx_last_error()); \
+      exit(1);                                                                      \
+    }                                                                               \
+  } while (0)
+
+static char folder[256];
+const char *scratch_file(const char *name) {
+  static char path[4][512];
+  static int next;
+  char *p = path[next++ % 4];
+  snprintf(p, sizeof path[0], "%s/%s", folder, name);
+  return p;
+}
+int64_t live_handles(void) {
+  int64_t n = -1;
+  NEED(flx_handle_live(NULL, &n));
+  return n;
+}
+flx_ndarray make_array(int64_t size, double value) {
+  flx_ndarray a = NULL;
+  NEED(flx_ndarray_create_full(&size, 1, FLX_FLOAT32, NULL, value, &a));
+  return a;
+}
+static flx_ndarray make_matrix(void) {
+  const int64_t dims[2] = {4, 3};
+  flx_ndarray a = NULL;
+  NEED(flx_ndarray_create_full(dims, 2, FLX_FLOAT32, NULL, 1.5, &a));
+  return a;
+}
+static flx_layer make_net(void) {
+  const char *const key[1] = {"units"}, *const value[1] = {"2"};
+  flx_layer net = NULL, dense = NULL;
+  NEED(flx_layer_create("Sequential", NULL, NULL, NULL, 0, &net));
+  NEED(flx_layer_create("Dense", NULL, key, value, 1, &dense));
+  NEED(flx_layer_add(net, dense));
+  flx_free(dense);
+  return net;
+}
+static flx_params make_params(void) {
+  const char *const key[1] = {"data"}, *const value[1] = {"(4, 3)"};
+  flx_layer net = make_net();
+  flx_params p = NULL;
+  NEED(flx_params_init(net, key, value, 1, NULL, 1, &p));
+  flx_free(net);
+  return p;
+}
+static flx_model make_model(void) {
+  flx_layer net = make_net();
+  flx_params p = make_params();
+  flx_model m = NULL;
+  NEED(flx_model_create(net, p, &m));
+  flx_free(net);
+  flx_free(p);
+  return m;
+}
+static flx_iter make_iter(void) {
+  const char *const name[1] = {"data"}, *const key[1] = {"batch_size"}, *const value[1] = {"2"};
+  flx_ndarray a = make_matrix();
+  flx_iter it = NULL;
+  NEED(flx_iter_from_arrays(&a, 1, name, 1, key, value, 1, &it));
+  flx_free(a);
+  return it;
+}
+static flx_task make_task(void) {
+  flx_model m = make_model();
+  flx_iter it = make_iter();
+  flx_task t = NULL;
+  NEED(flx_predict_start(m, it, &t));
+  flx_free(m);
+  flx_free(it);
+  return t;
+}
+
+void *make_handle(int kind) {
+  static int records;
+  flx_entry entry = NULL;
+  flx_call call = NULL;
+  flx_optimizer optimizer = NULL;
+  flx_schedule schedule = NULL;
+  flx_initializer initializer = NULL;
+  flx_metric metric = NULL;
+  flx_record record = NULL;
+  const char *const key[1] = {"step"}, *const value[1] = {"10"};
+  char name[32];
+  switch (kind) {
+    case NDARRAY: return make_array(3, 2);
+    case ENTRY: NEED(flx_registry_find("operator", "relu", &entry)); return entry;
+    case CALL: NEED(flx_call_create("broadcast_add", NULL, NULL, 0, &call)); return call;
+    case LAYER: return make_net();
+    case PARAMS: return make_params();
+    case MODEL: return make_model();
+    case OPTIMIZER: NEED(flx_optimizer_create("SGD", NULL, NULL, 0, &optimizer)); return optimizer;
+    case SCHEDULE: NEED(flx_schedule_create("Factor", key, value, 1, &schedule)); return schedule;
+    case INITIALIZER: NEED(flx_initializer_create("Xavier", NULL, NULL, 0, &initializer)); return initializer;
+    case METRIC: NEED(flx_metric_create("accuracy", NULL, NULL, 0, &metric)); return metric;
+    case ITER: return make_iter();
+    case RECORD:
+      snprintf(name, sizeof name, "%d.rec", records++);
+      NEED(flx_record_open(scratch_file(name), "write", &record));
+      return record;
+    case TASK: return make_task();
+    default: exit(1);
+  }
+}
+void make_good(void) {
+  good.ndarray = make_handle(NDARRAY), good.entry = make_handle(ENTRY), good.call = make_handle(CALL), good.layer = make_handle(LAYER);
+  good.params = make_handle(PARAMS), good.model = make_handle(MODEL), good.optimizer = make_handle(OPTIMIZER), good.schedule = make_handle(SCHEDULE);
+  good.initializer = make_handle(INITIALIZER), good.metric = make_handle(METRIC), good.iter = make_handle(ITER), good.record = make_handle(RECORD);
+  good.task = make_handle(TASK);
+}
+void free_good(void) {
+  flx_free(good.ndarray), flx_free(good.entry), flx_free(good.call), flx_free(good.layer), flx_free(good.params), flx_free(good.model);
+  flx_free(good.optimizer), flx_free(good.schedule), flx_free(good.initializer), flx_free(good.metric), flx_free(good.iter), flx_free(good.record);
+  flx_free(good.task);
+}
+
+int main(int argc, char **argv) {
+  if (argc != 2) {
+    fprintf(stderr, "usage: c_abi_test FOLDER (for its files)\n");
+    return 2;
+  }
+  snprintf(folder, sizeof folder, "%s", argv[1]);
+  run_test("the library says what it is", test_library);
+  run_test("bad handles are named errors, in every argument", test_bad_handles);
+  run_test("freeing null, twice, garbage", test_freeing);
+  run_test("handles are counted", test_live_counts);
+  run_test("handles have a kind", test_kinds);
+  run_test("handles made, used and freed by 8 threads", test_threads);
+  run_test("freed in another thread while used", test_free_elsewhere);
+  run_test("counts: negative, too large, null", test_counts);
+  run_test("null pointers", test_null_pointers);
+  run_test("a failure leaves out-parameters untouched", test_untouched);
+  run_test("missing and broken files", test_missing_files);
+  run_test("facts of an error", test_error_fields);
+  printf("%d passed, %d failed\n", passed, failed);
+  return failed ? 1 : 0;
+}

@@ -199,7 +199,8 @@ class Model : public detail::Shared<flx_model> {
   template <class... A> NDArray operator()(const NDArray& x, const A&... more) const { return run({x, more...}); }
   Outputs run(const std::vector<NDArray>& arrays) const {
     auto in = detail::raw_arrays(arrays);
-    return detail::collect([&](flx_ndarray* out, int32_t capacity, int32_t* n) {
+    // Room for all at once: a model is not run twice, since training changes its states.
+    return detail::collect<256>([&](flx_ndarray* out, int32_t capacity, int32_t* n) {
       return flx_model_run(handle(), autograd::mode(), in.data(), static_cast<int32_t>(in.size()), out, capacity, n);
     });
   }

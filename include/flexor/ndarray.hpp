@@ -209,10 +209,10 @@ inline std::vector<NDArray> adopt_arrays(const flx_ndarray* raw, int32_t n) {
   return arrays;
 }
 // Calls f(out_arrays, capacity, out_narrays). Too small a capacity is an argument error before anything is done, so a second try is safe.
-template <class F> std::vector<NDArray> collect(F f) {
-  flx_ndarray few[8];
+template <int kFew = 8, class F> std::vector<NDArray> collect(F f) {
+  flx_ndarray few[kFew];
   int32_t n = 0;
-  flx_status status = f(few, 8, &n);
+  flx_status status = f(few, kFew, &n);
   if (status == FLX_OK) return adopt_arrays(few, n);
   if (status != FLX_ERROR_ARGUMENT) check(status);
   std::unique_ptr<flx_ndarray[]> many(new flx_ndarray[FLX_MAX_COUNT]);

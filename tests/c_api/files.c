@@ -137,5 +137,5 @@ void test_library(void) {
   do EXPECT_OK(flx_log_next(&level, &value)), flx_text_free(value);
   while (level >= 0);
   EXPECT_OK(flx_log_configure(keys, to_stderr, 2));
-  EXPECT(flx_log_configure(keys, (const char *const[]){"loudspeaker", "debug"}, 2) != FLX_OK);
+  EXPECT(flx_log_configure(keys, (const char *const[]){"stderr", "loud"}, 2) != FLX_OK);
 }

@@ -39,8 +39,9 @@ std::string SafeName(std::string name, const std::set<std::string>& taken) {
 }
 
 std::string SnakeName(const Entry& op) {
-  const std::string& n = op.name;
-  // MXNet's own lower-case word for an operator of capitals, where it has one (LeakyReLU is leaky_relu).
+  std::string n = op.name;
+  if (size_t at = n.find("ReLU"); at != std::string::npos) n.replace(at, 4, "Relu");  // one word
+  // MXNet's own lower-case word for an operator of capitals, where it has one.
   if (Upper(n[0]))
     for (auto& a : Commas(op.aliases))
       if (Starts(a, "_npx_")) return SafeName(a.substr(5));

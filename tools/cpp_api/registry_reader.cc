@@ -35,6 +35,8 @@ Entry Read(flx_entry e) {
       return std::string(s);
     };
     r.attrs.push_back({text("name"), text("type"), text("default"), text("range"), text("doc"), text("required") == "1"});
+    // An operator of an array and a number: it has a default for MXNet's sake, and nobody leaves it out.
+    if (r.attrs.back().name == "scalar") r.attrs.back().required = true;
   }
   return r;
 }

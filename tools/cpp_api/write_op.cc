@@ -6,6 +6,11 @@ namespace {
 // The library fills in the number of a list's arrays itself.
 bool Counted(const Entry& op, const Attr& a) { return op.variadic && (a.name == "num_args" || (a.name == "num_outputs" && a.required)); }
 
+std::string Spaced(const std::string& commas) {
+  std::string s;
+  for (char c : commas) s += c == ',' ? ", " : std::string(1, c);
+  return s;
+}
 struct Names {
   std::string function, options;
 };
@@ -23,7 +28,7 @@ std::string OptionsClass(const Entry& op, const Names& n) {
 
 std::string Function(const Entry& op, const Names& n) {
   std::string doc = op.doc + "\n";
-  if (n.function != op.name) doc += "Operator " + op.name + (op.aliases.empty() ? ".\n" : ", also " + op.aliases + ".\n");
+  if (n.function != op.name) doc += "Operator " + op.name + (op.aliases.empty() ? ".\n" : ", also " + Spaced(op.aliases) + ".\n");
   std::string params, inputs, sets;
   std::set<std::string> taken = {"options", "all", "call"};
   auto param = [&](const std::string& p) { params += (params.empty() ? "" : ", ") + p; };

@@ -37,6 +37,7 @@ Ref<Iter> Create(const Attrs& attrs, const std::vector<NDArray>& arrays, const s
 IterDef ArrayIterDef() {
   using A = ArrayIterAttrs;
   return Define<IterDef, A>("ArrayIter")
+      .family("iter")
       .doc(
           "Batches of arrays in memory: each batch has rows of every array, the same ones of all. The arrays must be on the CPU and have as many rows "
           "(the size of the first axis). Rows are read when a batch is made, behind what was written to the array before. Without names, one array is "

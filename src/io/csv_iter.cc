@@ -102,6 +102,7 @@ Ref<Iter> Create(const Attrs& attrs, const std::vector<NDArray>&, const std::vec
 IterDef CsvIterDef() {
   using A = CsvAttrs;
   return Define<IterDef, A>("CSVIter")
+      .family("iter")
       .doc(
           "Batches of the lines of CSV files, one sample a line, its numbers separated by commas; empty lines are skipped, and the files may be "
           "gzip-compressed. `data` is (batch, *data_shape) and `label`, if there is a file of labels, (batch, *label_shape): label_shape () gives (batch,). The "

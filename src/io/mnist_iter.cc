@@ -48,6 +48,7 @@ Ref<Iter> Create(const Attrs& attrs, const std::vector<NDArray>&, const std::vec
 IterDef MnistIterDef() {
   using A = MnistAttrs;
   return Define<IterDef, A>("MNISTIter")
+      .family("iter")
       .doc(
           "Images and labels of MNIST's IDX files, plain or gzip-compressed. `data` is float32 (batch, 1, rows, columns), or (batch, rows * columns) when flat, "
           "each pixel divided by 256; `label` is float32 (batch,). Rows at the end that fill no batch are left out. Each epoch is shuffled anew, which "

@@ -90,7 +90,7 @@ TEST(CppModel, IsSavedAndLoaded) {
   EXPECT_EQ(same.to_bytes(), model.to_bytes());
   EXPECT_EQ(Model::from_bytes(model.to_bytes())(clouds.x).to_vector<float>(), y);
   EXPECT_EQ(same.layer().to_json(), net.to_json());
-  EXPECT_THROW(Model(Net())(clouds.x), StateError);  // no parameters yet
+  EXPECT_THROW(Model{Net()}(clouds.x), StateError);  // no parameters yet
 }
 
 TEST(CppTraining, ALoopOfOnesOwn) {

@@ -14,7 +14,7 @@ constexpr const char* kRegistries[] = {"operator", "layer", "optimizer", "schedu
 bool IsSentence(const std::string& s) {
   size_t letters = 0;
   for (char c : s) letters += (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-  return letters >= 3 && s.size() >= 6 && s[0] != ' ' && std::string(".!?)").find(s.back()) != std::string::npos;
+  return letters >= 3 && s.size() >= 5 && s[0] != ' ' && std::string(".!?)").find(s.back()) != std::string::npos;
 }
 struct Entry {
   flx_entry handle = nullptr;

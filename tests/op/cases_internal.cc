@@ -3,6 +3,29 @@
 
 namespace flx::cases {
 
+namespace {
+void Layers(std::vector<Case>* c) {
+  std::vector<std::pair<std::string, std::string>> window = {{"kernel", "(3, 2)"}, {"num_filter", "3"}, {"pad", "(1, 0)"}, {"stride", "(2, 1)"}};
+  auto with = [](auto attrs, const char* name, const char* value) { attrs.emplace_back(name, value); return attrs; };
+  // data (2, 2, 5, 4), weight (3, 2, 3, 2), output (2, 3, 3, 3)
+  c->push_back({"_convolution_grad_data", {Uniform({3, 2, 3, 2}, -1, 1), Uniform({2, 3, 3, 3}, -1, 1)}, with(window, "shape", "(2, 2, 5, 4)")});
+  c->push_back({"_convolution_grad_weight", {Uniform({2, 2, 5, 4}, -1, 1), Uniform({2, 3, 3, 3}, -1, 1)}, with(window, "shape", "(3, 2, 3, 2)")});
+  c->push_back({"_pooling_grad", {Uniform({1, 2, 2, 2}, -1, 1), Uniform({1, 2, 4, 4}, -2, 2)}, {{"kernel", "(2, 2)"}, {"stride", "(2, 2)"}, {"shape", "(1, 2, 4, 4)"}}});
+  c->push_back({"_pooling_grad", {Uniform({1, 2, 4, 4}, -1, 1)}, {{"pool_type", "avg"}, {"kernel", "(2, 2)"}, {"shape", "(1, 2, 5, 5)"}}});
+  c->push_back({"_pooling_take", {Uniform({1, 2, 4, 4}, -1, 1), Uniform({1, 2, 4, 4}, -2, 2)}, {{"kernel", "(2, 2)"}, {"stride", "(2, 2)"}}});
+  c->push_back({"_batch_norm_grad",
+                {Uniform({3, 2, 2}, -2, 2), Uniform({2}, 0.5, 1.5), Uniform({2}, -0.5, 0.5), Uniform({2}, 0.5, 1.5), Uniform({3, 2, 2}, -1, 1)},
+                {{"batch_stats", "False"}, {"fix_gamma", "False"}}});
+  // Its composition takes mean and deviation from data, so they must be data's: 0 and 1 here.
+  c->push_back(Case{"_layer_norm_grad",
+                    {Values({3, 2}, {-1, 1, 1, -1, 1, -1}), Uniform({2}, 0.5, 1.5), Values({3, 1}, {0, 0, 0}), Values({3, 1}, {1, 1, 1}), Uniform({3, 2}, -1, 1)},
+                    {{"eps", "0"}}}
+                   .NoGradient());
+  c->push_back({"_softmax_cross_entropy_grad", {Uniform({3, 4}, -2, 2), Constant(Values({0, 3, 1})), Uniform({1}, 0.5, 1)}, {}});
+  c->push_back({"_softmax_output_grad", {Uniform({3, 4}, 0.1, 0.4), Constant(Values({0, 3, 1}))}, {}});
+}
+}  // namespace
+
 // Operators that only gradients and compositions call.
 void AddInternalCases(std::vector<Case>* c) {
   c->push_back({"_sum_to", {Uniform({2, 3, 4}, -1, 1)}, {{"shape", "(3, 1)"}}});
@@ -12,6 +35,7 @@ void AddInternalCases(std::vector<Case>* c) {
   c->push_back({"_slice_from", {Uniform({4, 5}, -1, 1)}, {{"begin", "(1, 4)"}, {"step", "(2, -2)"}, {"shape", "(2, 3)"}}});
   c->push_back({"_slice_into", {Uniform({2, 3}, -1, 1)}, {{"begin", "(1, 4)"}, {"step", "(2, -2)"}, {"shape", "(4, 5)"}}});
   c->push_back({"_diag_into", {Uniform({3, 2}, -1, 1)}, {{"shape", "(2, 3, 4)"}, {"axis2", "2"}}});
+  Layers(c);
 }
 
 }  // namespace flx::cases

@@ -202,7 +202,6 @@ int64_t Begin(const ConvGeometry& g, int64_t n, int64_t c, int64_t channels, int
 [[noreturn]] void Broken(const dnnl::error& e) { Fail(Status::kInternal, "Convolution", "oneDNN failed: ", e.what(), "."); }
 // Makes the primitives that this call needs, so that what oneDNN has no implementation for is known before anything runs.
 bool Prepare(Pass pass, const ConvGeometry& g, const Parts& parts, bool bias) {
-  if (g.n == 0 || g.c == 0) return false;
   OneThread one;
   try {
     for (int64_t t : {int64_t(0), parts.splits - 1, parts.tasks() - 1}) {
@@ -245,6 +244,7 @@ struct SharedWeights {
 }  // namespace
 
 bool LibraryConvolution(KernelContext& ctx, const ConvGeometry& g, const float* x, const float* w, const float* bias, float* y) {
+  if (g.n == 0 || g.c == 0) return false;
   Parts parts(g, g.o, kMaxParts);
   if (!Prepare(Pass::kForward, g, parts, bias != nullptr)) return false;
   int64_t per = g.c / g.g * g.KernelSize();
@@ -272,6 +272,7 @@ bool LibraryConvolution(KernelContext& ctx, const ConvGeometry& g, const float* 
 }
 
 bool LibraryConvolutionGradData(KernelContext& ctx, const ConvGeometry& g, const float* w, const float* dy, float* dx) {
+  if (g.n == 0 || g.c == 0) return false;
   Parts parts(g, g.c, kMaxParts);
   if (!Prepare(Pass::kGradData, g, parts, false)) return false;
   auto weight = [&](int64_t c0) { return w + (g.last ? c0 : c0 * g.KernelSize()); };
@@ -297,6 +298,7 @@ bool LibraryConvolutionGradData(KernelContext& ctx, const ConvGeometry& g, const
 }
 
 bool LibraryConvolutionGradWeight(KernelContext& ctx, const ConvGeometry& g, const float* x, const float* dy, float* dw) {
+  if (g.n == 0 || g.c == 0) return false;
   int64_t size = g.WeightSize(), per = g.c / g.g * g.KernelSize();
   Parts parts(g, g.o, std::clamp<int64_t>(kWeightBytes / std::max<int64_t>(size * 4, 1), 1, kWeightParts));
   if (!Prepare(Pass::kGradWeight, g, parts, false)) return false;

@@ -48,7 +48,7 @@ OpDef LayerNormOp() {
       .infer(InferLayerNorm)
       .gradient([](Grad& g, const LayerNormAttrs& a) {
         if (!g.want(0) && !g.want(1) && !g.want(2)) return;
-        std::vector<Val> d = CallsWith("_layer_norm_grad", {g.x(0), g.x(1), g.y(1), g.y(2), g.dy(0)}, LayerNormGradAttrs{a.axis, a.eps});
+        std::vector<Val> d = CallsWith("_layer_norm_grad", {g.x(0), g.x(1), g.dy(0)}, LayerNormGradAttrs{a.axis, a.eps});
         for (size_t i = 0; i < 3; ++i) if (g.want(int(i))) g.dx[i] = d[i];
       })
       .kernel<LayerNormKernel>();
@@ -57,27 +57,24 @@ OpDef LayerNormOp() {
 OpDef LayerNormGradOp() {
   return Op<LayerNormGradAttrs>("_layer_norm_grad")
       .family("nn")
-      .doc("Gradients of LayerNorm for data, gamma and beta.")
+      .doc("Gradients of LayerNorm for data, gamma and beta. Mean and variance are found again: that is cheaper than keeping them, and depends on data as it should.")
       .traits(kInternal)
       .attr(&LayerNormGradAttrs::axis, "axis", "The axis that was normalised.")
       .attr(&LayerNormGradAttrs::eps, "eps", "Added to the variance.")
       .input("data", "LayerNorm's data.")
       .input("gamma", "(size of axis,).")
-      .input("mean", "Of each row.")
-      .input("std", "Of each row: sqrt(var + eps).")
       .input("dy", "Gradient of the output.")
       .output("dx", "Gradient of data.")
       .output("dgamma", "As gamma.")
       .output("dbeta", "As gamma.")
       .types(SameFloat)
       .infer([](Infer& c, const LayerNormGradAttrs&) {
-        c.set_x(4, c.x(0));
+        c.set_x(2, c.x(0));
         c.set_y(0, c.x(0));
         for (int i : {1, 2}) c.set_y(i, c.x(1));
       })
-      // Mean and deviation are made again from data: as given, they would hide how they depend on it.
       .compose([](const std::vector<Val>& v, const LayerNormGradAttrs& a) {
-        Val x = v[0], dy = v[4];
+        Val x = v[0], dy = v[2];
         Shape rows = KeepAxis(ShapeOf(x), a.axis), along = AlongAxis(ShapeOf(x), a.axis);
         double n = double(along.size());
         Val c = x - SumTo(x, rows) / n;

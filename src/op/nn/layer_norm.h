@@ -16,15 +16,14 @@ struct LayerNormKernel {
 };
 struct LayerNormGradAttrs { int axis = -1; double eps = 1e-5; };
 struct LayerNormGradKernel {
-  using Signature = void(KernelContext&, const LayerNormGradAttrs&, const TensorView& x, const TensorView& gamma, const TensorView& mean, const TensorView& std,
-                         const TensorView& dy, TensorView& dx, TensorView& dgamma, TensorView& dbeta);
+  using Signature = void(KernelContext&, const LayerNormGradAttrs&, const TensorView& x, const TensorView& gamma, const TensorView& dy, TensorView& dx, TensorView& dgamma, TensorView& dbeta);
   static constexpr const char* kName = "_layer_norm_grad";
 };
 OpDef LayerNormOp();
 OpDef LayerNormGradOp();
 void LayerNormCpu(KernelContext& ctx, const LayerNormAttrs& a, const TensorView& x, const TensorView& gamma, const TensorView& beta, TensorView& y, TensorView& mean,
                   TensorView& std);
-void LayerNormGradCpu(KernelContext& ctx, const LayerNormGradAttrs& a, const TensorView& x, const TensorView& gamma, const TensorView& mean, const TensorView& std,
-                      const TensorView& dy, TensorView& dx, TensorView& dgamma, TensorView& dbeta);
+void LayerNormGradCpu(KernelContext& ctx, const LayerNormGradAttrs& a, const TensorView& x, const TensorView& gamma, const TensorView& dy, TensorView& dx,
+                      TensorView& dgamma, TensorView& dbeta);
 
 }  // namespace flx

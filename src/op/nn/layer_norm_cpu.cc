@@ -34,6 +34,7 @@ template <class T> void Scatter(const Rows& l, const T* room, int64_t r, T* x) {
   if (room != to) for (int64_t i = 0; i < l.n; ++i) to[i * l.inner] = room[i];
 }
 
+template <class T> T Deviation(const T moments[2], int64_t n, double eps) { return T(std::sqrt(double(moments[1]) / double(std::max<int64_t>(n, 1)) + eps)); }
 template <class T> void Forward(const LayerNormAttrs& a, const Rows& l, const T* x, const T* gamma, const T* beta, T* y, T* mean, T* std) {
   const auto& f = SpansOf<T>();
   ParallelFor(l.count(), GrainOf(l.count(), l.n), [&](int64_t b, int64_t e) {
@@ -43,7 +44,7 @@ template <class T> void Forward(const LayerNormAttrs& a, const Rows& l, const T*
       const T* p = Gather(l, x, r, room.data());
       T m[2];
       f.moments(p, l.n, m);
-      T s = T(std::sqrt(double(m[1]) / double(std::max<int64_t>(l.n, 1)) + double(a.eps)));
+      T s = Deviation(m, l.n, double(a.eps));
       if (mean) mean[r] = m[0];
       if (std) std[r] = s;
       T* q = l.inner == 1 ? y + r * l.n : row;
@@ -53,7 +54,7 @@ template <class T> void Forward(const LayerNormAttrs& a, const Rows& l, const T*
     }
   });
 }
-template <class T> void Backward(KernelContext& ctx, const Rows& l, const T* x, const T* gamma, const T* mean, const T* std, const T* dy, T* dx, T* dgamma, T* dbeta) {
+template <class T> void Backward(KernelContext& ctx, const Rows& l, double eps, const T* x, const T* gamma, const T* dy, T* dx, T* dgamma, T* dbeta) {
   const auto& f = SpansOf<T>();
   int64_t rows = l.count(), parts = std::max<int64_t>(1, std::min(kRowParts, (rows * l.n + 16383) / 16384)), each = (rows + parts - 1) / parts;
   T* sums = ctx.Scratch<T>(parts * l.n * 2);
@@ -64,7 +65,10 @@ template <class T> void Backward(KernelContext& ctx, const Rows& l, const T* x, 
       std::fill(sg, sg + 2 * l.n, T(0));
       for (int64_t r = part * each; r < std::min(rows, (part + 1) * each); ++r) {
         const T *px = Gather(l, x, r, room.data()), *pd = Gather(l, dy, r, room.data() + l.n);
-        T *t = l.inner == 1 ? dx + r * l.n : room.data() + 2 * l.n, mu = mean[r], inv = 1 / std[r];
+        T *t = l.inner == 1 ? dx + r * l.n : room.data() + 2 * l.n;
+        T m[2];
+        f.moments(px, l.n, m);
+        T mu = m[0], inv = 1 / Deviation(m, l.n, eps);
         for (int64_t i = 0; i < l.n; ++i) {
           sg[i] += pd[i] * (px[i] - mu) * inv, sb[i] += pd[i];
           t[i] = pd[i] * gamma[i];
@@ -97,13 +101,13 @@ void LayerNormCpu(KernelContext& ctx, const LayerNormAttrs& a, const TensorView&
   if (mean0) mean.Store();
   if (std0) std.Store();
 }
-void LayerNormGradCpu(KernelContext& ctx, const LayerNormGradAttrs& a, const TensorView& x0, const TensorView& gamma0, const TensorView& mean0, const TensorView& std0,
-                      const TensorView& dy0, TensorView& dx0, TensorView& dgamma0, TensorView& dbeta0) {
-  TensorView x = Widen(ctx, x0), gamma = Widen(ctx, gamma0), mean = Widen(ctx, mean0), std = Widen(ctx, std0), dy = Widen(ctx, dy0);
+void LayerNormGradCpu(KernelContext& ctx, const LayerNormGradAttrs& a, const TensorView& x0, const TensorView& gamma0, const TensorView& dy0, TensorView& dx0,
+                      TensorView& dgamma0, TensorView& dbeta0) {
+  TensorView x = Widen(ctx, x0), gamma = Widen(ctx, gamma0), dy = Widen(ctx, dy0);
   WideOut dx(ctx, dx0), dgamma(ctx, dgamma0), dbeta(ctx, dbeta0);
   ForFloats(x.dtype, [&](auto zero) {
     using T = decltype(zero);
-    Backward(ctx, Rows(x.shape, a.axis), x.data<T>(), gamma.data<T>(), mean.data<T>(), std.data<T>(), dy.data<T>(), dx.data<T>(), dgamma.data<T>(), dbeta.data<T>());
+    Backward(ctx, Rows(x.shape, a.axis), a.eps, x.data<T>(), gamma.data<T>(), dy.data<T>(), dx.data<T>(), dgamma.data<T>(), dbeta.data<T>());
   });
   dx.Store(), dgamma.Store(), dbeta.Store();
 }

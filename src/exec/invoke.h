@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Running operators imperatively. Nothing else calls kernels.
 #pragma once
-#include <deque>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -79,7 +78,7 @@ class ShapeBuilder final : public Builder {
 
  private:
   bool training_;
-  std::deque<Shape> shapes_;  // shape() gives references, which must last
+  std::vector<Shape> shapes_;
   std::vector<DType> types_;
 };
 

@@ -3,6 +3,25 @@
 
 namespace flx::cases {
 
+namespace {
+void Layers(std::vector<Case>* c) {
+  std::vector<std::pair<std::string, std::string>> window = {{"kernel", "(3, 2)"}, {"num_filter", "3"}, {"pad", "(1, 0)"}, {"stride", "(2, 1)"}};
+  auto with = [](auto attrs, const char* name, const char* value) { attrs.emplace_back(name, value); return attrs; };
+  // data (2, 2, 5, 4), weight (3, 2, 3, 2), output (2, 3, 3, 3)
+  c->push_back({"_convolution_grad_data", {Uniform({3, 2, 3, 2}, -1, 1), Uniform({2, 3, 3, 3}, -1, 1)}, with(window, "shape", "(2, 2, 5, 4)")});
+  c->push_back({"_convolution_grad_weight", {Uniform({2, 2, 5, 4}, -1, 1), Uniform({2, 3, 3, 3}, -1, 1)}, with(window, "shape", "(3, 2, 3, 2)")});
+  c->push_back({"_pooling_grad", {Uniform({1, 2, 2, 2}, -1, 1), Uniform({1, 2, 4, 4}, -2, 2)}, {{"kernel", "(2, 2)"}, {"stride", "(2, 2)"}, {"shape", "(1, 2, 4, 4)"}}});
+  c->push_back({"_pooling_grad", {Uniform({1, 2, 4, 4}, -1, 1)}, {{"pool_type", "avg"}, {"kernel", "(2, 2)"}, {"shape", "(1, 2, 5, 5)"}}});
+  c->push_back({"_pooling_take", {Uniform({1, 2, 4, 4}, -1, 1), Uniform({1, 2, 4, 4}, -2, 2)}, {{"kernel", "(2, 2)"}, {"stride", "(2, 2)"}}});
+  c->push_back({"_batch_norm_grad",
+                {Uniform({3, 2, 2}, -2, 2), Uniform({2}, 0.5, 1.5), Uniform({2}, -0.5, 0.5), Uniform({2}, 0.5, 1.5), Uniform({3, 2, 2}, -1, 1)},
+                {{"batch_stats", "False"}, {"fix_gamma", "False"}}});
+  c->push_back(Case{"_layer_norm_grad", {Uniform({3, 4}, -2, 2), Uniform({4}, 0.5, 1.5), Uniform({3, 4}, -1, 1)}, {}}.Tolerance(3));
+  c->push_back({"_softmax_cross_entropy_grad", {Uniform({3, 4}, -2, 2), Constant(Values({0, 3, 1})), Uniform({1}, 0.5, 1)}, {}});
+  c->push_back({"_softmax_output_grad", {Uniform({3, 4}, 0.1, 0.4), Constant(Values({0, 3, 1}))}, {}});
+}
+}  // namespace
+
 // Operators that only gradients and compositions call.
 void AddInternalCases(std::vector<Case>* c) {
   c->push_back({"_sum_to", {Uniform({2, 3, 4}, -1, 1)}, {{"shape", "(3, 1)"}}});
@@ -28,6 +47,7 @@ void AddInternalCases(std::vector<Case>* c) {
   c->push_back({"_take_along", {Uniform({2, 3, 2}, -1, 1), Integers({2, 2, 2}, {0, 2, 1, 1, 5, -1, 0, 2})}, {{"axis", "1"}}});
   c->push_back({"_put_along", {Integers({2, 2, 2}, {0, 2, 1, 1, 1, -1, 1, 2}), Uniform({2, 2, 2}, -1, 1)}, {{"axis", "1"}, {"shape", "(2, 3, 2)"}}});
   c->push_back({"_scatter_add_nd", {Uniform({3, 2}, -1, 1), Integers({1, 3}, {2, 0, 2})}, {{"shape", "(3, 2)"}}});
+  Layers(c);
 }
 
 }  // namespace flx::cases

@@ -31,6 +31,30 @@ void Convolutions(std::vector<Case>* c) {
   conv({1, 1, 3, 3, 4}, {2, 1, 2, 2, 2}, {}, "three_axes");
   conv({0, 2, 5, 4}, {3, 2, 3, 2}, {}, "empty_batch");
 }
+void Deconvolutions(std::vector<Case>* c) {
+  c->push_back({"Deconvolution", {Uniform({2, 2, 3, 3}, -1, 1), Uniform({2, 3, 3, 2}, -1, 1)}, {{"kernel", "(3, 2)"}, {"num_filter", "3"}, {"stride", "(2, 1)"}}});
+  c->push_back(Case{"Deconvolution", {Uniform({1, 2, 3, 3}, -1, 1), Uniform({2, 1, 3, 3}, -1, 1), Uniform({2}, -1, 1)},
+                    {{"kernel", "(3, 3)"}, {"num_filter", "2"}, {"num_group", "2"}, {"stride", "(2, 2)"}, {"pad", "(1, 1)"}, {"adj", "(1, 0)"}, {"no_bias", "False"}}}
+                   .name("groups"));
+  c->push_back(Case{"Deconvolution", {Uniform({1, 1, 3}, -1, 1), Uniform({1, 2, 3}, -1, 1)}, {{"kernel", "(3,)"}, {"num_filter", "2"}, {"stride", "(2,)"}, {"target_shape", "(6,)"}}}
+                   .name("target"));
+  c->push_back(Case{"Convolution", {Uniform({2, 5, 4, 2}, -1, 1), Uniform({3, 3, 2, 2}, -1, 1), Uniform({3}, -1, 1)},
+                    {{"kernel", "(3, 2)"}, {"num_filter", "3"}, {"layout", "NHWC"}, {"stride", "(2, 1)"}}}
+                   .name("channels_last")
+                   .Tolerance(3));
+  c->push_back(Case{"Pooling", {Uniform({2, 5, 4, 3}, -2, 2)}, {{"kernel", "(2, 3)"}, {"layout", "NHWC"}, {"stride", "(2, 1)"}, {"pad", "(1, 1)"}}}.name("channels_last"));
+}
+void Norms(std::vector<Case>* c) {
+  for (const char* mode : {"instance", "channel", "spatial"}) c->push_back({"L2Normalization", {Uniform({2, 3, 2, 2}, -2, 2)}, {{"mode", mode}}});
+  c->push_back(Case{"InstanceNorm", {Uniform({2, 3, 2, 2}, -2, 2), Uniform({3}, 0.5, 1.5), Uniform({3}, -1, 1)}, {}}.Tolerance(3));
+  c->push_back(Case{"GroupNorm", {Uniform({2, 4, 3}, -2, 2), Uniform({2}, 0.5, 1.5), Uniform({2}, -1, 1)}, {{"num_groups", "2"}}}.Tolerance(3));
+  c->push_back({"LRN", {Uniform({1, 4, 2, 2}, -2, 2)}, {{"nsize", "3"}, {"alpha", "0.5"}}});
+  c->push_back({"UpSampling", {Uniform({1, 2, 2, 3}, -2, 2)}, {{"scale", "2"}, {"sample_type", "nearest"}}});
+  c->push_back(Case{"UpSampling", {Uniform({1, 2, 2, 2}, -2, 2), Uniform({1, 3, 4, 4}, -2, 2)}, {{"scale", "4"}, {"sample_type", "nearest"}}}.name("two"));
+  c->push_back(Case{"UpSampling", {Uniform({1, 2, 3, 3}, -2, 2), Uniform({2, 1, 4, 4}, -1, 1)}, {{"scale", "2"}, {"sample_type", "bilinear"}}}.name("bilinear"));
+  c->push_back({"SoftmaxActivation", {Uniform({2, 3, 2}, -2, 2)}, {{"mode", "channel"}}});
+  c->push_back(Case{"log_softmax", {Uniform({3, 5}, -4, 4), Integers({3}, {2, 5, 1}, DType::kInt32)}, {{"use_length", "True"}}}.name("length"));
+}
 void Poolings(std::vector<Case>* c) {
   for (const char* type : {"max", "avg", "sum"}) {
     c->push_back({"Pooling", {Uniform({2, 2, 5, 6}, -2, 2)}, {{"kernel", "(2, 2)"}, {"pool_type", type}, {"stride", "(2, 2)"}}});
@@ -49,6 +73,8 @@ void AddNnCases(std::vector<Case>* c) {
   c->push_back({"FullyConnected", {Uniform({3, 2, 4}, -1, 1), Uniform({5, 4}, -1, 1)}, {{"num_hidden", "5"}, {"flatten", "False"}, {"no_bias", "True"}}});
   c->push_back(Case{"FullyConnected", {Uniform({0, 4}, -1, 1), Uniform({5, 4}, -1, 1), Uniform({5}, -1, 1)}, {{"num_hidden", "5"}}}.name("empty_batch"));
   Convolutions(c);
+  Deconvolutions(c);
+  Norms(c);
   Poolings(c);
   for (const char* type : {"relu", "sigmoid", "tanh", "softrelu", "softsign"}) {
     c->push_back({"Activation", {Uniform({2, 3}, -2, 2)}, {{"act_type", type}}});

@@ -1,10 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 // The operators of this family and their CPU kernels, listed one by one.
 #include "op/families.h"
+#include "op/loss/regression.h"
+#include "op/loss/softmax_output.h"
 
 namespace flx {
 
-void AddLossOps(std::vector<OpDef>* ops) { (void)ops; }
-void AddLossCpuKernels(KernelList* list) { (void)list; }
+void AddLossOps(std::vector<OpDef>* ops) {
+  for (auto make : {&SoftmaxOutputOp, &SoftmaxOutputGradOp, &SoftmaxCrossEntropyOp, &SoftmaxCrossEntropyGradOp, &LinearRegressionOutputOp, &LogisticRegressionOutputOp,
+                    &MaeRegressionOutputOp, &MakeLossOp})
+    ops->push_back(make());
+}
+void AddLossCpuKernels(KernelList* list) {
+  list->push_back(Kernel<SoftmaxOutputKernel>(&SoftmaxOutputCpu));
+  list->push_back(Kernel<SoftmaxOutputGradKernel>(&SoftmaxOutputGradCpu));
+  list->push_back(Kernel<SoftmaxCrossEntropyKernel>(&SoftmaxCrossEntropyCpu));
+  list->push_back(Kernel<SoftmaxCrossEntropyGradKernel>(&SoftmaxCrossEntropyGradCpu));
+}
 
 }  // namespace flx

@@ -1,10 +1,43 @@
 // SPDX-License-Identifier: Apache-2.0
 // The operators of this family and their CPU kernels, listed one by one.
 #include "op/families.h"
+#include "op/nn/batch_norm.h"
+#include "op/nn/convolution.h"
+#include "op/nn/dropout.h"
+#include "op/nn/fully_connected.h"
+#include "op/nn/layer_norm.h"
+#include "op/nn/norms.h"
+#include "op/nn/pooling.h"
+#include "op/nn/softmax.h"
+#include "op/nn/upsampling.h"
 
 namespace flx {
 
-void AddNnOps(std::vector<OpDef>* ops) { (void)ops; }
-void AddNnCpuKernels(KernelList* list) { (void)list; }
+void AddNnOps(std::vector<OpDef>* ops) {
+  for (auto make : {&FullyConnectedOp, &ConvolutionOp, &ConvolutionGradDataOp, &ConvolutionGradWeightOp, &DeconvolutionOp, &PoolingOp, &PoolingGradOp, &PoolingTakeOp,
+                    &BatchNormOp, &BatchNormGradOp, &LayerNormOp, &LayerNormGradOp, &DropoutOp, &SoftmaxOp, &SoftminOp, &LogSoftmaxOp, &SoftmaxGradOp, &LogSoftmaxGradOp,
+                    &SoftmaxActivationOp, &L2NormalizationOp, &InstanceNormOp, &GroupNormOp, &LrnOp, &UpSamplingOp})
+    ops->push_back(make());
+}
+void AddNnCpuKernels(KernelList* list) {
+  list->push_back(Kernel<FullyConnectedKernel>(&FullyConnectedCpu));
+  list->push_back(Kernel<ConvolutionKernel>(&ConvolutionCpu));
+  list->push_back(Kernel<ConvolutionGradDataKernel>(&ConvolutionGradDataCpu));
+  list->push_back(Kernel<ConvolutionGradWeightKernel>(&ConvolutionGradWeightCpu));
+  list->push_back(Kernel<PoolingKernel>(&PoolingCpu));
+  list->push_back(Kernel<PoolingGradKernel>(&PoolingGradCpu));
+  list->push_back(Kernel<PoolingTakeKernel>(&PoolingTakeCpu));
+  list->push_back(Kernel<BatchNormKernel>(&BatchNormCpu));
+  list->push_back(Kernel<BatchNormGradKernel>(&BatchNormGradCpu));
+  list->push_back(Kernel<LayerNormKernel>(&LayerNormCpu));
+  list->push_back(Kernel<LayerNormGradKernel>(&LayerNormGradCpu));
+  list->push_back(Kernel<DropoutKernel>(&DropoutCpu));
+  list->push_back(Kernel<SoftmaxKernel>(&SoftmaxCpu));
+  list->push_back(Kernel<SoftminKernel>(&SoftminCpu));
+  list->push_back(Kernel<LogSoftmaxKernel>(&LogSoftmaxCpu));
+  list->push_back(Kernel<SoftmaxGradKernel>(&SoftmaxGradCpu));
+  list->push_back(Kernel<LogSoftmaxGradKernel>(&LogSoftmaxGradCpu));
+  list->push_back(Kernel<SoftmaxActivationKernel>(&SoftmaxActivationCpu));
+}
 
 }  // namespace flx

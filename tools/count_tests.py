@@ -1,13 +1,17 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """count_tests.py DIR STATUS: how many tests ran. DIR holds ctest's JUnit file and one XML file per GoogleTest program; STATUS is ctest's exit status.
-Prints what failed and why something was skipped, then `N passed, N failed, N skipped`. A program that died counts as one failure."""
+A program that is not GoogleTest's may end its output with `N passed, N failed`; otherwise it counts as one test.
+Prints what failed and why something was skipped, then `N passed, N failed, N skipped`. A program that died counts as a failure.
+`--self-test` counts a made-up run."""
 import os
+import re
 import sys
+import tempfile
 import xml.etree.ElementTree as ET
 
 
-def main(folder, status):
+def count(folder, status):
     passed = failed = skipped = 0
     for test in ET.parse(os.path.join(folder, "ctest.junit")).getroot().iter("testcase"):
         name, state = test.get("name"), test.get("status")
@@ -34,7 +38,15 @@ def main(folder, status):
             except ET.ParseError:
                 bad = 0  # the program died while it wrote
         else:
-            good = 1 if state == "run" else 0
+            out = test.findtext("system-out") or ""
+            told = re.findall(r"^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$", out, re.M)
+            if told:
+                good, bad = int(told[-1][0]), int(told[-1][1])
+                skipped += int(told[-1][2] or 0)
+                if bad:
+                    print("failed ", name, ":", "; ".join(re.findall(r"^FAILED (.+)$", out, re.M)))
+            else:
+                good = 1 if state == "run" else 0
         if state != "run" and bad == 0:
             bad = 1  # died, timed out, leaked: its cases do not tell
             print("failed ", name)
@@ -42,9 +54,45 @@ def main(folder, status):
     if status != 0 and failed == 0:
         failed = 1
         print("failed  ctest itself, status", status)
+    return passed, failed, skipped
+
+
+def main(folder, status):
+    passed, failed, skipped = count(folder, status)
     print(f"{passed} passed, {failed} failed, {skipped} skipped")
     return 0
 
 
+def self_test():
+    run = """<testsuite>
+<testcase name="good" status="run"/>
+<testcase name="script" status="run"/>
+<testcase name="bad" status="fail"/>
+<testcase name="died" status="fail"/>
+<testcase name="leaked" status="fail"/>
+<testcase name="told" status="fail"><system-out>passed x
+FAILED y
+3 passed, 1 failed
+</system-out></testcase>
+<testcase name="absent" status="notrun"><skipped message="SKIP_RETURN_CODE=4"/></testcase>
+</testsuite>"""
+    cases = {
+        "good": '<testcase name="a" status="run"/><testcase name="b" status="run"><skipped message="f.cc:3&#x0A;no room"/></testcase>',
+        "bad": '<testcase name="a" status="run"/><testcase name="b" status="run"><failure message="x"/></testcase>',
+        "died": None,
+        "leaked": '<testcase name="a" status="run"/>',
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        with open(os.path.join(folder, "ctest.junit"), "w", encoding="utf-8") as f:
+            f.write(run)
+        for name, body in cases.items():
+            with open(os.path.join(folder, name + "_test.xml"), "w", encoding="utf-8") as f:
+                f.write("<testsuites><testsuite name='t'>" + (body + "</testsuite></testsuites>" if body is not None else ""))
+        got = count(folder, 8)
+    want = (1 + 1 + 1 + 1 + 3, 1 + 1 + 1 + 1, 1 + 1)
+    print(got, "as expected" if got == want else f"instead of {want}")
+    return 0 if got == want else 1
+
+
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], int(sys.argv[2])))
+    sys.exit(self_test() if sys.argv[1] == "--self-test" else main(sys.argv[1], int(sys.argv[2])))

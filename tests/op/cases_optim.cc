@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <cmath>
+
 #include "cases.h"
 
 namespace flx::cases {
@@ -26,6 +28,12 @@ void AddOptimCases(std::vector<Case>* c) {
   const In norm = Constant(Values({1.5}));
   c->push_back({"lamb_update_phase2", {State(), State(), norm, Constant(Values({0.5}))}, {{"lr", "0.1"}}});
   c->push_back(Case{"lamb_update_phase2", {State(), State(), norm, Constant(Values({0.5}))}, {{"lr", "0.1"}, {"lower_bound", "2"}, {"upper_bound", "3"}}}.name("bounds"));
+  const In scale = Integers({1}, {0.5}, DType::kFloat32), overflow = Integers({1}, {INFINITY}, DType::kFloat32);
+  c->push_back({"_adamw_update", {State(), State(), State(), State(0, 1), scale}, {{"lr", "0.1"}, {"eta", "0.9"}, {"wd", "0.01"}}});
+  c->push_back(Case{"_adamw_update", {State(), State(), State(), State(0, 1), overflow}, {{"lr", "0.1"}, {"eta", "0.9"}}}.name("overflow"));
+  c->push_back({"_mp_adamw_update", {Narrow(), Narrow(), Master(), Master(), Master(), scale}, {{"lr", "0.1"}, {"eta", "0.9"}}});
+  c->push_back({"multi_lars", {Master(), Master(), Master(), Master()}, {{"eta", "0.1"}, {"eps", "0.001"}}});
+  c->push_back({"multi_sum_sq", {State(), Constant(Uniform({5}, -1, 1))}, {{"num_arrays", "2"}}});
   // 16-bit weights with a float32 master copy
   c->push_back({"mp_sgd_update", {Narrow(), Narrow(), Master()}, attrs});
   c->push_back({"mp_sgd_mom_update", {Narrow(), Narrow(), Master(), Master()}, mom});

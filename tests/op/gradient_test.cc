@@ -96,7 +96,8 @@ void RegisterAll(std::vector<Case>* cases) {
       std::string name = Text(d->name, "/", k++, *c->what ? "_" : "", c->what);
       Register("Runs", name, c, &CheckRuns);
       if (c->only_runs) continue;
-      bool differentiable = d->differentiable() && !d->trait(kLoss) && HasFloat(*c) && !c->no_gradient;
+      bool draw = d->trait(kRandom) && d->zero_gradient;  // what is drawn is taken as given, though it moves with its parameters
+      bool differentiable = d->differentiable() && !draw && !d->trait(kLoss) && HasFloat(*c) && !c->no_gradient;
       gradient |= differentiable;
       if (differentiable) Register("Gradient", name, c, &CheckGradient);
       if (differentiable && !d->trait(kNoSecond) && !c->no_second) Register("Second", name, c, &CheckSecond);

@@ -128,7 +128,10 @@ FLX_PACK(cos) {
   Test<T> ok = abs(x) <= Pack<T>(30000);
   return Mend<StdCos>(ok, x, Pack<T>(hn::Cos(typename Pack<T>::D(), where(ok, x, Pack<T>(0)).v)));
 }
-FLX_PACK(tan) { return Lanes<StdTan>(x); }
+FLX_PACK(tan) {
+  Test<T> ok = abs(x) <= Pack<T>(30000);
+  return Mend<StdTan>(ok, x, sin(where(ok, x, Pack<T>(0))) / cos(where(ok, x, Pack<T>(0))));
+}
 FLX_PACK(asin) { return Pack<T>(hn::Asin(typename Pack<T>::D(), x.v)); }
 FLX_PACK(acos) { return Pack<T>(hn::Acos(typename Pack<T>::D(), x.v)); }
 FLX_PACK(atan) { return Pack<T>(hn::Atan(typename Pack<T>::D(), x.v)); }
@@ -157,7 +160,23 @@ FLX_PACK(atanh) {
   return where(x == Pack<T>(0), x, copysign(Pack<T>(0.5) * log1p((a + a) / (Pack<T>(1) - a)), x));
 }
 FLX_PACK(cbrt) { return Lanes<StdCbrt>(x); }
-FLX_PACK(erf) { return Lanes<StdErf>(x); }
+// A polynomial, its highest coefficient first.
+template <class T, size_t N> HWY_INLINE Pack<T> Polynomial(Pack<T> x, const double (&c)[N]) {
+  Pack<T> y(c[0]);
+  for (size_t i = 1; i < N; ++i) y = y * x + Pack<T>(c[i]);
+  return y;
+}
+FLX_PACK(erf) {
+  if constexpr (sizeof(T) == 8) {
+    return Lanes<StdErf>(x);
+  } else {  // Chebyshev fits: erf(x) / x in x^2 below 1, erfc(x) exp(x^2) in 1 / (x + 2) above, to 2e-9
+    static constexpr double kSmall[] = {7.882497133e-05, -0.0008018854999, 0.005189311943, -0.0268543288, 0.1128359746, -0.376126269, 1.128379166};
+    static constexpr double kTail[] = {15.39354991, -30.36531178, 18.18212034, -1.72309082, 2.798460931, 1.036417887, 0.5700110759, -0.0001604576218};
+    Pack<T> a = abs(x), b = where(a > Pack<T>(4), Pack<T>(4), a), square = b * b;
+    Pack<T> tail = Pack<T>(1) - exp(-square) * Polynomial(Pack<T>(1) / (b + Pack<T>(2)), kTail);
+    return where(isnan(x), x, where(a < Pack<T>(1), x * Polynomial(square, kSmall), copysign(tail, x)));
+  }
+}
 FLX_PACK(erfinv) { return Lanes<LaneErfinv>(x); }
 FLX_PACK(tgamma) { return Lanes<LaneGamma>(x); }
 FLX_PACK(lgamma) { return Lanes<LaneLogGamma>(x); }

@@ -56,6 +56,35 @@ template <class A> Op<A>& LambPhase1(Op<A>& o) {
   o.attr(&A::clip_gradient, "clip_gradient", "The rescaled gradient is held within [-this, this]; below 0: it is not.").runtime();
   return o;
 }
+Op<AdamWAttrs> AdamW(const char* name, bool mixed) {
+  Op<AdamWAttrs> o(name);
+  o.family("optim").doc("AdamW: mean and var are the averages of g = clip(rescale_grad * grad) and its square; weight - eta * (lr * mean / (sqrt(var) + epsilon) + wd * weight) "
+                        "(Loshchilov and Hutter 2019). Nothing changes where rescale_grad is 0 or not finite.");
+  o.input("weight", "The weight.").input("grad", "Its gradient, of the same dtype.").input("mean", "Average of the gradient; updated in place.").input("var", "Average of its square; updated in place.");
+  if (mixed) o.input("weight32", "The weight's float32 master copy; updated in place.");
+  o.input("rescale_grad", "Factor of the gradient, one float32 number.");
+  o.output("output", "The new weight.").update("mean", 2).update("var", 3);
+  if (mixed) o.update("weight32", 4);
+  Betas(Rate(o)).attr(&AdamWAttrs::wd, "wd", "Weight decay.").runtime().attr(&AdamWAttrs::eta, "eta", "The schedule's factor of the whole step.").required().runtime();
+  o.attr(&AdamWAttrs::clip_gradient, "clip_gradient", "The rescaled gradient is held within [-this, this]; below 0: it is not.").runtime();
+  o.infer([](Infer& c, const AdamWAttrs&) {
+    for (int i = 0; i < c.nin - 1; ++i) {
+      c.set_y(0, c.x(i));
+      for (int j = 0; j < c.nin - 1; ++j) c.set_x(j, c.y(0));
+    }
+    for (int k = 1; k < c.nout; ++k) c.set_y(k, c.y(0));
+    c.Expect(!c.known(c.nin - 1) || c.x(c.nin - 1).size() == 1, "`rescale_grad` is one number, given shape ", c.x(c.nin - 1), ".");
+  });
+  o.types([](Infer& c, const AdamWAttrs&) {
+    const bool two = c.nin == 6;
+    DType t = c.x_type(0) != DType::kNone ? c.x_type(0) : c.x_type(1);
+    if (t != DType::kNone && !IsFloat(t)) c.FailType("expected a floating-point weight, given ", t, ". Cast it first (operator Cast).");
+    c.set_x_type(0, t), c.set_x_type(1, t), c.set_y_type(0, t);
+    for (int i = 2; i < c.nin - 1; ++i) c.set_x_type(i, two ? DType::kFloat32 : t), c.set_y_type(i - 1, two ? DType::kFloat32 : t);
+    c.set_x_type(c.nin - 1, DType::kFloat32);
+  });
+  return o;
+}
 Op<LambStepAttrs> LambPhase2(const char* name, bool mixed) {
   Op<LambStepAttrs> o(name);
   o.family("optim").doc("LAMB, the step: weight - lr * (r1 / r2) * g, the ratio 1 where a norm is 0 (You et al. 2019).");
@@ -140,9 +169,15 @@ void AddOptimOps(std::vector<OpDef>* ops) {
     for (int i = 0; i < 3; ++i) c.set_y_type(i, DType::kFloat32);
   });
   add(LambPhase1(o15).kernel<MixedKernel<LambRule>>());
+  add(AdamW("_adamw_update", false).kernel<UpdateKernel<AdamWRule>>());
+  add(AdamW("_mp_adamw_update", true).kernel<MixedKernel<AdamWRule>>());
   add(LambPhase2("lamb_update_phase2", false).kernel<UpdateKernel<LambStepRule>>());
   add(LambPhase2("mp_lamb_update_phase2", true).kernel<MixedKernel<LambStepRule>>());
+  AddHelperOps(ops);
 }
-void AddOptimCpuKernels(KernelList* list) { AddUpdateKernels(list); }
+void AddOptimCpuKernels(KernelList* list) {
+  AddUpdateKernels(list);
+  AddHelperKernels(list);
+}
 
 }  // namespace flx

@@ -19,6 +19,7 @@ struct RmspropAttrs : StepAttrs { float gamma1 = 0.95f, epsilon = 1e-8f, clip_we
 struct RmspropAlexAttrs : RmspropAttrs { float gamma2 = 0.9f; };
 struct FtrlAttrs : StepAttrs { float lamda1 = 0.01f, beta = 1; };
 struct FtmlAttrs { float lr = 0.01f, beta1 = 0.6f, beta2 = 0.999f; double epsilon = 1e-8; int64_t t = 1; float wd = 0, rescale_grad = 1, clip_grad = -1; };
+struct AdamWAttrs { float lr = 0.01f, beta1 = 0.9f, beta2 = 0.999f, epsilon = 1e-8f, wd = 0, eta = 1, clip_gradient = -1; };
 struct LambAttrs { float beta1 = 0.9f, beta2 = 0.999f, epsilon = 1e-6f; int64_t t = 1; bool bias_correction = true; float wd = 0, rescale_grad = 1, clip_gradient = -1; };
 struct LambStepAttrs { float lr = 0.01f, lower_bound = -1, upper_bound = -1; };
 
@@ -81,6 +82,14 @@ struct LambRule {  // phase 1: the direction
     s[9] = a.bias_correction ? 1 / (1 - std::pow(double(a.beta2), double(a.t))) : 1;
   }
 };
+struct AdamWRule {  // s[2], the factor of the gradient, is read from an array
+  using Attrs = AdamWAttrs;
+  static constexpr const char* kName = "_adamw_update";
+  static void Numbers(const Attrs& a, double* s) {
+    s[0] = double(a.eta) * a.lr, s[1] = double(a.eta) * a.wd, s[3] = Limit(a.clip_gradient);
+    s[4] = a.beta1, s[5] = 1.0 - a.beta1, s[6] = a.beta2, s[7] = 1.0 - a.beta2, s[8] = a.epsilon;
+  }
+};
 struct LambStepRule { using Attrs = LambStepAttrs; static constexpr const char* kName = "lamb_update_phase2"; };  // phase 2: its number depends on two arrays
 // The same rule on a float32 master copy, the last input, of a 16-bit weight.
 template <class R> struct MixedName;
@@ -89,6 +98,8 @@ template <> struct MixedName<SgdMomRule> { static constexpr const char* kName = 
 template <> struct MixedName<NagRule> { static constexpr const char* kName = "mp_nag_mom_update"; };
 template <> struct MixedName<LambRule> { static constexpr const char* kName = "mp_lamb_update_phase1"; };
 template <> struct MixedName<LambStepRule> { static constexpr const char* kName = "mp_lamb_update_phase2"; };
+
+template <> struct MixedName<AdamWRule> { static constexpr const char* kName = "_mp_adamw_update"; };
 
 template <class R> struct UpdateKernel {
   using Signature = void(KernelContext&, const typename R::Attrs&, Views, OutViews);
@@ -99,5 +110,7 @@ template <class R> struct MixedKernel {
   static constexpr const char* kName = MixedName<R>::kName;
 };
 void AddUpdateKernels(KernelList* list);  // update_kernels.cc
+void AddHelperOps(std::vector<OpDef>* ops);  // helpers.cc: what trainers ask beside the steps
+void AddHelperKernels(KernelList* list);
 
 }  // namespace flx

@@ -69,6 +69,14 @@ struct Ftml {  // Zheng and Kwok 2017; inputs weight, grad, d, v, z
     y[0] = -y[3] / y[1];
   }
 };
+struct AdamW {  // Loshchilov and Hutter 2019
+  template <class T> FLX_HD void operator()(const T* x, T* y, const T* s) const {
+    T g = Gradient(x, s);
+    y[1] = s[4] * x[2] + s[5] * g;
+    y[2] = s[6] * x[3] + s[7] * (g * g);
+    y[0] = x[0] - (s[0] * y[1] / (sqrt(y[2]) + s[8]) + s[1] * x[0]);
+  }
+};
 struct Lamb {  // You et al. 2019: the direction
   template <class T> FLX_HD void operator()(const T* x, T* y, const T* s) const {
     T g = Gradient(x, s);
@@ -90,6 +98,7 @@ template <class List> void ListUpdates(List& list) {
   list.template Add<RmspropAlex, 5, 4>("rmspropalex_update");
   list.template Add<Ftrl, 4, 3>("ftrl_update");
   list.template Add<Ftml, 5, 4>("ftml_update");
+  list.template Add<AdamW, 4, 3>("_adamw_update");
   list.template Add<Lamb, 4, 3>("lamb_update_phase1");
   list.template Add<LambStep, 2, 1>("lamb_update_phase2");
 }

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Running the loops: in tiles with conversion where arrays are not all of the loop's type, else by their own pointers.
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 
 #include "base/thread_pool.h"
+#include "op/elementwise/cast.h"
 #include "op/elementwise/convert.h"
 #include "op/elementwise/driver.h"
 #include "op/optim/optim.h"
@@ -103,6 +105,33 @@ void MixedLambStepCpu(KernelContext&, const LambStepAttrs& a, Views x, OutViews 
   TensorView* out[] = {&y[1]};
   RunUpdate(LoopsOf(LambStepRule::kName), in, out, &y[0], numbers);
 }
+// A scale that is 0 or not finite says that the gradients overflowed: nothing changes.
+bool Skips(double scale) { return scale == 0 || !std::isfinite(scale); }
+void AdamWCpu(KernelContext&, const AdamWAttrs& a, Views x, OutViews y) {
+  double numbers[kMaxNumbers] = {};
+  AdamWRule::Numbers(a, numbers);
+  numbers[2] = Norm(x[4]);
+  if (Skips(numbers[2])) {
+    CastElements(x[0], y[0]), CastElements(x[2], y[1]), CastElements(x[3], y[2]);
+    return;
+  }
+  const TensorView* in[] = {&x[0], &x[1], &x[2], &x[3]};
+  TensorView* out[] = {&y[0], &y[1], &y[2]};
+  RunUpdate(LoopsOf(AdamWRule::kName), in, out, nullptr, numbers);
+}
+void MixedAdamWCpu(KernelContext&, const AdamWAttrs& a, Views x, OutViews y) {
+  double numbers[kMaxNumbers] = {};
+  AdamWRule::Numbers(a, numbers);
+  numbers[2] = Norm(x[5]);
+  if (Skips(numbers[2])) {
+    CastElements(x[0], y[0]);
+    for (int k = 2; k < 5; ++k) CastElements(x[k], y[k - 1]);
+    return;
+  }
+  const TensorView* in[] = {&x[4], &x[1], &x[2], &x[3]};
+  TensorView* out[] = {&y[3], &y[1], &y[2]};
+  RunUpdate(LoopsOf(AdamWRule::kName), in, out, &y[0], numbers);
+}
 template <class... R> void Add(KernelList* list) { (list->push_back(Kernel<UpdateKernel<R>>(&UpdateCpu<R>)), ...); }
 }  // namespace
 
@@ -112,6 +141,8 @@ void AddUpdateKernels(KernelList* list) {
   list->push_back(Kernel<MixedKernel<SgdMomRule>>(&MixedCpu<SgdMomRule, true>));
   list->push_back(Kernel<MixedKernel<NagRule>>(&MixedCpu<NagRule, true>));
   list->push_back(Kernel<MixedKernel<LambRule>>(&MixedCpu<LambRule, false>));
+  list->push_back(Kernel<UpdateKernel<AdamWRule>>(&AdamWCpu));
+  list->push_back(Kernel<MixedKernel<AdamWRule>>(&MixedAdamWCpu));
   list->push_back(Kernel<UpdateKernel<LambStepRule>>(&LambStepCpu));
   list->push_back(Kernel<MixedKernel<LambStepRule>>(&MixedLambStepCpu));
 }

@@ -5,8 +5,11 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <set>
+#include <string_view>
 #include <vector>
 
+#include "hwy/targets.h"
 #include "op/elementwise/convert.h"
 #include "op/elementwise/formula.h"
 #include "op/elementwise/special.h"
@@ -29,7 +32,33 @@ const Reference kReferences[] = {
     {"round", [](Long x) { return roundl(x); }}, {"trunc", [](Long x) { return truncl(x); }},   {"relu", [](Long x) { return x <= 0 ? 0 : x; }},
 };
 
+// Each instruction set that this machine has, as if it had no better one.
+template <class F> void ForEachTarget(const F& f) {
+  const int64_t have = hwy::SupportedTargets();
+  std::set<TileFn> loops;  // each set has its own
+  size_t sets = 0;
+  for (int64_t t : {HWY_AVX3, HWY_AVX2, HWY_EMU128}) {
+    if (!(have & t)) continue;
+    SCOPED_TRACE(hwy::TargetName(t));
+    hwy::SetSupportedTargetsForTest(t);
+    f();
+    LoopList list;
+    GetUnaryLoops(&list);
+    loops.insert(list.items[0].loops.f32);
+    ++sets;
+  }
+  hwy::SetSupportedTargetsForTest(0);
+  EXPECT_GT(sets, 0u);
+  EXPECT_EQ(loops.size(), sets);
+}
+const TileLoops& Find(const LoopList& list, const char* name) {
+  for (int i = 0; i < list.count; ++i) if (std::string_view(list.items[i].name) == name) return list.items[i].loops;
+  ADD_FAILURE() << "no loops named " << name;
+  return list.items[0].loops;
+}
 template <class T> void CheckAll() {
+  LoopList list;
+  GetUnaryLoops(&list);
   const T inf = std::numeric_limits<T>::infinity(), tiny = std::numeric_limits<T>::denorm_min(), huge = std::numeric_limits<T>::max();
   std::vector<T> x = {0, T(-0.0), inf, -inf, T(NAN), tiny, -tiny, std::numeric_limits<T>::min(), huge, -huge, 1, -1, T(0.5), T(-0.5), T(2.5), T(-2.5), T(88.7), T(89), T(-87.4), -100, T(-103.5), T(709.7),
                       T(710.2), -745, T(-708.5), 711, T(1e30), T(-1e30), 30000, 40000, T(1e7)};
@@ -38,7 +67,7 @@ template <class T> void CheckAll() {
   std::vector<T> y(x.size());
   const void* in[] = {x.data()};
   for (auto& r : kReferences) {
-    const TileLoops& l = CpuLoops(r.name);
+    const TileLoops& l = Find(list, r.name);
     (sizeof(T) == 4 ? l.f32 : l.f64)(in, y.data(), int64_t(x.size()), nullptr);
     int wrong = 0;
     for (size_t i = 0; i < x.size() && wrong < 5; ++i) {
@@ -51,8 +80,8 @@ template <class T> void CheckAll() {
     }
   }
 }
-TEST(Formulas, Float32) { CheckAll<float>(); }
-TEST(Formulas, Float64) { CheckAll<double>(); }
+TEST(Formulas, Float32) { ForEachTarget([] { CheckAll<float>(); }); }
+TEST(Formulas, Float64) { ForEachTarget([] { CheckAll<double>(); }); }
 
 TEST(Special, Erfinv) {
   for (double v : {1e-300, 1e-10, 0.1, 0.5, 0.9, 0.999999, 1 - 1e-15, -0.3}) EXPECT_NEAR(std::erf(ErfinvOf(v)) / v, 1, 1e-14) << v;
@@ -71,7 +100,7 @@ TEST(Special, Digamma) {  // against differences of its integral and known value
   EXPECT_TRUE(std::isnan(DigammaOf(0)) && std::isnan(DigammaOf(-2)) && std::isnan(GammaOf(-2)));
 }
 
-TEST(Convert, EveryHalf) {
+void EveryHalf() {
   std::vector<uint16_t> half(65536), back(65536);
   std::vector<float> wide(65536);
   for (size_t i = 0; i < half.size(); ++i) half[i] = uint16_t(i);
@@ -93,7 +122,7 @@ TEST(Convert, EveryHalf) {
     ASSERT_EQ(back[i], half[i]) << i;
   }
 }
-TEST(Convert, Rounding) {  // between neighbours, at ties, beyond the ends: as the scalar conversions
+void Rounding() {  // between neighbours, at ties, beyond the ends: as the scalar conversions
   std::vector<float> x;
   for (uint32_t i = 0; i < 200000; ++i) {
     uint32_t bits = i * 21473u + 17;
@@ -111,6 +140,8 @@ TEST(Convert, Rounding) {  // between neighbours, at ties, beyond the ends: as t
     ASSERT_EQ(b[i], ToBfloat16(x[i]).bits) << x[i];
   }
 }
+TEST(Convert, EveryHalf) { ForEachTarget(EveryHalf); }
+TEST(Convert, Rounding) { ForEachTarget(Rounding); }
 TEST(Convert, FloatsToIntegers) {
   const double x[] = {-1.9, 2.9, 300, -300, 1e20, -1e20, NAN, INFINITY};
   int8_t narrow[8];

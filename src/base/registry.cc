@@ -10,6 +10,23 @@ std::string PlainName(std::string_view name) {
   return s;
 }
 
+std::vector<std::string> SplitNamed(std::string_view text) {
+  std::vector<std::string> parts;
+  int depth = 0;
+  size_t begin = 0;
+  for (size_t i = 0; i <= text.size(); ++i) {
+    if (i < text.size()) {
+      if (text[i] == '(' || text[i] == '[') ++depth;
+      if (text[i] == ')' || text[i] == ']') --depth;
+      if (text[i] != ',' || depth > 0) continue;  // commas inside a tuple or among settings do not separate
+    }
+    std::string_view part = Trim(text.substr(begin, i - begin));
+    if (!part.empty()) parts.emplace_back(part);
+    begin = i + 1;
+  }
+  return parts;
+}
+
 bool ParseNamed(std::string_view text, std::string* name, Settings* settings) {
   text = Trim(text);
   settings->clear();
@@ -18,22 +35,12 @@ bool ParseNamed(std::string_view text, std::string* name, Settings* settings) {
   if (name->empty()) return false;
   if (open == std::string_view::npos) return true;
   if (text.back() != ')') return false;
-  std::string_view inside = text.substr(open + 1, text.size() - open - 2);
-  // commas inside a tuple do not separate settings
-  int depth = 0;
-  for (size_t begin = 0, i = 0; i <= inside.size(); ++i) {
-    char c = i < inside.size() ? inside[i] : ',';
-    if (c == '(' || c == '[') ++depth;
-    if (c == ')' || c == ']') --depth;
-    if (c != ',' || (depth && i < inside.size())) continue;
-    std::string_view item = Trim(inside.substr(begin, i - begin));
-    begin = i + 1;
-    if (item.empty()) continue;
+  for (auto& item : SplitNamed(text.substr(open + 1, text.size() - open - 2))) {
     size_t eq = item.find('=');
-    if (eq == std::string_view::npos || eq == 0) return false;
-    settings->emplace_back(std::string(Trim(item.substr(0, eq))), std::string(Trim(item.substr(eq + 1))));
+    if (eq == std::string::npos || eq == 0) return false;
+    settings->emplace_back(std::string(Trim(item.substr(0, eq))), std::string(Trim(std::string_view(item).substr(eq + 1))));
   }
-  return depth == 0;
+  return true;
 }
 
 std::string PrintNamed(const Registered& entry, const void* attrs) {

@@ -100,6 +100,8 @@ inline Attrs ParseSettings(const Registered& entry, const Settings& settings) {
 }
 // "Normal(sigma=0.02)" or "Normal": a name and its settings. False: not of that form.
 bool ParseNamed(std::string_view text, std::string* name, Settings* settings);
+// "a, b(k=1, l=(2, 3)), c" at the commas that separate; blank parts are left out.
+std::vector<std::string> SplitNamed(std::string_view text);
 std::string PrintNamed(const Registered& entry, const void* attrs);  // the same, settings that differ from their defaults only
 
 }  // namespace flx

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Running operators imperatively. Nothing else calls kernels.
 #pragma once
+#include <deque>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -78,7 +79,7 @@ class ShapeBuilder final : public Builder {
 
  private:
   bool training_;
-  std::vector<Shape> shapes_;
+  std::deque<Shape> shapes_;  // shape() gives references, which must last
   std::vector<DType> types_;
 };
 

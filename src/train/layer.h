@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+// Layers: what a network is made of. A Layer is a kind, its settings and its children; it holds no parameter. One function per kind says what the
+// layer computes, on Val: run on shapes it declares the parameters, run on arrays it computes, run on a tracer it gives a graph.
+//   Rules:
+//   - A parameter's name is its path: children are numbered from 0 by position, so "3.gamma" is the gamma of a Sequential's fourth child (Gluon's names).
+//     Its order is the order in which a forward pass asks for it.
+//   - Floats in, floats out: an integer input is an error that says what to do. Labels may be of any dtype.
+//   - A loss is a layer of (prediction, label[, sample_weight]) that gives one value per sample, as Gluon's.
+//   - Children are added before a layer is itself added to another, put into a model or run: from then on it is unchangeable.
+#pragma once
+#include <functional>
+
+#include "base/ref.h"
+#include "base/registry.h"
+#include "op/op.h"
+
+namespace flx {
+
+class Layer;
+
+struct ParamDecl {
+  std::string name;         // the whole path
+  Shape shape;
+  DType dtype = DType::kFloat32;
+  std::string init;         // an initializer as text; empty: the one given for the network, by MXNet's rules of names
+  bool aux = false;         // a state that forward changes and no gradient does (running means)
+  bool trainable = true;
+};
+// Gives a parameter's value in the builder at work.
+class ParamSource {
+ public:
+  virtual ~ParamSource() = default;
+  virtual Val Get(const ParamDecl& d, Builder& b) = 0;
+};
+
+class LayerContext {
+ public:
+  // after: told of each layer that was run, with its path and results; may be empty.
+  using After = std::function<void(const std::string& path, const Layer& layer, const std::vector<Val>& y)>;
+  LayerContext(Builder& b, ParamSource& source, After after = nullptr) : builder(b), source_(source), after_(std::move(after)) {}
+  Builder& builder;
+  bool training() const { return builder.training(); }
+  // For the layer at work. init: "" or an initializer as text. dtype: kNone takes that of the layer's first input.
+  Val Param(const char* name, const Shape& shape, std::string_view init = "", bool trainable = true, DType dtype = DType::kNone);
+  Val Aux(const char* name, const Shape& shape, std::string_view init, DType dtype = DType::kNone);
+  std::vector<Val> Run(const Layer& layer, const std::vector<Val>& x);
+  std::vector<Val> RunChild(const Layer& layer, int index, const std::vector<Val>& x);
+  Val Op(const char* op, const std::vector<Val>& in, const flx::Options& options = {}) { return CallOp(op, in, options, &builder); }
+
+ private:
+  Val Ask(const char* name, const Shape& shape, std::string_view init, bool aux, bool trainable, DType dtype);
+  ParamSource& source_;
+  After after_;
+  std::string path_;             // "" or "3." or "1.0."
+  const Layer* layer_ = nullptr;
+  DType dtype_ = DType::kFloat32;
+};
+
+struct LayerInput { const char *name, *doc; bool optional = false; };
+struct LayerParam { const char *name, *doc; bool aux = false; };
+struct LayerDef : Registered {
+  LayerDef() { inputs.push_back({"data", "The input."}); }
+  std::vector<LayerInput> inputs;
+  std::vector<LayerParam> params;   // what forward may ask for
+  bool container = false;           // takes children
+  bool loss = false;
+  bool any_dtype = false;           // takes integers too (indices)
+  std::vector<Val> (*forward)(LayerContext& c, const Layer& layer, const std::vector<Val>& x) = nullptr;
+  void (*check)(const void* settings) = nullptr;  // what single ranges cannot say
+};
+const Registry<LayerDef>& Layers();     // layers and losses
+void AddBasicLayers(std::vector<LayerDef>* all);
+void AddConvLayers(std::vector<LayerDef>* all);
+void AddNormLayers(std::vector<LayerDef>* all);
+void AddLosses(std::vector<LayerDef>* all);
+
+class Layer final : public Object {
+ public:
+  static Ref<Layer> New(std::string_view kind, const Settings& settings = {}, std::string name = "");
+  // kFormat for what is no layer. The text may come from anywhere.
+  static Ref<Layer> FromJson(std::string_view text);
+  // {"children":[...],"kind":"Dense","name":"...","settings":{"units":"10"}}: keys sorted, no spaces, what is empty or a default left out.
+  std::string ToJson() const;
+  void Add(Ref<Layer> child);
+  const LayerDef& def;
+  const Attrs settings;
+  const std::string name;
+  template <class A> const A& as() const { return *static_cast<const A*>(settings.get()); }
+  std::vector<Ref<Layer>> children() const;
+  void Freeze() const;
+  // kind, name, or a setting as text; lives as long as the layer.
+  const std::string& Text(std::string_view field) const;
+  // The layer at this path of positions, "" being this one; null if there is none.
+  Ref<Layer> At(std::string_view path) const;
+  int height() const { return height_; }
+
+ private:
+  Layer(const LayerDef& d, Attrs s, std::string n);
+  std::vector<Ref<Layer>> children_;
+  std::vector<std::pair<std::string, std::string>> texts_;
+  mutable bool frozen_ = false;
+  int height_ = 1;
+};
+
+// The parameters a layer has for inputs of these shapes, in order. An unknown size (-1, as the batch's often is) does not matter for most layers.
+std::vector<ParamDecl> DeclareParams(const Layer& layer, const std::vector<Shape>& inputs, DType dtype = DType::kFloat32);
+std::vector<Shape> OutputShapes(const Layer& layer, const std::vector<Shape>& inputs, DType dtype = DType::kFloat32);
+// "(None, 1, 28, 28)", with -1 for None.
+Shape ParseInputShape(std::string_view text);
+// A table of layers, output shapes and numbers of parameters, with totals, at most `columns` wide (0: 80).
+std::string Summary(const Layer& layer, const std::vector<Shape>& inputs, int columns);
+
+}  // namespace flx

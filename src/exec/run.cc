@@ -242,6 +242,7 @@ void RunOrPush(const KernelRun& run) {
   if (run.attrs == run.call->attrs.get()) op->attrs = run.call->attrs;
   else op->attrs = run.call->op.schema.Copy(run.attrs);
   op->run.attrs = op->attrs.get(), op->estimate = estimate, op->origin = t_origin;
+  op->cost_us = float(estimate);
   engine.Push(op.release(), uses.data(), uses.size());
 }
 

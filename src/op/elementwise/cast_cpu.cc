@@ -24,7 +24,7 @@ void AddElements(KernelContext&, Views x, TensorView& y) {
   if (x.size() == 1) return CastElements(x[0], y);
   const DType loop_type = LoopType(y.dtype);
   const TileLoops& loops = CpuLoops("add");
-  const TileFn add = loop_type == DType::kFloat32 ? loops.f32 : loop_type == DType::kFloat64 ? loops.f64 : loop_type == DType::kInt32 ? loops.i32 : loops.i64;
+  const TileFn add = loop_type == DType::kFloat32 ? loops.f32 : loop_type == DType::kFloat64 ? loops.f64 : loop_type == DType::kInt32 ? loops.i32 : loops.i64;  // sums of uint64 have the same bits
   const bool native = y.dtype == loop_type;
   const ConvertFn load = FindConvert(y.dtype, loop_type), store = FindConvert(loop_type, y.dtype);
   const int64_t size = DTypeSize(y.dtype);

@@ -13,7 +13,8 @@ namespace {
 
 constexpr int64_t kGrain = 32768;  // elements per chunk of a parallel loop
 
-TileFn LoopFor(const TileLoops& l, DType loop_type) {
+TileFn LoopFor(const TileLoops& l, DType dtype, DType loop_type) {
+  if (dtype == DType::kUint64) return l.u64;  // the same bits as int64, in another order
   return loop_type == DType::kFloat32 ? l.f32 : loop_type == DType::kFloat64 ? l.f64 : loop_type == DType::kInt32 ? l.i32 : l.i64;
 }
 bool Native(DType t, DType loop_type) { return t == loop_type || (t == DType::kUint64 && loop_type == DType::kInt64); }
@@ -212,7 +213,7 @@ void RunElementwise(const OpDef& op, const TileLoops& loops, KernelContext&, con
   const int64_t n = out.size();
   if (n == 0) return;
   const DType loop_type = LoopType(out.dtype);
-  const TileFn fn = LoopFor(loops, loop_type);
+  const TileFn fn = LoopFor(loops, out.dtype, loop_type);
   if (!fn) Fail(Status::kType, op.name, "expected floating-point arrays, given ", out.dtype, ". Cast them first (operator Cast).");
   if (nin > kTileInputs) Fail(Status::kInternal, op.name, "an elementwise loop takes at most ", kTileInputs, " inputs.");
 

@@ -7,7 +7,7 @@
 namespace flx {
 
 // Out may be the memory of an input of the same dtype, shape and strides. The loops' type follows from out's: float32 for float32 and the 16-bit
-// floats, int32 for bool and integers below 32 bits, int64 for wider ones. An input of another dtype is loaded by value if that is exact (or an
+// floats, int32 for bool and integers below 32 bits, int64 for wider ones (uint64 has loops of its own). An input of another dtype is loaded by value if that is exact (or an
 // integer into float64), and else as 0 or 1: the only such input is a condition.
 void RunElementwise(const OpDef& op, const TileLoops& loops, KernelContext& ctx, const double* scalars, const TensorView* in, int nin, TensorView& out);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The CPU's value types: Pack<float|double>, a SIMD register with operators and math by unqualified names, and Wrapped<int32|int64>, an integer
+// The CPU's value types: Pack<float|double>, a SIMD register with operators and math by unqualified names, and Wrapped<int32|int64|uint64>, an integer
 // that wraps around and never traps. Included once per instruction set (Highway's per-target toggle).
 #if defined(FLX_VECTOR_MATH_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef FLX_VECTOR_MATH_INL_H_
@@ -203,7 +203,8 @@ template <class I> struct Wrapped {
   friend Wrapped operator+(Wrapped a, Wrapped b) { return Of(U(a.v) + U(b.v)); }
   friend Wrapped operator-(Wrapped a, Wrapped b) { return Of(U(a.v) - U(b.v)); }
   friend Wrapped operator*(Wrapped a, Wrapped b) { return Of(U(a.v) * U(b.v)); }
-  friend Wrapped operator/(Wrapped a, Wrapped b) { return b.v == 0 ? Wrapped(0) : b.v == -1 ? -a : Of(U(I(a.v / b.v))); }  // toward zero
+  bool IsMinusOne() const { return std::is_signed_v<I> && v == I(-1); }
+  friend Wrapped operator/(Wrapped a, Wrapped b) { return b.v == 0 ? Wrapped(0) : b.IsMinusOne() ? -a : Of(U(I(a.v / b.v))); }  // toward zero
   friend Wrapped operator-(Wrapped a) { return Of(U(0) - U(a.v)); }
   friend bool operator<(Wrapped a, Wrapped b) { return a.v < b.v; }
   friend bool operator<=(Wrapped a, Wrapped b) { return a.v <= b.v; }
@@ -214,15 +215,15 @@ template <class I> struct Wrapped {
 };
 template <class I> Wrapped<I> where(bool c, Wrapped<I> a, Wrapped<I> b) { return c ? a : b; }
 template <class I> bool isnan(Wrapped<I>) { return false; }
-template <class I> Wrapped<I> abs(Wrapped<I> x) { return x.v < 0 ? -x : x; }
+template <class I> Wrapped<I> abs(Wrapped<I> x) { return x < Wrapped<I>(0) ? -x : x; }
 template <class I> Wrapped<I> floor(Wrapped<I> x) { return x; }
 template <class I> Wrapped<I> ceil(Wrapped<I> x) { return x; }
 template <class I> Wrapped<I> trunc(Wrapped<I> x) { return x; }
-template <class I> Wrapped<I> copysign(Wrapped<I> x, Wrapped<I> s) { return s.v < 0 ? -abs(x) : abs(x); }
-template <class I> Wrapped<I> fmod(Wrapped<I> a, Wrapped<I> b) { return b.v == 0 || b.v == -1 ? Wrapped<I>(0) : Wrapped<I>::Of(typename Wrapped<I>::U(a.v % b.v)); }
+template <class I> Wrapped<I> copysign(Wrapped<I> x, Wrapped<I> s) { return s < Wrapped<I>(0) ? -abs(x) : abs(x); }
+template <class I> Wrapped<I> fmod(Wrapped<I> a, Wrapped<I> b) { return b.v == 0 || b.IsMinusOne() ? Wrapped<I>(0) : Wrapped<I>::Of(typename Wrapped<I>::U(a.v % b.v)); }
 template <class I> Wrapped<I> hypot(Wrapped<I> a, Wrapped<I> b) { return Wrapped<I>::From(std::hypot(double(a.v), double(b.v))); }
 template <class I> Wrapped<I> pow(Wrapped<I> a, Wrapped<I> b) {  // exact; a negative exponent gives what truncation leaves
-  if (b.v < 0) return a.v == 1 ? a : a.v == -1 ? (b.v % 2 ? a : Wrapped<I>(1)) : Wrapped<I>(0);
+  if (b < Wrapped<I>(0)) return a.v == 1 ? a : a.IsMinusOne() ? (b.v % 2 ? a : Wrapped<I>(1)) : Wrapped<I>(0);
   Wrapped<I> y(1);
   for (auto e = b.v; e; e >>= 1, a = a * a)
     if (e & 1) y = y * a;
@@ -276,7 +277,7 @@ void IntLoop(const void* const* in, void* out, int64_t n, const double* scalars)
 template <class F, int kIn, int kScalars> HWY_INLINE TileLoops MakeLoops() {
   TileLoops l;
   if constexpr ((F::kTypes & kFloatFormula) != 0) l.f32 = &FloatLoop<float, F, kIn, kScalars>, l.f64 = &FloatLoop<double, F, kIn, kScalars>;
-  if constexpr ((F::kTypes & kIntFormula) != 0) l.i32 = &IntLoop<int32_t, F, kIn, kScalars>, l.i64 = &IntLoop<int64_t, F, kIn, kScalars>;
+  if constexpr ((F::kTypes & kIntFormula) != 0) l.i32 = &IntLoop<int32_t, F, kIn, kScalars>, l.i64 = &IntLoop<int64_t, F, kIn, kScalars>, l.u64 = &IntLoop<uint64_t, F, kIn, kScalars>;
   return l;
 }
 struct Collector {  // what a formulas header's list is given to

@@ -192,6 +192,25 @@ TEST(Driver, SameBitsEverywhere) {
     }
   }
 }
+TEST(Driver, LargeUnsigned) {
+  const uint64_t big = std::numeric_limits<uint64_t>::max(), a[] = {big, big, 3, uint64_t(1) << 63}, b[] = {2, big, big, 3};
+  OpDef op;
+  op.name = "test";
+  KernelContext ctx;
+  auto run = [&](const char* name) {
+    Buffer x(DType::kUint64, Shape{4}), y(DType::kUint64, Shape{4}), out(DType::kUint64, Shape{4});
+    std::memcpy(x.view.raw(), a, sizeof a), std::memcpy(y.view.raw(), b, sizeof b);
+    TensorView in[] = {x.view, y.view};
+    RunElementwise(op, CpuLoops(name), ctx, nullptr, in, 2, out.view);
+    std::vector<uint64_t> v(4);
+    std::memcpy(v.data(), out.view.raw(), sizeof a);
+    return v;
+  };
+  EXPECT_EQ(run("div"), (std::vector<uint64_t>{big / 2, 1, 0, (uint64_t(1) << 63) / 3}));
+  EXPECT_EQ(run("mod"), (std::vector<uint64_t>{1, 0, 3, (uint64_t(1) << 63) % 3}));
+  EXPECT_EQ(run("greater"), (std::vector<uint64_t>{1, 0, 0, 1}));
+  EXPECT_EQ(run("maximum"), (std::vector<uint64_t>{big, big, big, uint64_t(1) << 63}));
+}
 TEST(Driver, IntegersNeverTrap) {
   const int32_t low = std::numeric_limits<int32_t>::min(), a[] = {low, low, 7, -7, 7, -7, 5, low}, b[] = {-1, 0, 2, 2, -2, -2, 0, 3};
   int32_t y[8];

@@ -3,20 +3,17 @@
 
 namespace flx {
 namespace {
-struct Row { const char* name; int size; };
-constexpr Row kRows[kDTypeCount] = {{"float32", 4}, {"float64", 8}, {"float16", 2}, {"uint8", 1},  {"int32", 4},  {"int8", 1},    {"int64", 8},
-                                    {"bool", 1},    {"int16", 2},   {"uint16", 2},  {"uint32", 4}, {"uint64", 8}, {"bfloat16", 2}};
+constexpr const char* kNames[kDTypeCount] = {"float32", "float64", "float16", "uint8", "int32", "int8", "int64", "bool", "int16", "uint16", "uint32", "uint64", "bfloat16"};
 }  // namespace
-int DTypeSize(DType t) { return IsSupported(t) ? kRows[int(t)].size : 0; }
-const char* DTypeName(DType t) { return t >= DType::kFloat32 && int(t) < kDTypeCount ? kRows[int(t)].name : "unknown"; }
+const char* DTypeName(DType t) { return t >= DType::kFloat32 && int(t) < kDTypeCount ? kNames[int(t)] : "unknown"; }
 bool DTypeFromName(std::string_view name, DType* out) {
   for (int i = 0; i < kDTypeCount; ++i)
-    if (name == kRows[i].name) return *out = DType(i), true;
+    if (name == kNames[i]) return *out = DType(i), true;
   return false;
 }
 std::string DTypeNames() {
   std::string s;
-  for (int i = 0; i < kDTypeCount; ++i) { if (i) s += ", "; s += kRows[i].name; }
+  for (int i = 0; i < kDTypeCount; ++i) { if (i) s += ", "; s += kNames[i]; }
   return s;
 }
 void Append(std::string* s, DType t) { s->append(DTypeName(t)); }

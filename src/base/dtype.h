@@ -14,12 +14,13 @@ enum class DType : int8_t {
   kUint16 = 9, kUint32 = 10, kUint64 = 11, kBfloat16 = 12
 };
 constexpr int kDTypeCount = 13;
-int DTypeSize(DType t);                  // bytes
 const char* DTypeName(DType t);          // "float32"; "unknown" for kNone
 bool DTypeFromName(std::string_view name, DType* out);
 std::string DTypeNames();                // "float32, float64, ...": for messages; only those an array can have
 constexpr bool IsFloat(DType t) { return t == DType::kFloat32 || t == DType::kFloat64 || t == DType::kFloat16 || t == DType::kBfloat16; }
 constexpr bool IsSupported(DType t) { return t >= DType::kFloat32 && t <= DType::kBfloat16; }
+inline constexpr int8_t kDTypeSizes[kDTypeCount] = {4, 8, 2, 1, 4, 1, 8, 1, 2, 2, 4, 8, 2};
+constexpr int DTypeSize(DType t) { return IsSupported(t) ? kDTypeSizes[int(t)] : 0; }  // bytes
 void Append(std::string* s, DType t);
 
 struct Half { uint16_t bits; };       // IEEE binary16

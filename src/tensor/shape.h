@@ -18,12 +18,20 @@ class Shape {
   Shape(std::initializer_list<int64_t> d) { Assign(d.begin(), int(d.size())); }
   explicit Shape(const std::vector<int64_t>& d) { Assign(d.data(), int(d.size())); }
   Shape(const int64_t* d, int n) { Assign(d, n); }
-  Shape(const Shape& o) { Assign(o.data(), o.ndim_); }
+  Shape(const Shape& o) {
+    if (o.ndim_ > kInline) Assign(o.heap_, o.ndim_);
+    else std::memcpy(static_cast<void*>(inline_), o.inline_, sizeof inline_), ndim_ = o.ndim_;  // a fixed size: three moves
+  }
   Shape(Shape&& o) noexcept : ndim_(o.ndim_) {
     if (ndim_ > kInline) heap_ = std::exchange(o.heap_, nullptr), o.ndim_ = 0;
     else Copy(inline_, o.inline_, ndim_);
   }
-  Shape& operator=(const Shape& o) { if (this != &o) Assign(o.data(), o.ndim_); return *this; }
+  Shape& operator=(const Shape& o) {
+    if (this == &o) return *this;
+    if (ndim_ > kInline || o.ndim_ > kInline) Assign(o.data(), o.ndim_);
+    else std::memcpy(static_cast<void*>(inline_), o.inline_, sizeof inline_), ndim_ = o.ndim_;
+    return *this;
+  }
   Shape& operator=(Shape&& o) noexcept {
     if (this != &o) { this->~Shape(); new (this) Shape(std::move(o)); }
     return *this;

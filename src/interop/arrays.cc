@@ -10,10 +10,10 @@ namespace flx::interop {
 bool ByteCount(const Shape& s, DType t, int64_t* bytes) {
   int64_t n = DTypeSize(t);
   bool zero = false;
-  for (int64_t d : s) zero |= d == 0;
-  if (!zero)
-    for (int64_t d : s)
-      if (__builtin_mul_overflow(n, d, &n)) return false;
+  for (int64_t d : s) {
+    zero |= d == 0;
+    if (d && __builtin_mul_overflow(n, d, &n)) return false;  // beside a 0 too: strides and partial products are made of them
+  }
   *bytes = zero ? 0 : n;
   return true;
 }

@@ -36,7 +36,6 @@ struct Characters {
   reference operator*() const { return *p; }
   Characters& operator++() { ++p; if (p > *furthest) *furthest = p; return *this; }
   Characters operator++(int) { Characters c = *this; ++*this; return c; }
-  friend bool operator==(const Characters& a, const Characters& b) { return a.p == b.p; }
   friend bool operator!=(const Characters& a, const Characters& b) { return a.p != b.p; }
 };
 

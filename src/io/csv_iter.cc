@@ -62,7 +62,7 @@ template <class T> NDArray ReadCsv(const std::string& path, int64_t columns) {
       values.push_back(value);
       more = comma != nullptr;
       if (!more && column + 1 < columns) fail(Text("expected ", columns, " numbers in the line, given ", column + 1, "."));
-      p = comma + 1;
+      if (more) p = comma + 1;
     }
     ++rows;
   }

@@ -49,9 +49,9 @@ NDArray ReadIdx(const std::string& path) {
     get(&size, 4, "a size");
     shape[i] = Swapped(size);
     none |= shape[i] == 0;
-    fits = fits && !__builtin_mul_overflow(bytes, shape[i], &bytes);
+    fits = fits && (shape[i] == 0 || !__builtin_mul_overflow(bytes, shape[i], &bytes));
   }
-  if (none) bytes = 0, fits = true;
+  if (none) bytes = 0;
   if (!fits || bytes > in.most() - in.at())
     FailFile(Status::kFormat, path, in.at(), Text("an array of ", type, " ", shape, " needs more bytes than the file can hold."));
   NDArray a = Array::New(shape, type);

@@ -21,6 +21,8 @@ void* Take(size_t n) {
 
 void* operator new(size_t n) { return Take(n); }
 void* operator new[](size_t n) { return Take(n); }
+void* operator new(size_t n, const std::nothrow_t&) noexcept { return std::malloc(n ? n : 1); }  // so that all are freed alike
+void operator delete(void* p, const std::nothrow_t&) noexcept { std::free(p); }
 void operator delete(void* p) noexcept { std::free(p); }
 void operator delete[](void* p) noexcept { std::free(p); }
 void operator delete(void* p, size_t) noexcept { std::free(p); }

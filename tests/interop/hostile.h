@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdint>
+#include <cstdio>
 #include <cstring>
 #include <fstream>
 #include <functional>
@@ -96,6 +97,7 @@ inline std::string Slurp(const std::string& path) {
   return {std::istreambuf_iterator<char>(in), {}};
 }
 inline void Spill(const std::string& path, const std::string& bytes) {
+  std::remove(path.c_str());  // some file systems write to the disk at once when a file is cut to nothing and written again
   std::ofstream out(path, std::ios::binary);
   out.write(bytes.data(), std::streamsize(bytes.size()));
   EXPECT_TRUE(out.good()) << path;

@@ -152,6 +152,9 @@ TEST(Params, Refused) {
 
 TEST(Params, Hostile) {
   auto parse = [](const std::string& b) { ParseMxnetParams(b, "file"); };
+  // no elements, but sizes whose product no stride can hold
+  auto empty = Maker().list(1)(uint32_t(0xF993FACA), int32_t(0), int32_t(3), int64_t(1) << 62, int64_t(9310), int64_t(0), int32_t(1), int32_t(0), int32_t(0));
+  EXPECT_NE(hostile::Outcome(empty.names({}).out.bytes, parse, "empty").find("63 bits"), std::string::npos);
   std::string dense = SerializeMxnetParams({{"ab", Of<float>({2, 3}, {1, 2, 3, 4, 5, 6})}, {"c", Of<int32_t>({1}, {1})}});
   hostile::EveryCut(dense, parse);
   // number of arrays, magic, storage type, axes, sizes, dtype, number of names, a name's length

@@ -121,6 +121,7 @@ TEST(Safetensors, RefusedHeaders) {
       {"{\"a\":{\"dtype\":\"U8\",\"shape\":[[2]],\"data_offsets\":[0,2]}}", "expected a size, given an array"},
       {"{\"a\":{\"dtype\":\"U8\",\"shape\":[18446744073709551615],\"data_offsets\":[0,2]}}", "more than 63 bits"},
       {"{\"a\":{\"dtype\":\"U8\",\"shape\":[9223372036854775807,4],\"data_offsets\":[0,2]}}", "does not take the 2 bytes"},
+      {"{\"e\":{\"dtype\":\"U8\",\"shape\":[9223372036854775807,4,0],\"data_offsets\":[0,0]},\"a\":{" + a + "}}", "does not take the 0 bytes"},
       {"{\"a\":{\"dtype\":\"U8\",\"shape\":[3],\"data_offsets\":[0,2]}}", "does not take the 2 bytes"},
       {"{\"a\":{\"dtype\":\"U8\",\"shape\":[3],\"data_offsets\":[0,3]}}", "but the data has 2 bytes"},
       {"{\"a\":{\"dtype\":\"U8\",\"shape\":[2],\"data_offsets\":[2,0]}}", "but the data has 2 bytes"},

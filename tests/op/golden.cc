@@ -118,7 +118,7 @@ Stored Folder::Load(const Case& c, const Line& line) {
   auto ints = [&](const char* at, const char* shape) {
     std::string raw = take(Number(line, at), ParseShape(line.get(shape)).size() * 8);
     std::vector<int64_t> v(raw.size() / 8);
-    std::memcpy(v.data(), raw.data(), raw.size());
+    if (!v.empty()) std::memcpy(v.data(), raw.data(), raw.size());
     return v;
   };
   std::string data = take(Number(line, "at"), ParseShape(line.get("data_shape")).size() * width);

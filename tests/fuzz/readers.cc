@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// libFuzzer targets for the readers (clang 15 or later: _Float16); FLEXOR_FUZZ_READER says which. A reader may refuse with an Error of status kFormat and nothing else.
+//   CC=clang-16 CXX=clang++-16 cmake -G Ninja -B build/fuzz -DFLEXOR_BUILD_FUZZERS=ON -DFLEXOR_SANITIZE=address -DFLEXOR_WERROR=OFF \
+//     -DCMAKE_BUILD_TYPE= -DCMAKE_CXX_FLAGS="-O1 -g1 -fsanitize=fuzzer-no-link"
+//   ninja -C build/fuzz fuzz_params && build/fuzz/tests/fuzz/fuzz_params -max_total_time=60 CORPUS tests/golden/files/params
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <iostream>
+
+#include "interop/mxnet_params.h"
+#include "interop/safetensors.h"
+#include "io/idx.h"
+#include "io/iter.h"
+#include "io/record.h"
+
+namespace {
+using flx::Error;
+
+void params(std::string_view bytes, const std::string&) {
+  auto arrays = flx::ParseMxnetParams(bytes);
+  flx::ParseMxnetParams(flx::SerializeMxnetParams(arrays));  // what was read can be written and read
+}
+void safetensors(std::string_view bytes, const std::string&) {
+  auto text = flx::SerializeSafetensors(flx::ParseSafetensors(bytes));
+  if (flx::SerializeSafetensors(flx::ParseSafetensors(text)) != text) std::abort();
+}
+void record(std::string_view bytes, const std::string& path) {
+  auto f = flx::RecordFile::Open(path, "read");
+  for (std::string r; f->Read(&r);)
+    if (r.size() > bytes.size()) std::abort();
+  for (int p = 0; p < 3; ++p) {
+    f->SetPart(p, 3);
+    for (std::string r; f->Read(&r);) {}
+  }
+}
+void idx(std::string_view, const std::string& path) { flx::ReadIdx(path); }
+void csv(std::string_view, const std::string& path) {
+  flx::CreateIter("CSVIter", {{"data_csv", path}, {"data_shape", "(3,)"}, {"batch_size", "2"}})->Next();
+}
+
+class MemoryFile {
+ public:
+  explicit MemoryFile(std::string_view bytes) : fd_(memfd_create("fuzz", MFD_CLOEXEC)) {
+    if (fd_ < 0 || write(fd_, bytes.data(), bytes.size()) != ssize_t(bytes.size())) std::abort();
+  }
+  ~MemoryFile() { close(fd_); }
+  std::string path() const { return flx::Text("/proc/self/fd/", fd_); }
+
+ private:
+  int fd_;
+};
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  std::string_view bytes(reinterpret_cast<const char*>(data), size);
+  MemoryFile file(bytes);
+  try {
+    FLEXOR_FUZZ_READER(bytes, file.path());
+  } catch (const Error& e) {
+    if (e.status() == flx::Status::kFormat && !e.file.empty() && e.offset >= -1) return 0;
+    std::cerr << flx::StatusName(e.status()) << ": " << e.message() << '\n';
+    std::abort();
+  }
+  return 0;
+}

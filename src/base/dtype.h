@@ -38,16 +38,32 @@ inline Bfloat16 ToBfloat16(float f) {  // round to nearest, ties to even
   if ((u & 0x7fffffff) > 0x7f800000) return {uint16_t(u >> 16 | 0x40)};
   return {uint16_t((u + 0x7fff + (u >> 16 & 1)) >> 16)};
 }
+// binary16 by integer arithmetic: without F16C the compiler's own conversion is a library call of 15 ns, and loops over it are not vectorised.
 inline float ToFloat(Half h) {
-  _Float16 x;
-  std::memcpy(&x, &h.bits, 2);
-  return static_cast<float>(x);
+  uint32_t mag = uint32_t(h.bits & 0x7fff) << 13, sign = uint32_t(h.bits & 0x8000) << 16, u;
+  float f;
+  std::memcpy(&f, &mag, 4);
+  f *= 0x1p112f;  // moves the exponent's bias; exact, subnormals too
+  std::memcpy(&u, &f, 4);
+  u = mag >= 0x0f800000 ? mag | 0x7f800000 | (mag > 0x0f800000 ? 0x400000 : 0) : u;
+  u |= sign;
+  std::memcpy(&f, &u, 4);
+  return f;
 }
-inline Half ToHalf(float f) {
-  auto x = static_cast<_Float16>(f);
-  Half h;
-  std::memcpy(&h.bits, &x, 2);
-  return h;
+inline Half ToHalf(float f) {  // round to nearest, ties to even
+  uint32_t u;
+  std::memcpy(&u, &f, 4);
+  uint32_t sign = u >> 16 & 0x8000;
+  u &= 0x7fffffff;
+  if (u > 0x7f800000) return {uint16_t(sign | 0x7e00 | (u >> 13 & 0x3ff))};
+  if (u >= 0x477ff000) return {uint16_t(sign | 0x7c00)};  // 65520 and more
+  if (u < 0x38800000) {  // subnormal: adding 0.5 rounds at its last place
+    std::memcpy(&f, &u, 4);
+    f += 0.5f;
+    std::memcpy(&u, &f, 4);
+    return {uint16_t(sign | (u - 0x3f000000))};
+  }
+  return {uint16_t(sign | ((u + 0xfff + (u >> 13 & 1) - 0x38000000) >> 13))};
 }
 
 template <class T> constexpr DType kDTypeOf = DType::kNone;

@@ -10,10 +10,29 @@
 
 namespace flx {
 
+// The first four words of kBatch elements in a row: the rounds of Philox side by side, which the compiler makes vectors of.
+constexpr int kBatch = 16;
+inline void FirstWords(const Philox& p, uint64_t element, uint32_t out[kBatch][4]) {
+  uint32_t a[kBatch], b[kBatch], c[kBatch] = {}, d[kBatch] = {}, k0 = p.key[0], k1 = p.key[1];
+  for (int i = 0; i < kBatch; ++i) a[i] = uint32_t(element + uint64_t(i)), b[i] = uint32_t((element + uint64_t(i)) >> 32);
+  for (int r = 0; r < 10; ++r) {
+    for (int i = 0; i < kBatch; ++i) {
+      uint64_t p0 = uint64_t(0xD2511F53u) * a[i], p1 = uint64_t(0xCD9E8D57u) * c[i];
+      uint32_t n0 = uint32_t(p1 >> 32) ^ b[i] ^ k0, n2 = uint32_t(p0 >> 32) ^ d[i] ^ k1;
+      b[i] = uint32_t(p1), d[i] = uint32_t(p0), a[i] = n0, c[i] = n2;
+    }
+    k0 += 0x9E3779B9u, k1 += 0xBB67AE85u;
+  }
+  for (int i = 0; i < kBatch; ++i) out[i][0] = a[i], out[i][1] = b[i], out[i][2] = c[i], out[i][3] = d[i];
+}
+
 // The random words of one element.
 class Draws {
  public:
   Draws(const Philox& p, uint64_t element) : philox_(p), element_(element) {}
+  Draws(const Philox& p, uint64_t element, const uint32_t first[4]) : philox_(p), element_(element), draw_(1), used_(0) {
+    for (int i = 0; i < 4; ++i) words_[i] = first[i];
+  }
   uint32_t Word() {
     if (used_ == 4) philox_(element_, draw_++, words_), used_ = 0;
     return words_[used_++];

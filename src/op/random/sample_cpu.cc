@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <vector>
+#include <algorithm>
 
 #include "base/thread_pool.h"
 #include "op/random/distributions.h"
@@ -33,12 +33,16 @@ template <class D, class At> void Fill(KernelContext& ctx, Out y, const At& at) 
     } else {
       T* to = y.data<T>();
       ParallelFor(y.size(), kGrain, [&](int64_t i, int64_t e) {
-        for (; i < e; ++i) {
-          double a, b = 0;
-          at(i, &a, &b);
-          Draws d(philox, uint64_t(i));
-          if constexpr (std::is_same_v<D, UniformD>) to[i] = AsBelow<T>(D::Draw(d, a, b), a, b);
-          else to[i] = As<T>(D::Draw(d, a, b));
+        uint32_t words[kBatch][4];
+        for (; i < e; i += kBatch) {
+          FirstWords(philox, uint64_t(i), words);
+          for (int64_t j = i; j < std::min(e, i + kBatch); ++j) {
+            double a, b = 0;
+            at(j, &a, &b);
+            Draws d(philox, uint64_t(j), words[j - i]);
+            if constexpr (std::is_same_v<D, UniformD>) to[j] = AsBelow<T>(D::Draw(d, a, b), a, b);
+            else to[j] = As<T>(D::Draw(d, a, b));
+          }
         }
       });
     }

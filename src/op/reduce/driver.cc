@@ -8,6 +8,7 @@
 #include <type_traits>
 
 #include "base/thread_pool.h"
+#include "op/elementwise/convert_simd.h"
 #include "op/reduce/loops.h"
 #include "tensor/array.h"
 
@@ -16,7 +17,7 @@ namespace {
 
 constexpr int kLanes = 16;          // independent sums of a run
 constexpr int64_t kTile = 1024;     // elements of a run between two merges into the total
-constexpr int64_t kColumns = 256;   // outputs that are reduced side by side
+constexpr int64_t kColumns = 1024;  // outputs that are reduced side by side
 constexpr int64_t kBlockRows = 64;  // rows between two merges into the totals
 constexpr int64_t kPart = 65536;    // elements of a part of one long reduction
 constexpr int64_t kGrain = 32768;   // elements worth a chunk of a parallel loop
@@ -72,6 +73,9 @@ struct Min {
 // n elements as type C: in place where they already are that, else converted into `buffer`.
 template <class C> const C* Load(const TensorView& x, int64_t offset, int64_t stride, int64_t n, C* buffer) {
   if (x.dtype == kDTypeOf<C> && stride == 1) return x.data<C>() + offset;
+  if constexpr (std::is_same_v<C, float>) {
+    if (x.dtype == DType::kFloat16 && stride == 1) return HalfToFloat(x.data<Half>() + offset, buffer, n), buffer;
+  }
   Dispatch(x.dtype, [&](auto zero) {
     using T = decltype(zero);
     const T* p = x.data<T>() + offset;
@@ -111,8 +115,30 @@ template <class W> void Store(const TensorView& y, int64_t at, int64_t stride, c
   });
 }
 
+// The extreme of floats by one instruction each, NaN noticed apart.
+template <class F> constexpr bool kExtreme = std::is_same_v<F, Max> || std::is_same_v<F, Min>;
+template <class F, class C> C ExtremeOfRun(const C* __restrict p, int64_t n) {
+  using Flag = std::conditional_t<sizeof(C) == 4, int32_t, int64_t>;  // as wide as C, for vectors of both
+  C lane[kLanes];
+  Flag odd[kLanes] = {}, nan = 0;
+  for (auto& l : lane) l = F::template Empty<C>();
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes)
+    for (int j = 0; j < kLanes; ++j) {
+      C x = p[i + j];
+      if constexpr (std::is_same_v<F, Max>) lane[j] = x > lane[j] ? x : lane[j]; else lane[j] = x < lane[j] ? x : lane[j];
+      odd[j] |= Flag(x != x);
+    }
+  for (Flag f : odd) nan |= f;
+  C best = nan ? std::numeric_limits<C>::quiet_NaN() : lane[0];
+  for (int j = 1; j < kLanes && !nan; ++j) best = F::template Merge<C>(best, lane[j]);
+  for (; i < n; ++i) best = F::template Step<C>(best, p[i]);
+  return best;
+}
+
 // One run of a reduced axis into one total.
 template <class F, class C> WideOf<C> ReduceRun(const C* __restrict p, int64_t n) {
+  if constexpr (kExtreme<F> && std::is_floating_point_v<C>) return ExtremeOfRun<F>(p, n);
   C lane[kLanes];
   for (auto& l : lane) l = F::template Empty<C>();
   int64_t i = 0;
@@ -123,11 +149,22 @@ template <class F, class C> WideOf<C> ReduceRun(const C* __restrict p, int64_t n
     for (int j = 0; j < half; ++j) lane[j] = F::template Merge<C>(lane[j], lane[j + half]);
   return WideOf<C>(lane[0]);
 }
-template <class F, class C> void StepColumns(C* __restrict acc, const C* __restrict p, int64_t n) {
-  int64_t i = 0;
-  for (; i + kLanes <= n; i += kLanes)
-    for (int j = 0; j < kLanes; ++j) acc[i + j] = F::template Step<C>(acc[i + j], p[i + j]);
-  for (; i < n; ++i) acc[i] = F::template Step<C>(acc[i], p[i]);
+// kUnroll rows at a time: each accumulator is loaded and stored once for all of them.
+constexpr int kUnroll = 4;
+template <class F, class C> void StepColumns(C* __restrict acc, const C* const* rows, int count, int64_t n) {
+  if (count == kUnroll) {
+    const C *__restrict p = rows[0], *__restrict q = rows[1], *__restrict r = rows[2], *__restrict s = rows[3];
+    auto step = [=](C a, int64_t i) { return F::template Step<C>(F::template Step<C>(F::template Step<C>(F::template Step<C>(a, p[i]), q[i]), r[i]), s[i]); };
+    int64_t i = 0;
+    for (; i + kLanes <= n; i += kLanes)
+      for (int j = 0; j < kLanes; ++j) acc[i + j] = step(acc[i + j], i + j);
+    for (; i < n; ++i) acc[i] = step(acc[i], i);
+    return;
+  }
+  for (int k = 0; k < count; ++k) {
+    const C* __restrict p = rows[k];
+    for (int64_t i = 0; i < n; ++i) acc[i] = F::template Step<C>(acc[i], p[i]);
+  }
 }
 
 // What both walks share: totals of up to kColumns outputs at a time, in `parts` parts that are merged in order at the end.
@@ -252,14 +289,18 @@ template <class F, class C> class Reducer {
          [&](int64_t u, int64_t part, W* total) {
            int64_t col = u % tiles * kColumns, n = std::min(kColumns, in.size - col);
            int64_t r0 = blocks * part / parts * kBlockRows, r1 = std::min(rows, blocks * (part + 1) / parts * kBlockRows);
-           C acc[kColumns], buffer[kColumns];
+           C acc[kColumns], buffer[kUnroll][kColumns];
+           const C* some[kUnroll];
            for (int64_t i = 0; i < n; ++i) total[i] = F::template Empty<W>();
            int64_t base = Walker(kept, u / tiles).offset + col * in.stride;
            Walker r(reduced, r0);
            for (int64_t row = r0; row < r1;) {
              for (int64_t i = 0; i < n; ++i) acc[i] = F::template Empty<C>();
-             for (int64_t e = std::min(r1, row + kBlockRows); row < e; ++row, r.Next())
-               StepColumns<F>(acc, Load<C>(x_, base + r.offset, in.stride, n, buffer), n);
+             for (int64_t e = std::min(r1, row + kBlockRows); row < e;) {
+               int k = 0;
+               for (; k < kUnroll && row < e; ++k, ++row, r.Next()) some[k] = Load<C>(x_, base + r.offset, in.stride, n, buffer[k]);
+               StepColumns<F>(acc, some, k, n);
+             }
              for (int64_t i = 0; i < n; ++i) total[i] = F::Merge(total[i], W(acc[i]));
            }
          });

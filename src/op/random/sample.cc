@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// _random_* (one set of parameters) and _sample_* (parameters in arrays).
+// _random_* (one set of parameters) and _sample_* (parameters in arrays). A drawn number counts as a constant: no gradient flows to parameters.
 #include <cmath>
 
 #include "op/random/random.h"

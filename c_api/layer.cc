@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Layers and parameters.
 #include "devices.h"
+#include "exec/invoke.h"
 #include "guard.h"
 #include "pins.h"
 
@@ -66,6 +67,25 @@ flx_status flx_layer_summary(flx_layer layer, const char* const* keys, const cha
     DType dtype = DType::kFloat32;
     auto inputs = InputShapes(who, OptionList(who, keys, values, npairs), &dtype);
     *out_text = GiveText(Summary(*l, inputs, columns));
+  FLX_END
+}
+flx_status flx_layer_run(flx_layer layer, flx_params params, int32_t mode, const flx_ndarray* arrays, int32_t narrays, flx_ndarray* out_arrays, int32_t capacity,
+                         int32_t* out_narrays) {
+  FLX_BEGIN
+    auto l = PinLayer(who, layer);
+    Ref<Params> p = params ? PinParams(who, params).ref() : Make<Params>();
+    NeedMode(who, mode, FLX_RECORD | FLX_TRAIN);
+    ArrayList a(who, "arrays", arrays, narrays);
+    NeedPointer(who, "out_arrays", out_arrays);
+    NeedPointer(who, "out_narrays", out_narrays);
+    l->Freeze();
+    EagerBuilder b(mode);
+    ParamReader reader(*p);
+    std::vector<Val> x;
+    for (auto& array : a.refs()) x.push_back(b.Add(array));
+    std::vector<NDArray> out;
+    for (Val y : LayerContext(b, reader).Run(*l, x)) out.push_back(b.array(y));
+    GiveArrays(who, std::move(out), out_arrays, capacity, out_narrays);
   FLX_END
 }
 

@@ -7,10 +7,15 @@ using namespace flx;
 using namespace flx::capi;
 
 namespace {
+bool HasParams(const Layer& layer) {
+  if (!layer.def.params.empty()) return true;
+  for (auto& child : layer.children()) if (HasParams(*child)) return true;
+  return false;
+}
 // Whether all parameters are there to be written; false: time is up.
 bool ParamsReady(const char* who, const Model& m, int64_t timeout_ms) {
   auto params = m.params();
-  if (!params) Fail(Status::kState, who, "the model has no parameters yet. Fit it, or give it some (flx_params_init).");
+  if (!params || (!params->count() && HasParams(*m.layer()))) Fail(Status::kState, who, "the model has no parameters yet. Fit it, or give it some (flx_params_init).");
   for (auto& p : params->all()) if (!WaitToRead(*p.array, timeout_ms)) return false;
   return true;
 }

@@ -47,25 +47,13 @@ static flx_layer make_network(void) {
   return net;
 }
 
-/* A loss is a layer without parameters: a model of it is run on predictions and labels. */
-static flx_model make_loss(void) {
-  flx_layer layer = make_layer("SoftmaxCrossEntropyLoss", NULL, NULL, 0);
-  flx_params none = NULL;
-  flx_model loss = NULL;
-  CHECK(flx_params_create(&none));
-  CHECK(flx_model_create(layer, none, &loss));
-  flx_free(layer);
-  flx_free(none);
-  return loss;
-}
-
 /* One step: forward, backward, update. Returns the mean loss before the update. */
-static double train_step(flx_model model, flx_model loss, flx_call mean, flx_optimizer adam, flx_params params, flx_ndarray x, flx_ndarray y) {
+static double train_step(flx_model model, flx_layer loss, flx_call mean, flx_optimizer adam, flx_params params, flx_ndarray x, flx_ndarray y) {
   flx_ndarray pair[2] = {NULL, y}, each = NULL, total = NULL;
   int32_t n = 0, ready = 0;
   double value = 0;
   CHECK(flx_model_run(model, FLX_RECORD | FLX_TRAIN, &x, 1, &pair[0], 1, &n));
-  CHECK(flx_model_run(loss, FLX_RECORD | FLX_TRAIN, pair, 2, &each, 1, &n));
+  CHECK(flx_layer_run(loss, NULL, FLX_RECORD | FLX_TRAIN, pair, 2, &each, 1, &n)); /* one value per point */
   CHECK(flx_call_unary(mean, FLX_RECORD | FLX_TRAIN, each, &total));
   CHECK(flx_autograd_backward(&total, 1, NULL, 0, FLX_TRAIN));
   CHECK(flx_optimizer_step(adam, params));
@@ -110,7 +98,7 @@ int main(void) {
   CHECK(flx_params_init(net, shape_key, shape, 1, NULL, 1, &params));
   CHECK(flx_params_attach(params, "write"));
   CHECK(flx_model_create(net, params, &model));
-  flx_model loss = make_loss();
+  flx_layer loss = make_layer("SoftmaxCrossEntropyLoss", NULL, NULL, 0);
   CHECK(flx_optimizer_create("Adam", rate_key, rate, 1, &adam));
   CHECK(flx_call_create("_np_mean", NULL, NULL, 0, &mean));
 

@@ -287,6 +287,11 @@ FLX_DRAFT flx_status flx_layer_from_json(const char *text, flx_layer *out_layer)
  *  "(64, 1, 28, 28)"), in lines of at most `columns` characters; `out_text` is yours. Errors: FLX_ERROR_SHAPE. */
 FLX_DRAFT flx_status flx_layer_summary(flx_layer layer, const char *const *keys, const char *const *values, int32_t npairs, int32_t columns,
                                        char **out_text);
+/** Runs `layer` with `params` (null: it needs none, as losses do) on `arrays`/`narrays`; outputs in `out_arrays`/`capacity`/`out_narrays`. A loss takes
+ *  predictions and labels and gives one value per sample. `mode` holds FLX_RECORD and FLX_TRAIN. Errors: FLX_ERROR_STATE for a missing parameter,
+ *  FLX_ERROR_SHAPE, FLX_ERROR_TYPE. */
+FLX_DRAFT flx_status flx_layer_run(flx_layer layer, flx_params params, int32_t mode, const flx_ndarray *arrays, int32_t narrays, flx_ndarray *out_arrays,
+                                   int32_t capacity, int32_t *out_narrays);
 
 /** An empty set of parameters, in `out_params`. */
 FLX_DRAFT flx_status flx_params_create(flx_params *out_params);

@@ -12,6 +12,8 @@
 
 namespace flexor {
 
+class Params;
+
 // What a layer is: its kind, settings and children. It holds no parameter. A loss is a layer of (prediction, label).
 class Layer : public detail::Shared<flx_layer> {
  public:
@@ -67,9 +69,18 @@ class Layer : public detail::Shared<flx_layer> {
     check(flx_layer_summary(handle(), o.keys(), o.values(), o.size(), columns, &t));
     return detail::take_text(t);
   }
-  // Runs a layer without parameters, such as a loss: loss(prediction, label).
-  template <class... A> NDArray operator()(const NDArray& x, const A&... more) const { return run({x, more...}); }
-  inline Outputs run(const std::vector<NDArray>& arrays) const;
+  // Runs a layer without parameters, such as a loss: loss(prediction, label). Its mode is this thread's.
+  template <class... A> NDArray operator()(const NDArray& x, const A&... more) const { return run_with(nullptr, {x, more...}); }
+  inline Outputs run(const Params& params, const std::vector<NDArray>& arrays) const;
+
+ private:
+  Outputs run_with(flx_params params, const std::vector<NDArray>& arrays) const {
+    auto in = detail::raw_arrays(arrays);
+    // Room for all at once: a layer is not run twice, since training changes its states.
+    return detail::collect<256>([&](flx_ndarray* out, int32_t capacity, int32_t* n) {
+      return flx_layer_run(handle(), params, autograd::mode(), in.data(), static_cast<int32_t>(in.size()), out, capacity, n);
+    });
+  }
 };
 
 // First values of parameters.
@@ -199,7 +210,6 @@ class Model : public detail::Shared<flx_model> {
   template <class... A> NDArray operator()(const NDArray& x, const A&... more) const { return run({x, more...}); }
   Outputs run(const std::vector<NDArray>& arrays) const {
     auto in = detail::raw_arrays(arrays);
-    // Room for all at once: a model is not run twice, since training changes its states.
     return detail::collect<256>([&](flx_ndarray* out, int32_t capacity, int32_t* n) {
       return flx_model_run(handle(), autograd::mode(), in.data(), static_cast<int32_t>(in.size()), out, capacity, n);
     });
@@ -232,7 +242,7 @@ class Model : public detail::Shared<flx_model> {
     reset(m);
   }
 };
-inline Outputs Layer::run(const std::vector<NDArray>& arrays) const { return Model(*this, Params()).run(arrays); }
+inline Outputs Layer::run(const Params& params, const std::vector<NDArray>& arrays) const { return run_with(params.handle(), arrays); }
 
 namespace detail {
 // What the classes of flexor/nn.hpp are made of: a name and settings that become a Thing (Optimizer, Metric ...) where one is wanted.

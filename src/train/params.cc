@@ -35,7 +35,7 @@ std::vector<Param> Params::all() const {
 Val ParamReader::Get(const ParamDecl& d, Builder& b) {
   NDArray a = params_.Get(d.name);
   if (!a)
-    Fail(Status::kName, "params", "parameter `", d.name, "` ", d.shape, " is missing. ",
+    Fail(Status::kState, "params", "parameter `", d.name, "` ", d.shape, " is missing. ",
          params_.count() ? "Do the parameters belong to this network?" : "Initialize the parameters, or fit the model.");
   return static_cast<EagerBuilder&>(b).Add(std::move(a));
 }

@@ -50,6 +50,7 @@ static flx_task task;
   X(const char *const *, keys, flx_layer_create("Flatten", NULL, p, values, c, &layer))                                                \
   X(const char *const *, shape_key, flx_layer_summary(good.layer, p, shape_value, c, 80, &text))                                       \
   X(const char *const *, shape_key, flx_params_init(good.layer, p, shape_value, c, NULL, 1, &params))                                  \
+  X(const flx_ndarray *, &good.ndarray, flx_layer_run(good.layer, good.params, 0, p, c, arrays, 8, &n))                                \
   X(const flx_ndarray *, &good.ndarray, flx_model_run(good.model, 0, p, c, arrays, 8, &n))                                             \
   X(const char *const *, keys, flx_optimizer_create("SGD", p, values, c, &optimizer))                                                  \
   X(const char *const *, keys, flx_schedule_create("Cosine", p, values, c, &schedule))                                                 \
@@ -185,10 +186,15 @@ void test_untouched(void) {
   EXPECT_STATUS(FLX_ERROR_NAME, flx_invoke("rellu", 0, pair, 1, NULL, NULL, 0, out, 8, &count));
   EXPECT(strstr(flx_last_error(), "relu") != NULL);
   /* too small a capacity makes nothing */
-  const char *const k[1] = {"num_outputs"}, *const v[1] = {"3"}, *const k2[2] = {"num_outputs", "axis"}, *const v2[2] = {"3", "0"};
-  (void)k, (void)v;
+  const char *const k2[2] = {"num_outputs", "axis"}, *const v2[2] = {"3", "0"};
+  const int64_t rows[2] = {4, 3};
+  flx_ndarray batch = NULL;
+  EXPECT_OK(flx_ndarray_create(rows, 2, FLX_FLOAT32, NULL, &batch));
   EXPECT_STATUS(FLX_ERROR_ARGUMENT, flx_invoke("SliceChannel", 0, &good.ndarray, 1, k2, v2, 2, out, 2, &count));
-  EXPECT_STATUS(FLX_ERROR_ARGUMENT, flx_model_run(good.model, 0, &good.ndarray, 1, out, 0, &count));
+  EXPECT_STATUS(FLX_ERROR_ARGUMENT, flx_model_run(good.model, 0, &batch, 1, out, 0, &count));
+  EXPECT_STATUS(FLX_ERROR_ARGUMENT, flx_layer_run(good.layer, good.params, 0, &batch, 1, out, 0, &count));
+  EXPECT_STATUS(FLX_ERROR_STATE, flx_layer_run(good.layer, NULL, 0, &batch, 1, out, 8, &count));
+  flx_free(batch);
   for (int i = 0; i < 8; ++i) EXPECT(out[i] == kept);
   EXPECT(count == 55 && ready == 55 && value == 55 && shape[0] == 55);
   EXPECT(live_handles() == before);

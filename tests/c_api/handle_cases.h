@@ -61,6 +61,8 @@
   X(LAYER, flx_layer_text, flx_layer_text(h, "kind", &o.text))                                                                           \
   X(LAYER, flx_layer_to_json, flx_layer_to_json(h, &o.text))                                                                             \
   X(LAYER, flx_layer_summary, flx_layer_summary(h, &key, &value, 1, 80, &o.text))                                                        \
+  X(LAYER, flx_layer_run, flx_layer_run(h, NULL, 0, &good.ndarray, 1, o.arrays, 8, &o.n))                                                \
+  X(NDARRAY, flx_layer_run, flx_layer_run(good.layer, good.params, 0, WITH(h, NULL), 1, o.arrays, 8, &o.n))                              \
   X(LAYER, flx_params_init, flx_params_init(h, &key, &value, 1, NULL, 1, &o.params))                                                     \
   X(PARAMS, flx_params_count, flx_params_count(h, &o.i32))                                                                               \
   X(PARAMS, flx_params_name, flx_params_name(h, 0, &o.borrowed))                                                                         \
@@ -136,6 +138,7 @@
   X(NDARRAY, flx_autograd_backward, flx_autograd_backward(&good.ndarray, 1, WITH(h, NULL), 1, 0))                                        \
   X(NDARRAY, flx_autograd_gradients, flx_autograd_gradients(&good.ndarray, 1, WITH(h, NULL), 1, &good.ndarray, 1, 0, o.arrays, 8, &o.n)) \
   X(NDARRAY, flx_autograd_start, flx_autograd_start(&good.ndarray, 1, WITH(h, NULL), 1, &good.ndarray, 1, 0, &o.task))                   \
+  X(PARAMS, flx_layer_run, flx_layer_run(good.layer, h, 0, &good.ndarray, 1, o.arrays, 8, &o.n))                                         \
   X(INITIALIZER, flx_params_init, flx_params_init(good.layer, &key, &value, 1, h, 1, &o.params))                                         \
   X(PARAMS, flx_model_create, flx_model_create(good.layer, h, &o.model))                                                                 \
   X(SCHEDULE, flx_optimizer_schedule, flx_optimizer_schedule(good.optimizer, h))                                                         \

@@ -91,6 +91,8 @@ TEST(CppModel, IsSavedAndLoaded) {
   EXPECT_EQ(Model::from_bytes(model.to_bytes())(clouds.x).to_vector<float>(), y);
   EXPECT_EQ(same.layer().to_json(), net.to_json());
   EXPECT_THROW(Model{Net()}(clouds.x), StateError);  // no parameters yet
+  EXPECT_THROW(Model{Net()}.save(file.path()), StateError);
+  EXPECT_EQ(net.run(model.params(), {clouds.x})[0].to_vector<float>(), y);
 }
 
 TEST(CppTraining, ALoopOfOnesOwn) {

@@ -101,7 +101,7 @@ OpDef PoolingOp() {
   return PoolLike<PoolingAttrs>("Pooling")
       .alias("_npx_pooling")
       .doc("Slides a window over data and gives one number for what it shows. Sizes: out = floor((in + 2 pad - kernel) / stride) + 1 (`valid`), with ceil for `full`. "
-           "The gradient of a maximum goes to the first of equal elements.")
+           "The gradient of a maximum goes to the first of equal elements. A NaN in a window makes its maximum NaN.")
       .example("Pooling(data (64, 20, 24, 24), kernel=(2, 2), stride=(2, 2)): (64, 20, 12, 12)")
       .attr(&PoolingAttrs::cudnn_off, "cudnn_off", "Accepted for MXNet's files.")
       .ignored()

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/thread_pool.h"
+#include "op/nn/halve.h"
 #include "op/nn/wide.h"
 #include "op/nn/window.h"
 
@@ -66,9 +67,10 @@ class Lines {
 };
 
 template <class T> void TakeMax(const T* x, int64_t stride, int64_t n, T* y) {
-  if (stride == 1) for (int64_t i = 0; i < n; ++i) y[i] = x[i] > y[i] ? x[i] : y[i];
-  else if (stride == 2) for (int64_t i = 0; i < n; ++i) y[i] = x[2 * i] > y[i] ? x[2 * i] : y[i];
-  else for (int64_t i = 0; i < n; ++i) y[i] = x[i * stride] > y[i] ? x[i * stride] : y[i];
+  auto larger = [](T a, T b) { return (a > b) | (a != a) ? a : b; };  // a NaN stays
+  if (stride == 1) for (int64_t i = 0; i < n; ++i) y[i] = larger(x[i], y[i]);
+  else if (stride == 2) for (int64_t i = 0; i < n; ++i) y[i] = larger(x[2 * i], y[i]);
+  else for (int64_t i = 0; i < n; ++i) y[i] = larger(x[i * stride], y[i]);
 }
 template <class T> void Accumulate(const T* x, int64_t stride, int64_t n, int p, T* y) {
   for (int64_t i = 0; i < n; ++i) {
@@ -76,7 +78,31 @@ template <class T> void Accumulate(const T* x, int64_t stride, int64_t n, int p,
     y[i] += p == 1 ? v : p == 2 ? v * v : v * v * v;
   }
 }
+// Max pooling by two in both directions, whole rows at a time.
+bool IsHalving(const PoolWindow& a, const PoolGeometry& g) {
+  bool by_two = a.pool_type == PoolType::kMax && g.lanes == 1 && g.k[0] == 1 && g.s[0] == 1 && g.p[0] == 0;
+  for (int i : {1, 2}) by_two &= g.k[i] == 2 && g.s[i] == 2 && g.p[i] == 0 && g.out[i] == g.in[i] / 2;
+  return by_two;
+}
+template <class T> void Halve(const PoolGeometry& g, const T* x, T* y) {
+  int64_t planes = g.planes * g.in[0], h = g.in[1], w = g.in[2], rows = g.out[1], n = g.out[2];
+  ParallelFor(planes, GrainOf(planes, h * w), [&](int64_t b, int64_t e) {
+    for (int64_t p = b; p < e; ++p) HalvePlane(x + p * h * w, rows, n, w, y + p * rows * n);
+  });
+}
+template <class T> void HalveBack(const PoolGeometry& g, const T* dy, const T* x, T* dx) {
+  int64_t planes = g.planes * g.in[0], h = g.in[1], w = g.in[2], rows = g.out[1], n = g.out[2];
+  ParallelFor(planes, GrainOf(planes, h * w), [&](int64_t b, int64_t e) {
+    for (int64_t p = b; p < e; ++p) {
+      T* to = dx + p * h * w;
+      if (w % 2) for (int64_t r = 0; r < h; ++r) to[r * w + w - 1] = T(0);
+      if (h % 2) std::fill(to + (h - 1) * w, to + h * w, T(0));
+      HalvePlaneBack(x + p * h * w, dy + p * rows * n, rows, n, w, to);
+    }
+  });
+}
 template <class T> void Forward(const PoolWindow& a, const PoolGeometry& g, const T* x, T* y) {
+  if (IsHalving(a, g)) return Halve(g, x, y);
   Lines lines(g);
   int64_t n = lines.length(), s = lines.stride(), work = n * g.k[0] * g.k[1] * g.k[2];
   const size_t width = size_t(n);
@@ -113,13 +139,14 @@ template <class T> void FindMax(const std::vector<Tap>& taps, const T* x, int64_
     int32_t me = int32_t(k);
     for (int64_t i = t.first; i < t.last; ++i) {
       T v = p[i * stride];
-      bool more = v > best[i] || which[i] < 0;  // the first, even where all are -inf
+      bool more = (v > best[i]) | (which[i] < 0) | ((v != v) & (best[i] == best[i]));  // the first of equal ones, even where all are -inf; or of NaN
       best[i] = more ? v : best[i];
       which[i] = more ? me : which[i];
     }
   }
 }
 template <class T> void Backward(const PoolWindow& a, const PoolGeometry& g, const T* dy, const T* x, T* dx) {
+  if (IsHalving(a, g)) return HalveBack(g, dy, x, dx);
   Lines lines(g);
   int64_t n = lines.length(), s = lines.stride(), per = lines.per_plane();
   const size_t width = size_t(n);

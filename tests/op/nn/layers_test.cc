@@ -187,6 +187,33 @@ TEST(Pooling, TheFirstOfEqualElementsGetsTheGradient) {
   Backward({y}, {}, kPlain);
   EXPECT_EQ(Read(GradOf(*x)), (std::vector<double>{1, 0, 1, 0, 0, 0, 0, 0}));
 }
+TEST(Pooling, HalvingIsTheGeneralCase) {  // by two it takes a path of its own; in channels-last order it does not
+  for (int64_t w : {2, 3, 5, 9, 16, 23, 24, 50})
+    for (DType t : {DType::kFloat32, DType::kFloat64}) {
+      Shape s{2, 3, 5, w};
+      std::vector<double> v;
+      for (int64_t i = 0; i < s.size(); ++i) v.push_back(double((i * 7919) % 5));  // many equal ones
+      v[1] = NAN, v[size_t(w)] = NAN;
+      NDArray first = Make(s, v, t), last = Invoke1("_copy", {Invoke1("transpose", {first}, {{"axes", "(0, 2, 3, 1)"}})});
+      std::vector<std::pair<std::string, std::string>> attrs = {{"kernel", "(2, 2)"}, {"stride", "(2, 2)"}};
+      AttachGrad(first, GradReq::kWrite);
+      AttachGrad(last, GradReq::kWrite);
+      NDArray y1 = Invoke("Pooling", {first}, attrs, kRecord)[0];
+      attrs.emplace_back("layout", "NHWC");
+      NDArray y2 = Invoke("Pooling", {last}, attrs, kRecord)[0];
+      std::vector<double> head;
+      for (int64_t i = 0; i < y1->size(); ++i) head.push_back(double(i + 1));
+      NDArray h1 = Make(y1->shape, head, t), h2 = Invoke1("_copy", {Invoke1("transpose", {h1}, {{"axes", "(0, 2, 3, 1)"}})});
+      Backward({y1}, {h1}, kPlain);
+      Backward({y2}, {h2}, kPlain);
+      auto same = [](const NDArray& a, const NDArray& b) {  // b in the order of a
+        std::vector<double> p = Read(a), q = Read(Invoke1("transpose", {b}, {{"axes", "(0, 3, 1, 2)"}}));
+        for (size_t i = 0; i < p.size(); ++i) ASSERT_TRUE(p[i] == q[i] || (p[i] != p[i] && q[i] != q[i])) << i << ": " << p[i] << " and " << q[i];
+      };
+      same(y1, y2);
+      same(GradOf(*first), GradOf(*last));
+    }
+}
 TEST(Pooling, AveragesCountPaddingOrNot) {
   NDArray x = Make({1, 1, 2, 2}, {1, 2, 3, 4});
   std::vector<std::pair<std::string, std::string>> attrs = {{"kernel", "(2, 2)"}, {"stride", "(2, 2)"}, {"pad", "(1, 1)"}, {"pool_type", "avg"}};

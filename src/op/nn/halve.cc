@@ -11,7 +11,9 @@ namespace flx {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-template <class V> HWY_INLINE V Larger(V a, V b) { return hn::IfThenElse(hn::Or(hn::Gt(b, a), hn::Ne(b, b)), b, a); }
+// Highway's Ne(v, v) is false for NaN on some instruction sets.
+template <class V> HWY_INLINE auto NaN(V v) { return hn::Not(hn::Eq(v, v)); }
+template <class V> HWY_INLINE V Larger(V a, V b) { return hn::IfThenElse(hn::Or(hn::Gt(b, a), NaN(b)), b, a); }
 
 template <class D, class T> HWY_INLINE void Step(D d, const T* top, const T* low, T* y) {
   hn::Vec<D> a, b, p, q;
@@ -25,7 +27,7 @@ template <class D, class T> HWY_INLINE void StepBack(D d, const T* top, const T*
   hn::LoadInterleaved2(d, low, p, q);
   const auto most = Larger(Larger(Larger(a, b), p), q);
   auto left = hn::LoadU(d, dy);  // what is not given away yet
-  const auto is_a = hn::Or(hn::Eq(a, most), hn::Ne(a, a)), is_b = hn::Or(hn::Eq(b, most), hn::Ne(b, b)), is_p = hn::Or(hn::Eq(p, most), hn::Ne(p, p));
+  const auto is_a = hn::Or(hn::Eq(a, most), NaN(a)), is_b = hn::Or(hn::Eq(b, most), NaN(b)), is_p = hn::Or(hn::Eq(p, most), NaN(p));
   const auto ga = hn::IfThenElseZero(is_a, left);
   left = hn::IfThenZeroElse(is_a, left);
   const auto gb = hn::IfThenElseZero(is_b, left);

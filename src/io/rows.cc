@@ -98,6 +98,7 @@ void Run(Gather gather) {
   }
   auto op = std::make_unique<GatherOperation>();
   op->lane = Lane::kIo;
+  op->cost_us = float(gather.EstimateUs());  // for waits with a time limit
   for (auto& a : gather.out) {
     uses.push_back({&a->storage->var, Access::kWrite});
     a->storage->NoteWriter("iter");

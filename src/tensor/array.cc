@@ -72,10 +72,10 @@ Ref<Array> Array::NewView(const Ref<Array>& of, const Shape& s, const Shape& str
   a->dtype = of->dtype, a->shape = s, a->storage = of->storage, a->offset = byte_offset;
   // Axes of one element may have any stride; an empty array is contiguous whatever it says.
   bool dense = true;
-  int64_t expect = 1;
+  uint64_t expect = 1;
   for (int i = s.ndim() - 1; i >= 0; --i) {
-    if (s[i] != 1 && strides[i] != expect) dense = false;
-    expect *= s[i];
+    if (s[i] != 1 && strides[i] != int64_t(expect)) dense = false;
+    expect *= uint64_t(s[i]);
   }
   a->contiguous = dense || expect == 0;
   if (!a->contiguous) a->strides = strides;

@@ -57,7 +57,7 @@ int NormalAxis(const char* who, int64_t axis, int ndim) {
 }
 Shape ContiguousStrides(const Shape& s) {
   Shape t = Shape::Filled(s.ndim(), 1);
-  for (int i = s.ndim() - 2; i >= 0; --i) t[i] = t[i + 1] * s[i + 1];
+  for (int i = s.ndim() - 2; i >= 0; --i) t[i] = int64_t(uint64_t(t[i + 1]) * uint64_t(s[i + 1]));
   return t;
 }
 

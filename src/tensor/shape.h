@@ -54,8 +54,9 @@ class Shape {
   int64_t back() const { return data()[ndim_ - 1]; }
   const int64_t* begin() const { return data(); }
   const int64_t* end() const { return data() + (ndim_ > 0 ? ndim_ : 0); }
-  int64_t size() const { int64_t n = 1; for (int64_t d : *this) n *= d; return n; }  // elements; 1 for a scalar
-  int64_t Product(int from, int to) const { int64_t n = 1; for (int i = from; i < to; ++i) n *= data()[i]; return n; }
+  // Elements; 1 for a scalar. Unsigned: beside a size of 0 the others may be of any size, and their product wraps before it is 0.
+  int64_t size() const { return Product(0, ndim_ > 0 ? ndim_ : 0); }
+  int64_t Product(int from, int to) const { uint64_t n = 1; for (int i = from; i < to; ++i) n *= uint64_t(data()[i]); return int64_t(n); }
   void Resize(int n) {  // keeps what fits, new sizes are 0
     if (n == ndim_) return;
     int64_t tmp[kMaxNdim] = {};

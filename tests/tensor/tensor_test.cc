@@ -37,6 +37,9 @@ TEST(Shape, SizeThatOverflowsIsAnError) {
   EXPECT_THROW((Shape{int64_t(1) << 40, int64_t(1) << 40}).CheckedSize("t", 4), Error);
   EXPECT_EQ((Shape{int64_t(1) << 40, int64_t(1) << 40, 0}).CheckedSize("t", 4), 0);
   EXPECT_THROW((Shape{-1}).CheckedSize("t", 4), Error);
+  auto huge = Array::New(Shape{int64_t(1) << 62, 9310, 0}, DType::kFloat32);
+  EXPECT_EQ(huge->size(), 0);
+  EXPECT_EQ(huge->View().strides.ndim(), 3);
 }
 
 TEST(Array, HostOrdersAndConversion) {

@@ -195,6 +195,7 @@ struct BackwardRun::State {
   }
   void Store() {
     static const Ref<Call> copy = Call::New("_copy"), add = Call::New("elemwise_add");
+    static std::atomic<int64_t> stores{0};  // one count for all: a gradient attached anew cannot look like the one before
     for (auto& kv : leaves) {
       GradSlot* s = kv.first;
       Array* to = s->grad.get();
@@ -212,7 +213,7 @@ struct BackwardRun::State {
         to->node = kv.second->node, to->node_output = kv.second->node_output;
         RefNode(to->node);
       }
-      s->count.fetch_add(1);
+      s->count.store(stores.fetch_add(1) + 1);
     }
   }
 };

@@ -14,7 +14,7 @@ enum class GradReq : int { kNull = 0, kWrite = 1, kAdd = 3 };
 // Drops a's history.
 void AttachGrad(const NDArray& a, GradReq req, const NDArray& grad = nullptr);
 NDArray GradOf(const Array& a);             // null if none is attached
-int64_t GradCount(const Array& a);          // how often backward has stored into it: lets an optimizer see a stale gradient
+int64_t GradCount(const Array& a);          // grows with every store of backward into it, 0 before: lets an optimizer see a stale gradient
 bool IsRecorded(const Array& a);            // has history or an attached gradient
 NDArray Detach(const NDArray& a);           // same memory, no history
 

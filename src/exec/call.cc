@@ -66,12 +66,19 @@ bool g_random_seeded = false;
 void SeedOnce() {
   if (!g_random_seeded) g_random.seed = uint64_t(GetInt(Opt::kSeed)), g_random_seeded = true;
 }
+thread_local Ticket* t_stream = nullptr;
 }  // namespace
+TicketScope::TicketScope(Ticket* stream) : outer_(std::exchange(t_stream, stream)) {}
+TicketScope::~TicketScope() { t_stream = outer_; }
 void SeedRandom(uint64_t seed) {
   std::lock_guard<std::mutex> lock(g_random_mutex);
   g_random = {seed, 0}, g_random_seeded = true;
 }
 Ticket NextTicket() {
+  if (t_stream) {
+    ++t_stream->ticket;
+    return *t_stream;
+  }
   std::lock_guard<std::mutex> lock(g_random_mutex);
   SeedOnce();
   ++g_random.ticket;

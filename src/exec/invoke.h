@@ -88,5 +88,16 @@ void SeedRandom(uint64_t seed);
 Ticket NextTicket();
 Ticket RandomState();
 void SetRandomState(Ticket t);
+// While it lives, this thread's tickets come from *stream and not from the process's: work that must not depend on what runs beside it.
+class TicketScope {
+ public:
+  explicit TicketScope(Ticket* stream);
+  ~TicketScope();
+  TicketScope(const TicketScope&) = delete;
+  TicketScope& operator=(const TicketScope&) = delete;
+
+ private:
+  Ticket* outer_;
+};
 
 }  // namespace flx

@@ -12,7 +12,7 @@ struct GradSlot {
   GradReq req = GradReq::kWrite;
   NDArray grad;
   const Array* owner = nullptr;   // whose gradient it is
-  std::atomic<int64_t> count{0};  // stores so far
+  std::atomic<int64_t> count{0};  // the number of its last store, counted over all slots
 };
 struct Edge { TapeNode* node = nullptr; GradSlot* leaf = nullptr; int32_t output = 0; };  // owns one reference to either
 struct Saved { NDArray array; uint64_t version = 0; };

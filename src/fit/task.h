@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "base/ref.h"
+#include "fit/files.h"
+#include "fit/model.h"
 #include "io/iter.h"
 #include "tensor/array.h"
 #include "train/all.h"

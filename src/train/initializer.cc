@@ -44,8 +44,10 @@ void FillNormal(const void* s, double, const FillTask& t, int64_t begin, int64_t
 
 enum class Draw { kUniform, kGaussian };
 enum class Fan { kAvg, kIn, kOut };
+enum class Matrix { kUniform, kNormal };
 }  // namespace
 template <> struct EnumNames<Draw> { static constexpr const char* names[] = {"uniform", "gaussian"}; };
+template <> struct EnumNames<Matrix> { static constexpr const char* names[] = {"uniform", "normal"}; };
 template <> struct EnumNames<Fan> { static constexpr const char* names[] = {"avg", "in", "out"}; };
 namespace {
 double FanOf(const char* who, Fan f, const FillTask& t) {
@@ -88,7 +90,7 @@ void FillBilinear(const void*, double, const FillTask& t, int64_t begin, int64_t
   }
 }
 
-struct OrthogonalSettings { double scale = 1.414; Draw rand_type = Draw::kUniform; };
+struct OrthogonalSettings { double scale = 1.414; Matrix rand_type = Matrix::kUniform; };
 // Gram and Schmidt, twice for the rounding, over rows or columns, whichever are fewer.
 void FillOrthogonal(const void* p, double, const FillTask& t, int64_t, int64_t n, double* out) {
   auto& s = *static_cast<const OrthogonalSettings*>(p);
@@ -98,7 +100,7 @@ void FillOrthogonal(const void* p, double, const FillTask& t, int64_t, int64_t n
   bool by_row = rows <= cols;
   int64_t count = by_row ? rows : cols, length = by_row ? cols : rows;
   std::vector<double> v(static_cast<size_t>(n));
-  for (int64_t i = 0; i < n; ++i) v[size_t(i)] = s.rand_type == Draw::kUniform ? 2 * UniformAt(t.random, i) - 1 : NormalAt(t.random, i);
+  for (int64_t i = 0; i < n; ++i) v[size_t(i)] = s.rand_type == Matrix::kUniform ? 2 * UniformAt(t.random, i) - 1 : NormalAt(t.random, i);
   for (int64_t a = 0; a < count; ++a) {
     double* x = v.data() + a * length;
     for (int pass = 0; pass < 2; ++pass)

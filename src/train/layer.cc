@@ -4,6 +4,7 @@
 #include <mutex>
 
 #include "exec/invoke.h"
+#include "train/initializer.h"
 
 namespace flx {
 namespace {
@@ -44,6 +45,12 @@ Ref<Layer> Layer::New(std::string_view kind, const Settings& settings, std::stri
   const LayerDef& def = Layers().Find(kind);
   Attrs a = ParseSettings(def, settings);
   if (def.check) def.check(a.get());
+  for (auto& f : def.schema.fields()) {  // a typo in an initializer's name is told now, not at the first run
+    std::string_view key = f.name, end = "_initializer";
+    if (key.size() <= end.size() || key.substr(key.size() - end.size()) != end) continue;
+    std::string text = def.schema.Print(f, a.get());
+    if (!text.empty()) Initializer::Parse(text);
+  }
   return Ref<Layer>::Take(new Layer(def, std::move(a), std::move(name)));
 }
 

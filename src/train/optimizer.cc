@@ -54,6 +54,7 @@ void Optimizer::Prepare() {
     f.type->number(f.ptr(call_->attrs.get()), &v);
     runtime_.emplace_back(f.name, v);
   }
+  if (runtime_.size() > 16 || rule_.states > 6) Fail(Status::kInternal, def.name, rule_.op, " takes more than Optimizer::Apply has room for.");
   for (const char* needed : {"lr", "wd", "t"}) {
     const Field* f = op.schema.Find(needed);
     if (f && !f->runtime) Fail(Status::kInternal, def.name, "attribute `", needed, "` of ", rule_.op, " must be a runtime value.");
@@ -78,7 +79,7 @@ void Optimizer::Apply(Slot* slot, const NDArray& weight, const NDArray& grad, do
     CopyInto(b.array(u.w), weight);
     return;
   }
-  double scalars[8];
+  double scalars[16];
   int n = 0;
   for (auto& r : runtime_) scalars[n++] = r.first == "lr" ? lr : r.first == "wd" ? wd : r.first == "t" ? double(t) : r.second;
   Array* in[8] = {weight.get(), grad.get()};

@@ -68,7 +68,6 @@ UpdateRule FtrlRule(const void* p) {
 }
 
 struct FtmlSettings : OptimizerSettings {
-  FtmlSettings() { learning_rate = 0.0025; }
   double beta1 = 0.6, beta2 = 0.999, epsilon = 1e-8;
 };
 UpdateRule FtmlRule(const void* p) {
@@ -84,9 +83,9 @@ UpdateRule SignumRule(const void* p) {
 
 struct AdaGradSettings : OptimizerSettings { double eps = 1e-7; };
 void AdaGrad(const void* p, ComposedUpdate* u) {
-  Val g = u->Clip(u->g) + u->w * u->wd;
+  Val g = u->Clip(u->g);
   u->s[0] = u->s[0] + u->Op("square", {g});
-  u->w = u->w - g / u->Op("sqrt", {u->s[0] + static_cast<const AdaGradSettings*>(p)->eps}) * u->lr;
+  u->w = u->w - (g / u->Op("sqrt", {u->s[0] + static_cast<const AdaGradSettings*>(p)->eps}) + u->w * u->wd) * u->lr;
 }
 struct AdaDeltaSettings : OptimizerSettings { double rho = 0.9, epsilon = 1e-5; };
 void AdaDelta(const void* p, ComposedUpdate* u) {
@@ -150,7 +149,7 @@ void AddOperatorOptimizers(std::vector<Def>* all) {
 }
 
 void AddComposedOptimizers(std::vector<Def>* all) {
-  all->push_back(New<AdaGradSettings>("AdaGrad", "The gradient divided by the root of the sum of its squares so far (Duchi and others, 2011).")
+  all->push_back(New<AdaGradSettings>("AdaGrad", "The gradient divided by the root of the sum of its squares so far (Duchi and others, 2011). Weight decay stands outside of the division.")
       .attr(&AdaGradSettings::eps, "eps", kEpsilon).at_least(0).with(&Def::compose, &AdaGrad).with(&Def::composed_states, 1));
   all->push_back(New<AdaDeltaSettings>("AdaDelta", "Steps by the ratio of running means of squared steps and squared gradients (Zeiler, 2012). It has no learning rate.")
       .attr(&AdaDeltaSettings::rho, "rho", kBeta2).range_open(0, false, 1, true)

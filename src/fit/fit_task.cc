@@ -1,0 +1,316 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "fit/fit_task.h"
+
+#include <cmath>
+
+#include "exec/autograd.h"
+
+namespace flx {
+namespace {
+
+struct NoParams final : ParamSource {
+  Val Get(const ParamDecl& d, Builder&) override { Fail(Status::kUnsupported, "fit", "the loss has a parameter (", d.name, "); a loss must have none."); }
+};
+}  // namespace
+
+const Registered& FitOptionsEntry() {
+  using F = FitOptions;
+  static const Registered entry = Define<Registered, F>("fit").family("fit")
+      .doc("Options of a fit.")
+      .attr(&F::epochs, "epochs", "How often to go through the training data.").at_least(1)
+      .attr(&F::metrics, "metrics", "Metrics to compute on training and validation data: names with commas between, settings in parentheses.")
+      .attr(&F::patience, "patience", "Stop when the validation loss (without validation data: the training loss) was not better for so many epochs. None: never.").at_least(1)
+      .attr(&F::checkpoint, "checkpoint", "A path: after each epoch the model is written there, and all that is needed to go on to the same path with `.state` at its end.")
+      .attr(&F::resume, "resume", "Go on from the checkpoint, if there is one.")
+      .attr(&F::clip_gradient, "clip_gradient", "Scale the gradients of a step so that their common norm is not above this. None: never.").above(0)
+      .attr(&F::seed, "seed", "Decides initial values and dropout. None: taken from the process's random stream.").at_least(0)
+      .attr(&F::initializer, "initializer", "How parameters begin that the model does not have yet and whose layer says nothing: a name, settings in parentheses. Empty: Xavier.")
+      .attr(&F::report_every, "report_every", "Report after so many batches too. 0: after epochs only.").at_least(0);
+  return entry;
+}
+
+FitTask::FitTask(Ref<Model> model, Ref<Layer> loss, Ref<Optimizer> optimizer, Ref<Iter> train, Ref<Iter> valid, const Settings& options)
+    : model_(std::move(model)), loss_(std::move(loss)), optimizer_(std::move(optimizer)), train_(train), valid_(valid),
+      options_(*static_cast<const FitOptions*>(ParseSettings(FitOptionsEntry(), options).get())) {
+  if (!model_ || !loss_ || !optimizer_ || !train_) Fail(Status::kArgument, "fit", "model, loss, optimizer and training data must be given; one is null.");
+  if (!loss_->def.loss) Fail(Status::kArgument, "fit", "expected a loss, given the layer ", loss_->def.name, ". SoftmaxCrossEntropyLoss for classes, L2Loss for numbers?");
+  if (train == valid) Fail(Status::kArgument, "fit", "training and validation data must be two iterators, given one for both.");
+  if (options_.resume && options_.checkpoint.empty()) Fail(Status::kArgument, "fit", "resume=True needs the option `checkpoint`, the path to go on from.");
+  if (!options_.initializer.empty()) initializer_ = Initializer::Parse(options_.initializer);
+  train_scores_.metrics = MakeMetrics(options_.metrics);
+  valid_scores_.metrics = MakeMetrics(options_.metrics);
+  columns_ = {"epoch", "loss"};
+  auto names = train_scores_.metrics->names();
+  for (auto& n : names) {
+    for (auto& c : columns_)
+      if (c == n) Fail(Status::kArgument, "fit", "two columns would be named `", n, "`. The loss is always there.");
+    columns_.push_back(n);
+  }
+  if (valid_) {
+    columns_.push_back("valid.loss");
+    for (auto& n : names) columns_.push_back("valid." + n);
+  }
+  columns_.push_back("seconds");
+}
+FitTask::~FitTask() { DetachGradients(); }
+
+void FitTask::DetachGradients() {
+  for (auto& a : trained_) AttachGrad(a, GradReq::kNull);
+  trained_.clear();
+}
+
+void FitTask::Scores::Add(const NDArray& losses, const std::vector<NDArray>& labels, const std::vector<NDArray>& outputs) {
+  loss.Add(losses);
+  metrics->Update(labels, outputs);
+}
+bool FitTask::Scores::Read(const Deadline& d) {
+  double v;
+  if (!loss.Read(d, &v)) return false;
+  values["loss"] = v;
+  auto names = metrics->names();
+  for (size_t i = 0; i < names.size(); ++i) {
+    if (!metrics->Value(int(i), d.left(), &v)) return false;
+    values[names[i]] = v;
+  }
+  return true;
+}
+
+Event FitTask::Next(int64_t timeout_ms) {
+  if (error_) std::rethrow_exception(error_);
+  try {
+    return Go(Deadline(timeout_ms));
+  } catch (...) {
+    error_ = std::current_exception();
+    DetachGradients();
+    throw;
+  }
+}
+
+Event FitTask::Go(const Deadline& d) {
+  for (;;) {
+    if (stopped() && (phase_ == Phase::kTrain || phase_ == Phase::kValid || phase_ == Phase::kReport || phase_ == Phase::kStart)) phase_ = Phase::kDone;
+    switch (phase_) {
+      case Phase::kStart:
+        Start();
+        break;
+      case Phase::kTrain:
+      case Phase::kValid: {
+        bool train = phase_ == Phase::kTrain;
+        BatchSource& source = train ? train_ : valid_;
+        if (!ahead_.Wait(d) || !source.Ready(d.left())) return Event::kPending;
+        Batch batch;
+        if (!source.Next(&batch)) {
+          phase_ = train ? Phase::kTrainEnd : Phase::kValidEnd;
+          break;
+        }
+        if (train) TrainOn(batch); else ValidateOn(batch);
+        if (train && options_.report_every && batch_ % options_.report_every == 0) phase_ = Phase::kReport;
+        else if (d.over()) return Event::kPending;
+        break;
+      }
+      case Phase::kReport: {
+        double mean;
+        if (!train_scores_.loss.Read(d, &mean)) return Event::kPending;
+        train_scores_.values["loss"] = mean;
+        phase_ = Phase::kTrain;
+        return Event::kBatch;
+      }
+      case Phase::kTrainEnd:
+        if (!prepared_) Fail(Status::kArgument, "fit", "the training data has no batch.");
+        if (!train_scores_.Read(d)) return Event::kPending;
+        train_seconds_ = std::chrono::duration<double>(std::chrono::steady_clock::now() - epoch_start_).count();
+        if (valid_) valid_.Begin(0);
+        phase_ = valid_ ? Phase::kValid : Phase::kCheckpoint;
+        if (!valid_) EndEpoch();
+        break;
+      case Phase::kValidEnd:
+        if (!valid_scores_.Read(d)) return Event::kPending;
+        EndEpoch();
+        phase_ = Phase::kCheckpoint;
+        break;
+      case Phase::kCheckpoint:
+        if (!options_.checkpoint.empty() && !WriteCheckpoint(d)) return Event::kPending;
+        phase_ = Phase::kEpochEnd;
+        return Event::kEpoch;
+      case Phase::kEpochEnd:
+        if (stopped() || epoch_ >= options_.epochs || (options_.patience && since_best_ >= *options_.patience)) {
+          phase_ = Phase::kDone;
+        } else {
+          BeginEpoch();
+        }
+        break;
+      case Phase::kDone:
+        DetachGradients();
+        ahead_.Clear();
+        return Event::kDone;
+    }
+  }
+}
+
+void FitTask::Start() {
+  seed_ = options_.seed ? uint64_t(*options_.seed) : NextTicket().ticket ^ NextTicket().seed;
+  tickets_ = {seed_, 0};
+  bool resumed = options_.resume && ReadCheckpoint();
+  if (!resumed && train_.batches()) {
+    std::lock_guard<std::mutex> lock(optimizer_->mutex());
+    // steps made by an earlier fit with this optimizer stay counted
+    optimizer_->SetLength(int64_t(optimizer_->Get("step")) + train_.batches() * options_.epochs);
+  }
+  phase_ = Phase::kEpochEnd;  // which begins the next epoch, or ends a fit that a checkpoint says is over
+}
+
+void FitTask::BeginEpoch() {
+  train_.Begin(epoch_);
+  train_scores_.Reset(), valid_scores_.Reset();
+  batch_ = rows_ = 0;
+  epoch_start_ = std::chrono::steady_clock::now();
+  phase_ = Phase::kTrain;
+}
+
+void FitTask::PrepareParams(const Batch& first) {
+  std::vector<Shape> shapes;
+  for (auto& a : first.data) shapes.push_back(a->shape);
+  auto params = model_->params();
+  auto decls = DeclareParams(*model_->layer(), shapes, IsFloat(first.data[0]->dtype) ? first.data[0]->dtype : DType::kFloat32);
+  InitMissing(params.get(), decls, initializer_.get(), seed_);
+  for (auto& d : decls) {
+    NDArray a = params->Get(d.name);
+    if (!d.trainable || GradOf(*a)) continue;
+    AttachGrad(a, GradReq::kWrite);
+    trained_.push_back(std::move(a));
+  }
+  prepared_ = true;
+}
+
+std::vector<NDArray> FitTask::Forward(int mode, const Batch& batch, std::vector<NDArray>* outputs) {
+  TicketScope scope(&tickets_);
+  *outputs = model_->Run(mode, batch.data);
+  EagerBuilder b(mode);
+  NoParams none;
+  std::vector<Val> x;
+  for (auto& a : *outputs) x.push_back(b.Add(a));
+  for (auto& a : batch.labels) x.push_back(b.Add(a));
+  std::vector<NDArray> losses;
+  for (Val y : LayerContext(b, none).Run(*loss_, x)) losses.push_back(b.array(y));
+  return losses;
+}
+
+void FitTask::TrainOn(const Batch& batch) {
+  if (!prepared_) PrepareParams(batch);
+  std::vector<NDArray> outputs;
+  NDArray loss = Forward(kRecord | kTrain, batch, &outputs)[0];
+  // the gradient of the mean over the batch
+  if (loss->size()) Backward({loss}, {Array::Filled(loss->shape, loss->dtype, 1.0 / double(loss->size()))}, 0);
+  if (options_.clip_gradient) ClipGradients();
+  {
+    std::lock_guard<std::mutex> lock(optimizer_->mutex());
+    optimizer_->Step(*model_->params());
+  }
+  train_scores_.Add(loss, batch.labels, outputs);
+  ahead_.Add(loss);
+  ++batch_, rows_ += batch.rows;
+}
+
+void FitTask::ValidateOn(const Batch& batch) {
+  std::vector<NDArray> outputs;
+  NDArray loss = Forward(kPlain, batch, &outputs)[0];
+  valid_scores_.Add(loss, batch.labels, outputs);
+  ahead_.Add(loss);
+}
+
+void FitTask::ClipGradients() {
+  NDArray total;
+  for (auto& a : trained_) {
+    NDArray square = Invoke1("_np_sum", {Invoke1("square", {Invoke1("Cast", {GradOf(*a)}, {{"dtype", "float64"}})})});
+    total = total ? Invoke1("elemwise_add", {total, square}) : square;
+  }
+  if (!total) return;
+  // c / max(norm, c): exactly 1 where nothing is to be clipped
+  std::string c = flx::Text(*options_.clip_gradient);
+  NDArray factor = Invoke1("_rdiv_scalar", {Invoke1("_maximum_scalar", {Invoke1("sqrt", {total})}, {{"scalar", c}})}, {{"scalar", c}});
+  static const Ref<Call> multiply = Call::New("broadcast_mul");
+  for (auto& a : trained_) {
+    NDArray g = GradOf(*a), f = Invoke1("Cast", {factor}, {{"dtype", DTypeName(g->dtype)}});
+    Array *in[] = {g.get(), f.get()}, *target = g.get();
+    InvokeInto(*multiply, kPlain, in, 2, nullptr, 0, &target, 1);
+  }
+}
+
+void FitTask::EndEpoch() {
+  ++epoch_;
+  std::vector<double> row = {double(epoch_)};
+  auto names = train_scores_.metrics->names();
+  row.push_back(train_scores_.values["loss"]);
+  for (auto& n : names) row.push_back(train_scores_.values[n]);
+  if (valid_) {
+    row.push_back(valid_scores_.values["loss"]);
+    for (auto& n : names) row.push_back(valid_scores_.values[n]);
+  }
+  row.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - epoch_start_).count());
+  history_.push_back(std::move(row));
+  double watched = (valid_ ? valid_scores_ : train_scores_).values["loss"];
+  if (watched < best_) best_ = watched, since_best_ = 0;
+  else ++since_best_;
+}
+
+double FitTask::Number(std::string_view field) const {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  auto find = [&](const std::map<std::string, double>& values, std::string_view name) {
+    auto it = values.find(std::string(name));
+    return it == values.end() ? nan : it->second;
+  };
+  bool between = phase_ == Phase::kEpochEnd || phase_ == Phase::kCheckpoint || phase_ == Phase::kDone;
+  if (field == "epoch") return double(between && epoch_ ? epoch_ : epoch_ + 1);
+  if (field == "epochs") return double(options_.epochs);
+  if (field == "batch") return double(batch_);
+  if (field == "batches") return train_.batches() ? double(train_.batches()) : nan;
+  if (field == "seconds") {
+    if (between) return history_.empty() ? nan : history_.back().back();
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - epoch_start_).count();
+  }
+  if (field == "samples_per_second") {
+    double t = between ? train_seconds_ : std::chrono::duration<double>(std::chrono::steady_clock::now() - epoch_start_).count();
+    return t > 0 ? double(rows_) / t : nan;
+  }
+  if (field == "learning_rate") {
+    std::lock_guard<std::mutex> lock(optimizer_->mutex());
+    return optimizer_->Get("rate");
+  }
+  std::vector<std::string> known = {"epoch", "epochs", "batch", "batches", "seconds", "samples_per_second", "learning_rate"};
+  for (auto& c : columns_) {
+    if (c == field) return field.substr(0, 6) == "valid." ? find(valid_scores_.values, field.substr(6)) : find(train_scores_.values, field);
+    known.push_back(c);
+  }
+  Fail(Status::kName, "fit", "there is no number `", field, "`.", DidYouMean(field, known), " There are: ", Join(known, ", "), ".");
+}
+
+std::string FitTask::Text(std::string_view field) const {
+  if (field != "progress") return Task::Text(field);
+  bool between = phase_ == Phase::kEpochEnd || phase_ == Phase::kDone;
+  std::string s = flx::Text("epoch ", int64_t(Number("epoch")), "/", options_.epochs);
+  if (!between) {
+    s += flx::Text("  batch ", batch_);
+    if (train_.batches()) s += flx::Text("/", train_.batches());
+    double loss = Number("loss");
+    return std::isnan(loss) ? s : flx::Text(s, "  loss ", NumberText(loss, 4));
+  }
+  auto names = train_scores_.metrics->names();
+  s += "  loss " + NumberText(Number("loss"), 4);
+  for (size_t i = 0; i < names.size(); ++i) s += flx::Text("  ", names[i], " ", NumberText(Number(names[i]), train_scores_.metrics->digits(int(i))));
+  if (valid_ && names.empty()) s += "  valid.loss " + NumberText(Number("valid.loss"), 4);
+  for (size_t i = 0; valid_ && i < names.size(); ++i)
+    s += flx::Text("  valid.", names[i], " ", NumberText(Number("valid." + names[i]), train_scores_.metrics->digits(int(i))));
+  return flx::Text(s, "  ", FixedText(Number("seconds"), 1), " s");
+}
+
+NDArray FitTask::History() const {
+  std::vector<double> all;
+  for (auto& row : history_) all.insert(all.end(), row.begin(), row.end());
+  return FromHost(all.data(), int64_t(all.size() * sizeof(double)), DType::kFloat64, false, {int64_t(history_.size()), int64_t(columns_.size())}, DType::kFloat64);
+}
+
+Ref<Task> StartFit(Ref<Model> model, Ref<Layer> loss, Ref<Optimizer> optimizer, Ref<Iter> train, Ref<Iter> valid, const Settings& options) {
+  return Make<FitTask>(std::move(model), std::move(loss), std::move(optimizer), std::move(train), std::move(valid), options);
+}
+
+}  // namespace flx

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the tasks share: time limits, batches split into data and labels, and a bound on how far the host runs ahead of the engine.
+#pragma once
+#include <chrono>
+#include <deque>
+
+#include "fit/task.h"
+
+namespace flx {
+
+class Deadline {
+ public:
+  explicit Deadline(int64_t timeout_ms) : limit_(timeout_ms), end_(Clock::now() + std::chrono::milliseconds(std::max<int64_t>(timeout_ms, 0))) {}
+  int64_t left() const {  // as a timeout: -1 without limit
+    if (limit_ < 0) return -1;
+    return std::max<int64_t>(0, std::chrono::duration_cast<std::chrono::milliseconds>(end_ - Clock::now()).count());
+  }
+  bool over() const { return limit_ >= 0 && Clock::now() >= end_; }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  int64_t limit_;
+  Clock::time_point end_;
+};
+
+struct Batch {
+  std::vector<NDArray> data, labels;
+  int64_t rows = 0;
+};
+bool IsLabelName(std::string_view name);  // label..., or ...label as in softmax_label
+
+// An iterator under a task: locked while it is used, its filling rows cut off.
+class BatchSource {
+ public:
+  explicit BatchSource(Ref<Iter> iter) : iter_(std::move(iter)) {}
+  explicit operator bool() const { return bool(iter_); }
+  void Begin(int64_t epoch);
+  bool Ready(int64_t timeout_ms) const;
+  bool Next(Batch* batch);           // false: the epoch is over
+  int64_t batches() const;           // in an epoch; 0: unknown
+
+ private:
+  Ref<Iter> iter_;
+};
+
+// Arrays of the last batches: no more than two batches may be under way.
+class RunAhead {
+ public:
+  void Add(NDArray a) { arrays_.push_back(std::move(a)); }
+  bool Wait(const Deadline& d) {  // for room for one more; false: time is up
+    while (arrays_.size() >= 2) {
+      if (!WaitToRead(*arrays_.front(), d.left())) return false;
+      arrays_.pop_front();
+    }
+    return true;
+  }
+  void Clear() { arrays_.clear(); }
+
+ private:
+  std::deque<NDArray> arrays_;
+};
+
+// A mean that adds up on the device.
+class RunningMean {
+ public:
+  void Add(const NDArray& values);  // all elements
+  bool Read(const Deadline& d, double* mean) const;
+  void Reset() { sum_ = nullptr, count_ = 0; }
+
+ private:
+  NDArray sum_;
+  int64_t count_ = 0;
+};
+
+Ref<Metric> MakeMetrics(std::string_view names);   // "" gives one without values
+std::string NumberText(double v, int digits);      // for a progress line: large and small numbers keep their leading digits
+
+}  // namespace flx

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The installed C++ API, the functions made from the registry, and an error of the library as an exception of this program.
+// The installed headers in C++: an error of the library is a status and a message, in the C++ API an exception; generated functions are installed too.
 #include <flexor/flexor.hpp>
 #include <flexor/nn.hpp>
 #include <flexor/op.hpp>
@@ -8,12 +8,22 @@
 #include <string>
 
 int main() {
-  flexor::NDArray x{1, -2, 3};
-  std::vector<float> y = flexor::op::relu(x).to_vector<float>();
-  if (y != std::vector<float>{1, 0, 3}) return std::cerr << "relu is wrong\n", 1;
   flx_entry entry = nullptr;
   flx_status status = flx_registry_find("operator", "no_such_operator", &entry);
   std::string message = flx_last_error();
   std::cout << message << "\n";
-  return status == FLX_ERROR_NAME && message.find("no_such_operator") != std::string::npos ? 0 : 1;
+  if (status != FLX_ERROR_NAME || message.find("no_such_operator") == std::string::npos) return 1;
+
+  flexor::NDArray y = flexor::op::relu(flexor::array({-1, 2})) + 1;
+  std::cout << y << "\n";
+  if (y.to_vector<float>() != std::vector<float>{1, 3}) return 1;
+  flexor::Layer net = flexor::nn::Sequential{flexor::nn::Flatten(), flexor::nn::Dense(2)};
+  if (net.child_count() != 2) return 1;
+  try {
+    y.dot(flexor::ones({3, 3}));
+  } catch (const flexor::ShapeError& e) {
+    std::cout << e.what() << "\n";
+    return 0;
+  }
+  return 1;
 }

@@ -170,7 +170,7 @@ const Device* DeviceManager::Find(std::string_view text) {
     for (auto& s : impl_->trouble) why += " " + s + ".";
   }
   Fail(Status::kDevice, "device", "there is no device ", text, "; there ", names.size() == 1 ? "is " : "are ", Join(names, ", "), ".",
-       DidYouMean(kind, kinds), why);
+       kind == "gpu" ? "" : DidYouMean(kind, kinds), why);
 }
 
 }  // namespace flx

@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "engine/internals.h"
+#include "engine/stream.h"
 
 namespace flx {
 namespace {
@@ -243,7 +244,7 @@ struct EngineInternals {
     constexpr int64_t kPatienceMs = 60000;
     if (!Engine::InEngineThread())
       for (int64_t start = NowMs();;) {
-        if (!WaitPushed(MsLeft(kPatienceMs, start))) {
+        if (!WaitPushed(MsLeft(kPatienceMs, start)) || !WaitStreams(MsLeft(kPatienceMs, start))) {
           Log(LogLevel::kWarning, "fork: the engine did not come to rest within a minute; what is under way is lost to the child");
           break;
         }
@@ -319,6 +320,34 @@ void Engine::Push(Operation* op, const VarUse* uses, int n) {
   Ready ready = ReleaseUses(op);
   EngineInternals::Finish(op);
   Dispatch(ready);
+}
+
+// Streams do not keep each other from a variable here: events order them.
+static bool TryAcquireForStream(Var* v, Access a) {
+  uint64_t w = v->word.load(std::memory_order_relaxed);
+  while (!(w & (Var::kQueued | Var::kLock)) && Granted(w, a))
+    if (v->word.compare_exchange_weak(w, a == Access::kRead ? w + 1 : w | Var::kWriter, std::memory_order_acquire, std::memory_order_relaxed)) return true;
+  return false;
+}
+void IssueOrPush(StreamOp* op, const VarUse* uses, int n) {
+  std::unique_ptr<Operation> owned(op);
+  std::vector<Var*> sorted;
+  sorted.reserve(size_t(n));
+  EngineInternals::SetUses(op, uses, n, &sorted);
+  EngineInternals::Count(op);
+  owned.release();
+  int got = 0;
+  while (got < op->nuses && TryAcquireForStream(op->uses[got].var, op->uses[got].access)) ++got;
+  if (got == op->nuses) {
+    EngineInternals::Execute(op);
+    Ready ready = ReleaseUses(op);
+    EngineInternals::Finish(op);
+    Dispatch(ready);
+  } else {
+    while (got-- > 0) Engine::Release(op->uses[got].var, op->uses[got].access);
+    EngineInternals::Enter(op, sorted);
+  }
+  if (Engine::Get().naive() && !Engine::InEngineThread()) Engine::Get().WaitAll(-1);
 }
 
 void Engine::GrantNext(Var* v) {

@@ -70,6 +70,7 @@ struct Operation : PoolTask {
   virtual void Execute() = 0;   // throws Error: everything it writes is poisoned with it
   virtual void Describe(Error* e) const { (void)e; }  // adds op, shapes, origin to an error of Execute before it becomes poison
   Lane lane = Lane::kCompute;
+  bool on_stream = false;  // stream.h: work of streams does not keep it from its turn
   // engine's own
   enum class Kind : uint8_t { kQueued, kWait, kCaller } kind = Kind::kQueued;
   uint8_t epoch = 0;
@@ -155,6 +156,7 @@ class Engine {
   struct Impl;
   Impl* impl_;
   friend struct EngineInternals;
+  friend void IssueOrPush(class StreamOp*, const VarUse*, int);
 };
 
 }  // namespace flx

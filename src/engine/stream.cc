@@ -1,10 +1,446 @@
 // SPDX-License-Identifier: Apache-2.0
+// Locks, outermost first: a variable's lock bit | a stream's mutex_ | Completions::mutex | StreamDevice::mutex. The completion thread takes a variable's
+// lock with none of the others held; StreamUses::busy keeps the variable from going away meanwhile.
+#include "engine/stream.h"
+
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <memory>
+
+#include "base/fork.h"
+#include "base/text.h"
+#include "base/thread.h"
 #include "engine/internals.h"
 
 namespace flx {
-bool StreamsReady(Var*, Access) { return true; }
-bool StreamsPoll(Var*, Access) { return true; }
-void DropStreams(Var*) {}
-bool WaitStreams(int64_t) { return true; }
-void StopStreams() {}
+
+struct StreamDevice {
+  const Device* device;
+  std::mutex mutex;
+  std::vector<flx_device_event*> spare;
+  std::atomic<const Poison*> lost{nullptr};  // kept for ever once set
+
+  flx_device_event* TakeEvent() {
+    {
+      std::lock_guard<std::mutex> lock(mutex);
+      if (!spare.empty()) {
+        auto* e = spare.back();
+        spare.pop_back();
+        return e;
+      }
+    }
+    flx_device_event* e = nullptr;
+    device->Check(device->table->event_create(device->index, &e), "event_create");
+    return e;
+  }
+  void Lose(Error e) {
+    Ref<const Poison> p = Make<const Poison>(std::move(e));
+    const Poison* none = nullptr;
+    if (!lost.compare_exchange_strong(none, p.get(), std::memory_order_acq_rel)) return;
+    Engine::Get().NoteFailure(p);
+    p.Leak();
+  }
+};
+
+// A recorded event: all that its stream was issued up to `ticket` is done when it says so.
+class Marker final : public Object {
+ public:
+  Marker(StreamDevice* d, flx_device_event* e, uint64_t t) : Object(Kind::kNone), ticket(t), dev_(d), event_(e) {}
+  const uint64_t ticket;
+  flx_device_event* event() const { return event_; }
+  bool done() const { return done_.load(std::memory_order_acquire); }
+  bool Poll() {
+    if (done()) return true;
+    int32_t r = dev_->device->table->event_query(event_);
+    if (r == FLX_DEVICE_NOT_READY) return false;
+    if (r != FLX_DEVICE_OK) {
+      try { dev_->Lose(dev_->device->CallError(FLX_DEVICE_LOST, "work on it")); } catch (...) {}
+    }
+    done_.store(true, std::memory_order_release);
+    return true;
+  }
+
+ private:
+  ~Marker() override {
+    try {
+      std::lock_guard<std::mutex> lock(dev_->mutex);
+      dev_->spare.push_back(event_);
+    } catch (...) {
+      dev_->device->table->event_destroy(event_);
+    }
+  }
+  StreamDevice* const dev_;
+  flx_device_event* const event_;
+  std::atomic<bool> done_{false};
+};
+
+struct StreamPoint {
+  Ref<Stream> stream;
+  uint64_t ticket = 0;
+  bool pending() const { return stream && !stream->Done(ticket); }
+};
+
+// What stream devices still do with a variable's memory: its last write, and its reads since. Under the variable's lock.
+class StreamUses final : public Object {
+ public:
+  explicit StreamUses(Var* v) : Object(Kind::kNone), var(v) {}
+  StreamPoint write;
+  std::vector<StreamPoint> reads;
+  const Poison* lost = nullptr;  // the device was lost before the last write was done
+  // Under Completions::mutex:
+  Var* var;
+  bool registered = false, busy = false;
+
+  void Prune() {
+    if (write.stream && write.stream->Done(write.ticket)) {
+      if (auto* p = write.stream->dev_->lost.load(std::memory_order_acquire))
+        if (write.stream->done_.load(std::memory_order_acquire) < write.ticket) lost = p;
+      write = {};
+    }
+    reads.erase(std::remove_if(reads.begin(), reads.end(), [](auto& r) { return !r.pending(); }), reads.end());
+  }
+  bool empty() const { return !write.stream && reads.empty(); }
+  // The first point that a use of this kind has to wait for, or null.
+  const StreamPoint* Blocks(Access a) const {
+    if (write.stream) return &write;
+    return a == Access::kRead || reads.empty() ? nullptr : &reads[0];
+  }
+  bool Reserve() noexcept {
+    try { reads.reserve(reads.size() + 1); } catch (...) { return false; }
+    return true;
+  }
+  void Note(Access a, const Ref<Stream>& s, uint64_t ticket) {  // there is room but for rare cases
+    if (a != Access::kRead) {
+      write = {s, ticket};
+      reads.clear();
+      return;
+    }
+    for (auto& r : reads) if (r.stream == s) { r.ticket = ticket; return; }
+    try {
+      reads.push_back({s, ticket});
+    } catch (...) {  // other readers used up the room, and there is no memory: it is done before it need be remembered
+      while (Ref<Marker> m = s->MarkFor(ticket)) std::this_thread::yield();
+    }
+  }
+};
+
+// ---- the completion thread: one for all devices, started with the first thing to wait for
+struct Completions {
+  struct Entry {
+    Ref<Marker> marker;
+    Ref<StreamUses> uses;                       // whose variable is looked at again; null: only the marker is
+    void (*free)(void*, size_t) = nullptr;      // memory that goes when the uses are done
+    void* p = nullptr;
+    size_t bytes = 0;
+  };
+  std::mutex mutex;
+  std::condition_variable change;
+  std::vector<Entry> entries;
+  std::vector<Ref<Stream>> streams;             // all there are, for ever: Stream::Make gives out again what nobody uses any more
+  std::thread thread;
+  bool live = false, stopping = false, fresh = false;
+
+  static Completions*& Slot() {
+    static Completions* c = [] {
+      auto lock = [] { Get().mutex.lock(); };
+      auto unlock = [] { Get().mutex.unlock(); };
+      // The child has neither the thread nor a device that may be touched: its streams answer as lost (Stream::Done).
+      AddForkHooks(ForkStage::kStreams, {lock, unlock, [] { Get().mutex.unlock(); Slot() = new Completions; }});
+      return new Completions;  // never destroyed
+    }();
+    return c;
+  }
+  static Completions& Get() { return *Slot(); }
+
+  void Start() {
+    thread = StartThread("flx-device", [this] { Work(); });
+    live = true;
+  }
+  void Add(Entry e) {  // throws only when nothing has changed
+    std::lock_guard<std::mutex> lock(mutex);
+    if (!live && !stopping) Start();
+    entries.push_back(std::move(e));
+    fresh = true;
+    change.notify_all();
+  }
+  void Handle(Entry e) {
+    if (!e.uses) return NotifyWaiters();
+    if (e.free) {  // nobody else sees these uses any more
+      e.uses->Prune();
+      if (const StreamPoint* b = e.uses->Blocks(Access::kWrite)) {
+        if (Ref<Marker> m = b->stream->MarkFor(b->ticket)) {
+          e.marker = m;
+          return Add(std::move(e));
+        }
+      }
+      return e.free(e.p, e.bytes);
+    }
+    Var* v;
+    {
+      std::lock_guard<std::mutex> lock(mutex);
+      e.uses->registered = false;
+      if (!(v = e.uses->var)) return;
+      e.uses->busy = true;
+    }
+    Ready ready = nullptr;
+    LockVar(v);
+    Grant(v, &ready);
+    UnlockVar(v);
+    {
+      std::lock_guard<std::mutex> lock(mutex);
+      e.uses->busy = false;
+      change.notify_all();
+    }
+    Dispatch(ready);
+  }
+  void Work() {
+    constexpr auto kShortest = std::chrono::microseconds(20), kLongest = std::chrono::microseconds(500);
+    auto pause = kShortest;
+    std::vector<Entry> mine;
+    std::unique_lock<std::mutex> lock(mutex);
+    for (;;) {
+      for (auto& e : entries) mine.push_back(std::move(e));
+      entries.clear();
+      if (fresh) pause = kShortest;
+      fresh = false;
+      if (mine.empty()) {
+        if (stopping) return;
+        change.wait(lock);
+        continue;
+      }
+      lock.unlock();
+      bool some = false;
+      for (size_t i = 0; i < mine.size();) {
+        if (!mine[i].marker->Poll()) { ++i; continue; }
+        Entry e = std::move(mine[i]);
+        mine[i] = std::move(mine.back());
+        mine.pop_back();
+        Handle(std::move(e));
+        some = true;
+      }
+      lock.lock();
+      if (some) pause = kShortest;
+      else if (!fresh) {
+        change.wait_for(lock, pause);
+        pause = std::min(pause * 2, kLongest);
+      }
+    }
+  }
+};
+
+namespace {
+StreamDevice* DeviceState(const Device* d) {
+  static std::mutex* mutex = new std::mutex;
+  static auto* all = new std::vector<StreamDevice*>;
+  std::lock_guard<std::mutex> lock(*mutex);
+  for (auto* s : *all) if (s->device == d) return s;
+  auto* s = new StreamDevice;
+  s->device = d;
+  all->push_back(s);
+  return s;
+}
+struct VarLock {
+  Var* v;
+  explicit VarLock(Var* var) : v(var) { LockVar(v); }
+  ~VarLock() { UnlockVar(v); }
+};
+// With v locked: what is done is forgotten, a lost device's write becomes poison, and the bit goes when nothing is left.
+bool Look(Var* v, Access a, const StreamPoint** blocks) {
+  StreamUses* u = v->streams;
+  u->Prune();
+  if (u->lost) {
+    SetPoisonLocked(v, Ref<const Poison>(u->lost));
+    u->lost = nullptr;
+  }
+  if (u->empty()) v->word.fetch_and(~Var::kStreams, std::memory_order_relaxed);
+  *blocks = u->Blocks(a);
+  return !*blocks;
+}
+}  // namespace
+
+// ---- streams
+Stream::Stream(StreamDevice* d, flx_device_queue* q, int priority) : Object(Kind::kNone), dev_(d), queue_(q), priority_(priority), fork_(ForkCount()) {}
+Ref<Stream> Stream::Make(const Device* device, int priority) {
+  StreamDevice* d = DeviceState(device);
+  Completions& c = Completions::Get();
+  std::lock_guard<std::mutex> lock(c.mutex);
+  for (auto& s : c.streams) if (s->dev_ == d && s->priority_ == priority && s->unique()) return s;
+  flx_device_queue* q = nullptr;
+  device->Check(device->table->queue_create(device->index, priority, &q), "queue_create");
+  return c.streams.emplace_back(Ref<Stream>::Take(new Stream(d, q, priority)));
+}
+const Device* Stream::device() const { return dev_->device; }
+uint64_t Stream::issued() {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return issued_;
+}
+
+bool Stream::Done(uint64_t ticket) {
+  if (done_.load(std::memory_order_acquire) >= ticket) return true;
+  if (fork_ != ForkCount()) {
+    dev_->Lose(Error(Status::kState, Text("[", dev_->device->name, "] this process was forked from one that used the device; the device's arrays stay there.")));
+    return true;
+  }
+  if (dev_->lost.load(std::memory_order_acquire)) return true;
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (!last_ || !last_->Poll()) return false;
+  if (dev_->lost.load(std::memory_order_acquire)) return true;
+  if (last_->ticket > done_.load(std::memory_order_relaxed)) done_.store(last_->ticket, std::memory_order_release);
+  return done_.load(std::memory_order_relaxed) >= ticket;
+}
+Ref<Marker> Stream::MarkFor(uint64_t ticket) {
+  if (Done(ticket)) return nullptr;
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (last_ && last_->ticket >= ticket) return last_;
+  try {
+    flx_device_event* e = dev_->TakeEvent();
+    auto m = flx::Make<Marker>(dev_, e, issued_);
+    dev_->device->Check(dev_->device->table->event_record(e, queue_), "event_record");
+    return last_ = m;
+  } catch (...) {
+    // Without an event nobody would ever learn that the work is done.
+    dev_->Lose(Engine::CurrentError());
+    return nullptr;
+  }
+}
+
+void StreamOp::Execute() {
+  Stream& s = *stream;
+  if (s.fork_ != ForkCount()) s.Done(s.issued_ + 1);
+  if (auto* p = s.dev_->lost.load(std::memory_order_acquire)) throw p->error;
+  // What has to be done before, and room to remember this, before anything is issued. The grants keep both true until ReleaseUses.
+  std::vector<StreamPoint> before;
+  for (int i = 0; i < nuses; ++i) {
+    Var* v = uses[i].var;
+    Ref<StreamUses> made;
+    if (!v->streams) made = Make<StreamUses>(v);
+    VarLock lock(v);
+    if (!v->streams) v->streams = made.Leak();
+    StreamUses& u = *v->streams;
+    u.Prune();
+    if (!u.Reserve()) throw std::bad_alloc();
+    if (u.write.stream && u.write.stream != stream) before.push_back(u.write);
+    if (uses[i].access != Access::kRead)
+      for (auto& r : u.reads) if (r.stream != stream) before.push_back(r);
+  }
+  std::vector<Ref<Marker>> events;
+  for (auto& b : before) {
+    if (b.stream->dev_->device->table != s.dev_->device->table)
+      Fail(Status::kUnsupported, s.dev_->device->name, "an array that ", b.stream->dev_->device->name, " is working on must be copied by way of the host.");
+    if (Ref<Marker> m = b.stream->MarkFor(b.ticket)) events.push_back(std::move(m));
+  }
+  uint64_t ticket;
+  std::exception_ptr error;
+  {
+    std::lock_guard<std::mutex> lock(s.mutex_);
+    try {
+      for (auto& m : events) s.dev_->device->Check(s.dev_->device->table->queue_wait(s.queue_, m->event()), "queue_wait");
+      Issue(s.queue_);
+    } catch (...) {
+      error = std::current_exception();  // it may have issued a part: remembered all the same
+    }
+    ticket = ++s.issued_;
+  }
+  for (int i = 0; i < nuses; ++i) {
+    VarLock lock(uses[i].var);
+    uses[i].var->streams->Note(uses[i].access, stream, ticket);
+    uses[i].var->word.fetch_or(Var::kStreams, std::memory_order_relaxed);
+  }
+  if (error) std::rethrow_exception(error);
+}
+
+// ---- what the engine asks
+bool StreamsPoll(Var* v, Access a) {
+  const StreamPoint* blocks;
+  return Look(v, a, &blocks);
+}
+bool StreamsReady(Var* v, Access a) {
+  Completions& c = Completions::Get();
+  for (const StreamPoint* blocks;;) {
+    if (Look(v, a, &blocks)) return true;
+    Ref<Marker> m = blocks->stream->MarkFor(blocks->ticket);
+    if (!m) continue;  // done meanwhile, or lost
+    {
+      std::lock_guard<std::mutex> lock(c.mutex);
+      if (v->streams->registered) return false;
+      v->streams->registered = true;
+    }
+    try {
+      c.Add({m, Ref<StreamUses>(v->streams)});
+      return false;
+    } catch (...) {  // no memory or no thread to be told by: wait here, which is slow and right
+      std::lock_guard<std::mutex> lock(c.mutex);
+      v->streams->registered = false;
+    }
+    while (!m->Poll()) std::this_thread::yield();
+  }
+}
+void DropStreams(Var* v) {
+  Completions& c = Completions::Get();
+  {
+    std::unique_lock<std::mutex> lock(c.mutex);
+    v->streams->var = nullptr;
+    c.change.wait(lock, [&] { return !v->streams->busy; });  // the completion thread is in this queue: a moment
+  }
+  v->streams->Unref();
+  v->streams = nullptr;
+}
+bool StreamsBusy(Var* v) {
+  if (!v->streams) return false;
+  VarLock lock(v);
+  return !StreamsPoll(v, Access::kWrite);
+}
+void FreeAfterStreams(Var* v, void (*free)(void*, size_t), void* p, size_t bytes) {
+  if (StreamsBusy(v)) {
+    Ref<StreamUses> uses(v->streams);
+    DropStreams(v);  // from here on nobody else looks at them
+    v->word.fetch_and(~Var::kStreams, std::memory_order_relaxed);
+    while (const StreamPoint* b = uses->Blocks(Access::kWrite)) {
+      if (Ref<Marker> m = b->stream->MarkFor(b->ticket)) {
+        try {
+          return Completions::Get().Add({m, uses, free, p, bytes});
+        } catch (...) {  // no memory or no thread to be told by: wait here
+          while (!m->Poll()) std::this_thread::yield();
+        }
+      }
+      uses->Prune();
+    }
+  }
+  free(p, bytes);
+}
+bool WaitStreams(int64_t timeout_ms) {
+  Completions& c = Completions::Get();
+  std::vector<Ref<Stream>> streams;
+  {
+    std::lock_guard<std::mutex> lock(c.mutex);
+    streams = c.streams;
+  }
+  int64_t start = NowMs();
+  for (auto& s : streams) {
+    uint64_t issued = s->issued();
+    Ref<Marker> m = s->MarkFor(issued);
+    if (!m) continue;
+    c.Add({m, nullptr});
+    if (!HelpUntil([](void* p) { return static_cast<Marker*>(p)->done(); }, m.get(), MsLeft(timeout_ms, start))) return false;
+    s->Done(issued);
+  }
+  return true;
+}
+void StopStreams() {
+  Completions& c = Completions::Get();
+  std::thread t;
+  {
+    std::lock_guard<std::mutex> lock(c.mutex);
+    if (!c.live || c.stopping) return;
+    c.stopping = true;
+    t = std::move(c.thread);
+  }
+  c.change.notify_all();
+  t.join();
+  std::lock_guard<std::mutex> lock(c.mutex);
+  c.live = c.stopping = false;
+  if (!c.entries.empty()) c.Start();  // somebody wanted to know meanwhile
+}
+
 }  // namespace flx

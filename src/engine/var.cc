@@ -11,7 +11,7 @@ void Grant(Var* v, Ready* ready) {
   while (Use* u = v->head) {
     uint64_t w = v->word.load(std::memory_order_acquire);
     if (!Granted(w, u->access)) break;
-    if ((w & Var::kStreams) && !StreamsReady(v, u->access)) break;
+    if ((w & Var::kStreams) && !u->op->on_stream && !StreamsReady(v, u->access)) break;
     // The queued bit keeps inline runs out, so no holder can have come since; some may have left.
     if (u->access == Access::kRead) v->word.fetch_add(1, std::memory_order_acquire);
     else v->word.fetch_or(Var::kWriter, std::memory_order_acquire);

@@ -10,6 +10,7 @@
 #include "base/config.h"
 #include "base/text.h"
 #include "engine/engine.h"
+#include "engine/stream.h"
 
 namespace flx {
 
@@ -22,6 +23,8 @@ class Cell final : public Object {  // stands for an array's storage
 
  private:
   ~Cell() override { var.Reset(); --alive; }
+  // As arrays do: the last owner gives the memory back, but not while a stream works on it.
+  void Destroy() override { FreeAfterStreams(&var, [](void* p, size_t) { delete static_cast<Cell*>(p); }, this, 0); }
 };
 using CellRef = Ref<Cell>;
 

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: Apache-2.0
+// An asynchronous device for tests, built as a module and loaded with dlopen: it knows the C table and nothing else of Flexor. Its memory is the
+// host's, so that tests can look at it. Two devices; each queue is in order, and among the queues that have work two worker threads choose at random
+// and dawdle, so that whatever is not ordered by events happens in any order. Kernels ask it to fail:
+//   fake_add   y[i] += x[i] + a      fake_fail(what, after)  the n-th call from now of alloc, copy, kernel or record fails; "lost": its work fails later
+//   fake_slow  the worker sleeps     fake_counts             how many operations ran, are waiting
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <random>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "device/device_table.h"
+
+struct Done {  // what an event has been recorded at; shared, so that an event may be recorded again while others wait for the old record
+  bool complete = true;
+  int32_t result = FLX_DEVICE_OK;
+};
+struct flx_device_event { std::shared_ptr<Done> done = std::make_shared<Done>(); };
+struct Item {
+  std::function<int32_t()> work;
+  std::shared_ptr<Done> wait, signal;  // one of the three
+};
+struct flx_device_queue {
+  std::deque<Item> items;
+  bool busy = false;
+  int32_t result = FLX_DEVICE_OK;  // of its first work that failed
+};
+
+namespace {
+// Never destroyed: the workers sleep on them while the process ends, and destroying a condition variable waits for its sleepers.
+std::mutex& g_mutex = *new std::mutex;
+std::condition_variable& g_change = *new std::condition_variable;
+std::vector<flx_device_queue*>& g_queues = *new std::vector<flx_device_queue*>;
+std::mt19937& g_random = *new std::mt19937(12345);
+bool g_started = false;
+std::atomic<int64_t> g_ran{0}, g_live{0};
+struct Countdown { const char* name; int64_t left; };
+Countdown g_fail[] = {{"alloc", 0}, {"copy", 0}, {"kernel", 0}, {"record", 0}, {"lost", 0}};
+thread_local std::string t_error;
+
+int32_t Fail(int32_t code, const char* text) { t_error = text; return code; }
+bool Due(const char* name) {
+  std::lock_guard<std::mutex> lock(g_mutex);
+  for (auto& f : g_fail)
+    if (!std::strcmp(f.name, name) && f.left > 0 && --f.left == 0) return true;
+  return false;
+}
+
+// The front item of a queue can be worked on.
+bool Startable(flx_device_queue* q) { return !q->busy && !q->items.empty() && (!q->items.front().wait || q->items.front().wait->complete); }
+void Work() {
+  std::unique_lock<std::mutex> lock(g_mutex);
+  for (;;) {
+    std::vector<flx_device_queue*> can;
+    for (auto* q : g_queues) if (Startable(q)) can.push_back(q);
+    if (can.empty()) { g_change.wait(lock); continue; }
+    auto* q = can[g_random() % can.size()];
+    Item item = std::move(q->items.front());
+    q->items.pop_front();
+    if (item.signal) item.signal->complete = true, item.signal->result = q->result;
+    if (item.work) {
+      auto dawdle = std::chrono::microseconds(g_random() % 4 ? 0 : g_random() % 200);
+      q->busy = true;
+      lock.unlock();
+      if (dawdle.count()) std::this_thread::sleep_for(dawdle);
+      int32_t r = item.work();
+      item.work = nullptr;
+      lock.lock();
+      q->busy = false;
+      if (r && !q->result) q->result = r;
+      ++g_ran;
+    }
+    g_change.notify_all();
+  }
+}
+int32_t Issue(flx_device_queue* q, Item item) {
+  std::lock_guard<std::mutex> lock(g_mutex);
+  if (!g_started) {
+    g_started = true;
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    for (int i = 0; i < 2; ++i) std::thread(Work).detach();
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  }
+  q->items.push_back(std::move(item));
+  g_change.notify_all();
+  return FLX_DEVICE_OK;
+}
+int32_t IssueWork(flx_device_queue* q, std::function<int32_t()> work) {
+  if (Due("lost")) work = [] { return int32_t(FLX_DEVICE_LOST); };
+  Item i;
+  i.work = std::move(work);
+  return Issue(q, std::move(i));
+}
+
+int32_t Alloc(int32_t, int64_t bytes, void** out) {
+  if (Due("alloc")) return Fail(FLX_DEVICE_MEMORY, "a test asked for this failure");
+  *out = std::aligned_alloc(64, size_t((bytes + 63) / 64 * 64 + 64));
+  if (!*out) return Fail(FLX_DEVICE_MEMORY, "no memory");
+  g_live += bytes;
+  return FLX_DEVICE_OK;
+}
+int32_t Free(int32_t, void* p, int64_t bytes) {
+  if (p) g_live -= bytes;
+  std::free(p);
+  return FLX_DEVICE_OK;
+}
+int32_t Properties(int32_t, char* text, int64_t capacity) {
+  const char* s = "name Fake\nmemory 1073741824\n";
+  if (int64_t(std::strlen(s)) >= capacity) return Fail(FLX_DEVICE_ERROR, "small buffer");
+  std::strcpy(text, s);
+  return FLX_DEVICE_OK;
+}
+int32_t QueueCreate(int32_t, int32_t, flx_device_queue** out) {
+  std::lock_guard<std::mutex> lock(g_mutex);
+  g_queues.push_back(*out = new flx_device_queue);
+  return FLX_DEVICE_OK;
+}
+int32_t QueueDestroy(flx_device_queue* q) {
+  std::unique_lock<std::mutex> lock(g_mutex);
+  g_change.wait(lock, [&] { return q->items.empty() && !q->busy; });
+  for (auto& p : g_queues) if (p == q) { p = g_queues.back(); g_queues.pop_back(); break; }
+  delete q;
+  return FLX_DEVICE_OK;
+}
+int32_t Copy(flx_device_queue* q, void* to, const void* from, int64_t bytes, int32_t) {
+  if (Due("copy")) return Fail(FLX_DEVICE_ERROR, "a test asked for this failure");
+  return IssueWork(q, [=] { std::memcpy(to, from, size_t(bytes)); return int32_t(FLX_DEVICE_OK); });
+}
+int32_t Fill(flx_device_queue* q, void* to, const void* pattern, int32_t size, int64_t count) {
+  if (size < 1 || size > 8) return Fail(FLX_DEVICE_ERROR, "a pattern has 1, 2, 4 or 8 bytes");
+  uint64_t bits = 0;
+  std::memcpy(&bits, pattern, size_t(size));
+  return IssueWork(q, [=] {
+    for (int64_t i = 0; i < count; ++i) std::memcpy(static_cast<char*>(to) + i * size, &bits, size_t(size));
+    return int32_t(FLX_DEVICE_OK);
+  });
+}
+int32_t EventCreate(int32_t, flx_device_event** out) { *out = new flx_device_event; return FLX_DEVICE_OK; }
+int32_t EventRecord(flx_device_event* e, flx_device_queue* q) {
+  if (Due("record")) return Fail(FLX_DEVICE_ERROR, "a test asked for this failure");
+  Item i;
+  i.signal = std::make_shared<Done>();
+  i.signal->complete = false;
+  { std::lock_guard<std::mutex> lock(g_mutex); e->done = i.signal; }
+  return Issue(q, std::move(i));
+}
+int32_t ResultOf(const Done& d) { return d.result == FLX_DEVICE_OK ? FLX_DEVICE_OK : Fail(d.result, "a test asked the device to be lost"); }
+int32_t EventQuery(flx_device_event* e) {
+  std::lock_guard<std::mutex> lock(g_mutex);
+  return e->done->complete ? ResultOf(*e->done) : int32_t(FLX_DEVICE_NOT_READY);
+}
+int32_t EventWait(flx_device_event* e) {
+  std::unique_lock<std::mutex> lock(g_mutex);
+  auto d = e->done;
+  g_change.wait(lock, [&] { return d->complete; });
+  return ResultOf(*d);
+}
+int32_t QueueWait(flx_device_queue* q, flx_device_event* e) {
+  Item i;
+  { std::lock_guard<std::mutex> lock(g_mutex); i.wait = e->done; }
+  return Issue(q, std::move(i));
+}
+int32_t EventDestroy(flx_device_event* e) { delete e; return FLX_DEVICE_OK; }
+
+int32_t Add(flx_device_queue* q, int64_t* y, const int64_t* x, int64_t a, int64_t n) {
+  if (Due("kernel")) return Fail(FLX_DEVICE_ERROR, "a test asked for this failure");
+  return IssueWork(q, [=] { for (int64_t i = 0; i < n; ++i) y[i] += (x ? x[i] : 0) + a; return int32_t(FLX_DEVICE_OK); });
+}
+int32_t Slow(flx_device_queue* q, int64_t us) {
+  return IssueWork(q, [=] { std::this_thread::sleep_for(std::chrono::microseconds(us)); return int32_t(FLX_DEVICE_OK); });
+}
+void FailAfter(const char* what, int64_t after) {
+  std::lock_guard<std::mutex> lock(g_mutex);
+  for (auto& f : g_fail) if (!std::strcmp(f.name, what)) f.left = after;
+}
+void Counts(int64_t* ran, int64_t* waiting, int64_t* live_bytes) {
+  std::lock_guard<std::mutex> lock(g_mutex);
+  *ran = g_ran, *live_bytes = g_live, *waiting = 0;
+  for (auto* q : g_queues) *waiting += int64_t(q->items.size()) + q->busy;
+}
+const flx_device_kernel g_kernels[] = {
+    {"fake_add", 1, reinterpret_cast<flx_device_function>(&Add)},
+    {"fake_slow", 1, reinterpret_cast<flx_device_function>(&Slow)},
+    {"fake_fail", 1, reinterpret_cast<flx_device_function>(&FailAfter)},
+    {"fake_counts", 1, reinterpret_cast<flx_device_function>(&Counts)},
+};
+}  // namespace
+
+extern "C" __attribute__((visibility("default"))) const flx_device_table* flx_device_module(int32_t version) {
+  if (version != FLX_DEVICE_TABLE_VERSION) return nullptr;
+  static flx_device_table t = {};
+  t.size = sizeof t, t.version = FLX_DEVICE_TABLE_VERSION, t.kind = "fake";
+  t.count = [] { return int32_t(2); };
+  t.properties = &Properties;
+  t.memory_info = [](int32_t, int64_t* free_bytes, int64_t* total) { *total = 1 << 30, *free_bytes = *total - g_live; return int32_t(0); };
+  t.last_error = [] { return t_error.c_str(); };
+  t.alloc = &Alloc, t.free = &Free, t.pinned_alloc = &Alloc, t.pinned_free = &Free;
+  t.queue_create = &QueueCreate, t.queue_destroy = &QueueDestroy, t.copy = &Copy, t.fill = &Fill;
+  t.event_create = &EventCreate, t.event_record = &EventRecord, t.event_query = &EventQuery, t.event_wait = &EventWait;
+  t.queue_wait = &QueueWait, t.event_destroy = &EventDestroy;
+  t.kernels = g_kernels, t.kernel_count = int32_t(sizeof g_kernels / sizeof *g_kernels);
+  return &t;
+}

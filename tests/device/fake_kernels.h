@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// The fake device's kernels as the tests call them.
+#pragma once
+#include <cstdint>
+
+#include "device/device.h"
+
+namespace flx {
+
+inline const Device* FakeDevice(int i = 0) { return DeviceManager::Get().Find(i ? "fake(1)" : "fake(0)"); }
+template <class F> F FakeKernel(const char* name) { return reinterpret_cast<F>(FakeDevice()->Kernel(name, 1)); }
+inline int32_t FakeAdd(flx_device_queue* q, int64_t* y, const int64_t* x, int64_t a, int64_t n) {
+  static auto f = FakeKernel<int32_t (*)(flx_device_queue*, int64_t*, const int64_t*, int64_t, int64_t)>("fake_add");
+  return f(q, y, x, a, n);
+}
+inline int32_t FakeSlow(flx_device_queue* q, int64_t us) {
+  static auto f = FakeKernel<int32_t (*)(flx_device_queue*, int64_t)>("fake_slow");
+  return f(q, us);
+}
+inline void FakeFail(const char* what, int64_t after) { FakeKernel<void (*)(const char*, int64_t)>("fake_fail")(what, after); }
+struct FakeCount { int64_t ran, waiting, live; };
+inline FakeCount FakeCounts() {
+  FakeCount c;
+  FakeKernel<void (*)(int64_t*, int64_t*, int64_t*)>("fake_counts")(&c.ran, &c.waiting, &c.live);
+  return c;
+}
+
+}  // namespace flx

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: Apache-2.0
+// Stream devices, seen with the fake one: its queues are in order and otherwise as disorderly as can be.
+#include "engine/stream.h"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <random>
+#include <thread>
+
+#include "../device/fake_kernels.h"
+#include "cell.h"
+
+namespace flx {
+namespace {
+
+class AddOp final : public StreamOp {  // y += x + a, on the device
+ public:
+  AddOp(const Ref<Stream>& s, CellRef out, CellRef in, int64_t k) : StreamOp(s), y(std::move(out)), x(std::move(in)), a(k) {}
+  void Issue(flx_device_queue* q) override {
+    if (slow_us) stream->device()->Check(FakeSlow(q, slow_us), "slow");
+    stream->device()->Check(FakeAdd(q, &y->value, x ? &x->value : nullptr, a, 1), "add");
+  }
+  CellRef y, x;
+  int64_t a, slow_us = 0;
+};
+void Add(const Ref<Stream>& s, const CellRef& y, const CellRef& x, int64_t a, int64_t slow_us = 0) {
+  auto* op = new AddOp(s, y, x, a);
+  op->slow_us = slow_us;
+  VarUse uses[2] = {{&y->var, Access::kUpdate}, {x ? &x->var : nullptr, Access::kRead}};
+  IssueOrPush(op, uses, x ? 2 : 1);
+}
+bool Get(const CellRef& c, int64_t* v) {
+  EXPECT_TRUE(Engine::Get().WaitToRead(&c->var, 60000));
+  *v = c->value;
+  return !c->var.poisoned();
+}
+
+struct StreamTest : testing::Test {
+  static void SetUpTestSuite() { SetOption("FLEXOR_TEST_DEVICE", FLEXOR_FAKE_DEVICE); }
+  void TearDown() override {
+    ASSERT_TRUE(Engine::Get().WaitAll(60000));
+    while (Engine::Get().NextUnseen()) {}
+    EXPECT_EQ(FakeCounts().waiting, 0);
+    for (int i = 0; i < 10000 && Cell::alive > 0; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    EXPECT_EQ(Cell::alive, 0) << "what was let go under way is freed in the end";
+  }
+};
+
+TEST_F(StreamTest, IssuingReturnsAtOnceAndTheHostWaits) {
+  auto s = Stream::Make(FakeDevice());
+  auto a = Make<Cell>();
+  auto start = std::chrono::steady_clock::now();
+  Add(s, a, nullptr, 1, 50000);
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::milliseconds(40));
+  EXPECT_FALSE(Engine::Get().WaitToRead(&a->var, 0));
+  EXPECT_FALSE(Engine::Get().WaitToRead(&a->var, 1));
+  EXPECT_TRUE(StreamsBusy(&a->var));
+  EXPECT_FALSE(RunOrPush({{a, Access::kUpdate}}, [=] { a->value *= 10; })) << "host work stands back";
+  int64_t v;
+  EXPECT_TRUE(Get(a, &v));
+  EXPECT_EQ(v, 10);
+  EXPECT_FALSE(StreamsBusy(&a->var));
+  EXPECT_TRUE(RunOrPush({{a, Access::kUpdate}}, [=] { ++a->value; })) << "inline again";
+}
+TEST_F(StreamTest, ReadsOfTheDeviceDoNotKeepTheHostFromReading) {
+  auto s = Stream::Make(FakeDevice());
+  auto a = Make<Cell>(), b = Make<Cell>();
+  a->value = 5;
+  Add(s, b, a, 0, 50000);
+  EXPECT_TRUE(Engine::Get().WaitToRead(&a->var, 0));
+  EXPECT_TRUE(RunOrPush({{a, Access::kRead}}, [=] { EXPECT_EQ(a->value, 5); }));
+  EXPECT_FALSE(Engine::Get().WaitToWrite(&a->var, 0));
+  EXPECT_FALSE(RunOrPush({{a, Access::kWrite}}, [=] { a->value = 7; }));
+  int64_t v;
+  Get(b, &v);
+  EXPECT_EQ(v, 5) << "the write waited for the device's read";
+  Get(a, &v);
+  EXPECT_EQ(v, 7);
+}
+// Streams of both devices and the host, at random over shared variables, checked against program order.
+TEST_F(StreamTest, RandomProgramsOverStreamsAndHost) {
+  constexpr int kVars = 8;
+  std::vector<Ref<Stream>> streams;
+  for (int i = 0; i < 4; ++i) streams.push_back(Stream::Make(FakeDevice(i % 2)));
+  std::vector<CellRef> cells;
+  for (int i = 0; i < kVars; ++i) cells.push_back(Make<Cell>());
+  std::vector<int64_t> want(kVars);
+  std::mt19937 g(11);
+  for (int i = 0; i < 3000; ++i) {
+    size_t y = g() % kVars, x = g() % kVars;
+    auto a = int64_t(g() % 100);
+    if (x == y) x = (x + 1) % kVars;
+    CellRef cy = cells[y], cx = cells[x];
+    if (g() % 3) {
+      want[y] += want[x] % 1000 + a;  // the device adds what is small enough not to overflow
+      RunOrPush({{cx, Access::kRead}, {cy, Access::kUpdate}}, [=] { cy->value += cx->value % 1000 + a; }, g() % 2 ? 1 : 1e6);
+    } else {
+      want[y] += a;
+      Add(streams[g() % 4], cy, nullptr, a);
+    }
+    if (g() % 4 == 0) {  // a device's read between
+      CellRef sink = Make<Cell>();
+      Add(streams[g() % 4], sink, cx, 0);
+      if (g() % 8 == 0) {
+        int64_t v;
+        Get(sink, &v);
+        ASSERT_EQ(v, want[x]) << i;
+      }  // else it is let go while the device may still write to it
+    }
+    if (g() % 50 == 0) {
+      int64_t v;
+      Get(cy, &v);
+      ASSERT_EQ(v, want[y]) << i;
+    }
+  }
+  ASSERT_TRUE(Engine::Get().WaitAll(60000));
+  for (size_t k = 0; k < kVars; ++k) {
+    int64_t v;
+    Get(cells[k], &v);
+    EXPECT_EQ(v, want[k]);
+  }
+}
+TEST_F(StreamTest, ManyThreadsIssue) {
+  auto s = Stream::Make(FakeDevice()), t = Stream::Make(FakeDevice(1));
+  auto a = Make<Cell>();
+  std::vector<std::thread> threads;
+  for (int k = 0; k < 4; ++k)
+    threads.emplace_back([&, k] {
+      for (int i = 0; i < 500; ++i) {
+        if (i % 3 == 0) RunOrPush({{a, Access::kUpdate}}, [=] { ++a->value; });
+        else Add(k % 2 ? s : t, a, nullptr, 1);
+        if (i % 100 == 0) Engine::Get().WaitToRead(&a->var, k);
+      }
+    });
+  for (auto& x : threads) x.join();
+  int64_t v;
+  Get(a, &v);
+  EXPECT_EQ(v, 2000);
+}
+TEST_F(StreamTest, WaitAllWaitsForStreams) {
+  auto s = Stream::Make(FakeDevice());
+  auto a = Make<Cell>();
+  Add(s, a, nullptr, 1, 20000);
+  EXPECT_FALSE(Engine::Get().WaitAll(1));
+  EXPECT_TRUE(Engine::Get().WaitAll(-1));
+  EXPECT_EQ(a->value, 1);
+}
+TEST_F(StreamTest, AFailureToIssuePoisonsWhatItWrites) {
+  auto s = Stream::Make(FakeDevice());
+  auto a = Make<Cell>(), b = Make<Cell>();
+  FakeFail("kernel", 1);
+  Add(s, a, nullptr, 1);
+  Add(s, b, a, 1);
+  int64_t v;
+  EXPECT_FALSE(Get(b, &v));
+  EXPECT_EQ(b->var.GetPoison()->error.message(), "[fake(0)] add failed: a test asked for this failure");
+  EXPECT_EQ(v, 0);
+  RunOrPush({{b, Access::kWrite}}, [=] { b->value = 3; });
+  Add(s, b, nullptr, 1);
+  EXPECT_TRUE(Get(b, &v)) << "the device is well";
+  EXPECT_EQ(v, 4);
+}
+TEST_F(StreamTest, ShutdownStopsTheCompletionThread) {
+  auto s = Stream::Make(FakeDevice());
+  for (int i = 0; i < 3; ++i) {
+    auto a = Make<Cell>();
+    Add(s, a, nullptr, 1, 1000);
+    EXPECT_TRUE(Engine::Get().Shutdown(60000));
+    EXPECT_EQ(a->value, 1);
+  }
+}
+TEST_F(StreamTest, TheCpusTableServesToo) {
+  auto s = Stream::Make(DeviceManager::Get().Cpu());
+  class CopyOp final : public StreamOp {
+   public:
+    CopyOp(Ref<Stream> st, CellRef c) : StreamOp(std::move(st)), cell(std::move(c)) {}
+    void Issue(flx_device_queue* q) override {
+      int64_t v = 42;
+      stream->device()->Check(stream->device()->table->copy(q, &cell->value, &v, 8, FLX_COPY_ON_DEVICE), "copy");
+    }
+    CellRef cell;
+  };
+  auto a = Make<Cell>();
+  VarUse use{&a->var, Access::kWrite};
+  IssueOrPush(new CopyOp(s, a), &use, 1);
+  int64_t v;
+  EXPECT_TRUE(Get(a, &v));
+  EXPECT_EQ(v, 42);
+}
+// Last: the device stays lost.
+TEST_F(StreamTest, ZzALostDevicePoisonsItsArrays) {
+  auto s = Stream::Make(FakeDevice());
+  auto a = Make<Cell>(), b = Make<Cell>(), before = Make<Cell>();
+  Add(s, before, nullptr, 1);
+  int64_t v;
+  EXPECT_TRUE(Get(before, &v));
+  FakeFail("lost", 1);
+  Add(s, a, nullptr, 1);
+  EXPECT_FALSE(Get(a, &v));
+  EXPECT_NE(a->var.GetPoison()->error.message().find("the device is lost"), std::string::npos) << a->var.GetPoison()->error.message();
+  Add(s, b, nullptr, 1);
+  EXPECT_FALSE(Get(b, &v));
+  EXPECT_FALSE(before->var.poisoned()) << "what the host has seen is sound";
+  EXPECT_TRUE(Engine::Get().NextUnseen());
+}
+
+}  // namespace
+}  // namespace flx

@@ -16,6 +16,7 @@ void AddIndexingCases(std::vector<Case>* c) {
   c->push_back({"gather_nd", {Uniform({3, 2}, -1, 1), Integers({2, 3}, {0, 2, 2, 1, 0, 0})}, {}});
   c->push_back({"scatter_nd", {Uniform({3}, -1, 1), Integers({2, 3}, {0, 2, 1, 1, 0, 0})}, {{"shape", "(3, 2)"}}});
   c->push_back({"_scatter_set_nd", {Uniform({3, 2}, -1, 1), Uniform({2, 2}, -1, 1), Integers({1, 2}, {2, 0})}, {{"shape", "(3, 2)"}}});
+  c->push_back({"_contrib_index_copy", {Uniform({3, 2}, -1, 1), Integers({2}, {2, 0}), Uniform({2, 2}, -1, 1)}, {}});
   c->push_back({"_histogram", {Uniform({20}, -1, 1), Constant(Values({-0.5, 0, 0.25, 0.75}))}, {}});
   c->push_back({"_histogram", {Uniform({20}, -1, 1)}, {{"bin_cnt", "4"}, {"range", "(-0.5, 0.5)"}}});
   for (const char* type : {"value", "both", "mask", "indices"}) c->push_back({"topk", {Uniform({3, 4}, -1, 1)}, {{"k", "2"}, {"ret_typ", type}, {"dtype", "float64"}}});

@@ -61,6 +61,10 @@ struct ScatterSetNdKernel {
   using Signature = void(KernelContext&, const ToShapeAttrs&, const TensorView& lhs, const TensorView& rhs, const TensorView& indices, TensorView& y);
   static constexpr const char* kName = "scatter_set_nd";
 };
+struct IndexCopyKernel {
+  using Signature = void(KernelContext&, const NoAttrs&, const TensorView& old_rows, const TensorView& indices, const TensorView& new_rows, TensorView& y);
+  static constexpr const char* kName = "index_copy";
+};
 struct HistogramAttrs {
   std::optional<int64_t> bin_cnt;
   std::optional<Doubles> range;
@@ -110,7 +114,7 @@ inline Rows RowsOf(const Shape& s, int k) { return {s.Product(0, k), s[k], s.Pro
 
 #define FLX_FILE(name) void Add##name##Ops(std::vector<OpDef>* ops); void Add##name##CpuKernels(KernelList* list)
 FLX_FILE(Take);  // take.cc: take, pick, batch_take, one_hot, Embedding, and the internal operators of their gradients
-FLX_FILE(Nd);    // nd.cc: gather_nd, scatter_nd, _scatter_set_nd, _scatter_add_nd, _histogram
+FLX_FILE(Nd);    // nd.cc: gather_nd, scatter_nd, _scatter_set_nd, _scatter_add_nd, _contrib_index_copy, _histogram
 FLX_FILE(Sort);  // sort.cc: topk, sort, argsort
 #undef FLX_FILE
 

@@ -132,6 +132,36 @@ OpDef ScatterSetNdOp() {
       .kernel<ScatterSetNdKernel>();
 }
 
+OpDef IndexCopyOp() {
+  return Op<>("_contrib_index_copy").family("indexing")
+      .doc("The old array with the rows that the indices name replaced by those of the new one. Where an index repeats the last row counts; one out of range is an error.")
+      .input("old_tensor", "The array.").input("index_vector", "The rows to replace, a vector.").input("new_tensor", "The new rows, one for each index.").output("output", "The changed array.")
+      .types([](Infer& c, const NoAttrs&) {
+        OfData(c);
+        c.set_x_type(2, c.x_type(0));
+        c.set_x_type(0, c.x_type(2));
+      })
+      .infer([](Infer& c, const NoAttrs&) {
+        c.set_y(0, c.x(0));
+        c.set_x(0, c.y(0));
+        if (!c.x(0).rank_known() || !c.x(1).rank_known()) return;
+        c.Expect(c.x(0).ndim() > 0 && c.x(1).ndim() == 1, "expected an array of rows and a vector of indices, given shapes ", c.x(0), " and ", c.x(1), ".");
+        Shape rows = c.x(0);
+        rows[0] = c.x(1)[0];
+        c.set_x(2, rows);
+      })
+      .compose([](const std::vector<Val>& x, const NoAttrs&) {
+        return std::vector<Val>{CallWith("_scatter_set_nd", {x[0], x[2], ReshapeTo(x[1], {1, ShapeOf(x[1]).size()})}, ToShapeAttrs{ShapeOf(x[0]).vec()})};
+      })
+      .kernel<IndexCopyKernel>();
+}
+void IndexCopyCpu(KernelContext& ctx, const NoAttrs&, In x, In indices, In rows, Out y) {
+  CopyStrided(x, y);
+  TensorView v = indices;
+  v.shape = Shape{1, indices.size()}, v.strides = ContiguousStrides(v.shape);
+  if (rows.size()) Set(ctx, "_contrib_index_copy", rows, v, y);
+}
+
 bool GivenBins(const HistogramAttrs& a) { return !a.bin_cnt; }
 OpDef HistogramOp() {
   return Op<HistogramAttrs>("_histogram").family("indexing")
@@ -190,6 +220,7 @@ void AddNdOps(std::vector<OpDef>* ops) {
   ops->push_back(Scatter("_scatter_add_nd").traits(kInternal).kernel<ScatterAddNdKernel>()
       .doc("Zeros of the given shape to which slices of the data are added at places: the gradient of gather_nd."));
   ops->push_back(ScatterSetNdOp());
+  ops->push_back(IndexCopyOp());
   ops->push_back(HistogramOp());
 }
 void AddNdCpuKernels(KernelList* list) {
@@ -197,6 +228,7 @@ void AddNdCpuKernels(KernelList* list) {
   list->push_back(Kernel<ScatterNdKernel>(&ScatterCpu));
   list->push_back(Kernel<ScatterAddNdKernel>(&ScatterAddCpu));
   list->push_back(Kernel<ScatterSetNdKernel>(&ScatterSetCpu));
+  list->push_back(Kernel<IndexCopyKernel>(&IndexCopyCpu));
   list->push_back(Kernel<HistogramKernel>(&HistogramCpu));
 }
 

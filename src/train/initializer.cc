@@ -139,8 +139,8 @@ std::vector<Def> List() {
       .attr(&UniformSettings::scale, "scale", "The largest absolute value.").at_least(0).with(&Def::fill, &FillUniform));
   add(Define<Def, ValueSettings>("Constant").doc("One value for all elements.").example("Constant(value=0.25)")
       .attr(&ValueSettings::value, "value", "The value.").required().with(&Def::fill, &FillConstant));
-  add(Define<Def>("Zero").alias("zeros").doc("Zeros.").example("zeros").with(&Def::fill, &FillFixed<0>));
-  add(Define<Def>("One").alias("ones").doc("Ones.").example("ones").with(&Def::fill, &FillFixed<1>));
+  add(Define<Def>("Zero").alias("zeros").doc("Zeros, as a bias begins.").example("zeros").with(&Def::fill, &FillFixed<0>));
+  add(Define<Def>("One").alias("ones").doc("Ones, as a scale begins.").example("ones").with(&Def::fill, &FillFixed<1>));
   add(Define<Def, OrthogonalSettings>("Orthogonal").doc("Rows or columns, whichever are fewer, orthogonal to each other and of length scale, of a random matrix (Saxe and others, 2013). Axes after the first count as one.")
       .example("Orthogonal(scale=1)")
       .attr(&OrthogonalSettings::scale, "scale", "The length of each row or column.")

@@ -83,6 +83,7 @@ const std::string& Layer::Text(std::string_view field) const {
 }
 Ref<Layer> Layer::At(std::string_view path) const {
   Ref<Layer> at(const_cast<Layer*>(this));
+  if (!path.empty() && path.back() == '.') return nullptr;
   while (!path.empty()) {
     size_t dot = path.find('.');
     std::string_view step = path.substr(0, dot);

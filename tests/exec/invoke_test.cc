@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "exec/invoke.h"
 
-#include <gtest/gtest.h>
+#include "helpers.h"
 
 #include <chrono>
 #include <cmath>
@@ -16,25 +16,6 @@
 namespace flx {
 namespace {
 
-NDArray Of(std::vector<double> v, Shape s = {}, DType t = DType::kFloat64) {
-  if (s.ndim() == 0) s = Shape{int64_t(v.size())};
-  return FromHost(v.data(), int64_t(v.size()) * 8, DType::kFloat64, false, s, t);
-}
-std::vector<double> Read(const NDArray& a) {
-  std::vector<double> v(size_t(a->size()));
-  ReadArray(*a, v.data(), a->size() * 8, DType::kFloat64, false);
-  return v;
-}
-std::string MessageOf(const std::function<void()>& f, Status want) {
-  try {
-    f();
-  } catch (const Error& e) {
-    EXPECT_EQ(int(e.status()), int(want)) << e.message();
-    return e.message();
-  }
-  ADD_FAILURE() << "no error";
-  return "";
-}
 struct EngineMode {
   explicit EngineMode(const char* m) : old(GetOption("FLEXOR_ENGINE")) { SetOption("FLEXOR_ENGINE", m); }
   ~EngineMode() {

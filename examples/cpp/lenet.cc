@@ -3,6 +3,7 @@
 //   lenet train --data DIR --out DIR [--epochs 10] [--seed 1]     trains, prints a line per epoch and the test accuracy, writes DIR/lenet.flx
 //   lenet predict --model DIR/lenet.flx --data DIR                loads the model and classifies ten scans of the test set
 // The data folder holds MNIST's four files, compressed: train-images-idx3-ubyte.gz and so on.
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <map>
@@ -85,9 +86,9 @@ int Predict(const std::string& path, const std::string& data) {
       for (int c = 1; c < 10; ++c)
         if (chance[size_t(s * 10 + c)] > chance[size_t(s * 10 + best)]) best = c;
       right += best == truth[size_t(s)];
-      std::string line = "is " + std::to_string(truth[size_t(s)]) + ": a " + std::to_string(best);
+      std::string line = "label " + std::to_string(truth[size_t(s)]) + ": a " + std::to_string(best);
       char percent[16];
-      std::snprintf(percent, sizeof percent, ", %.1f %%", 100.0 * double(chance[size_t(s * 10 + best)]));
+      std::snprintf(percent, sizeof percent, " (%.1f %%)", 100.0 * double(chance[size_t(s * 10 + best)]));
       std::printf("%-*s", kWidth, (line + percent).c_str());
     }
     std::printf("\n\n");

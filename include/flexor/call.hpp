@@ -8,6 +8,20 @@
 #define FLEXOR_CALL_HPP_
 #include "flexor/ndarray.hpp"
 
+#if defined(__SANITIZE_ADDRESS__)
+#define FLEXOR_LSAN
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(leak_sanitizer)
+#define FLEXOR_LSAN
+#endif
+#endif
+#ifdef FLEXOR_LSAN
+extern "C" {
+void __lsan_disable();
+void __lsan_enable();
+}
+#endif
+
 namespace flexor {
 
 // The results of an operator. Where one array is wanted, it is the first.
@@ -74,9 +88,20 @@ inline Outputs invoke(const char* name, const std::vector<NDArray>& arrays, cons
 }
 
 namespace detail {
-// A prepared call for each place that asks, made on first use and kept for ever: a program may still compute while it ends.
+// A prepared call that is kept for ever, since a program may still compute while it ends. Leak checkers are told so.
+inline const Call& kept_call(const char* name, const Options& options = {}) {
+#ifdef FLEXOR_LSAN
+  __lsan_disable();
+#endif
+  const Call& call = *new Call(name, options);
+#ifdef FLEXOR_LSAN
+  __lsan_enable();
+#endif
+  return call;
+}
+// One for each place that asks, made on first use.
 #define FLEXOR_STATIC_CALL(...) \
-  ([]() -> const ::flexor::Call& { static const auto* call = new ::flexor::Call(__VA_ARGS__); return *call; }())
+  ([]() -> const ::flexor::Call& { static const auto& call = ::flexor::detail::kept_call(__VA_ARGS__); return call; }())
 // A number that an integer array cannot hold makes the result float64.
 inline NDArray with_scalar(const Call& whole, const Call& fraction, const NDArray& x, double v) {
   bool is_whole = v >= -9e15 && v <= 9e15 && static_cast<double>(static_cast<int64_t>(v)) == v;
@@ -158,6 +183,7 @@ inline std::vector<NDArray> gradients(const std::vector<NDArray>& heads, const s
 }
 }  // namespace autograd
 #undef FLEXOR_STATIC_CALL
+#undef FLEXOR_LSAN
 inline void NDArray::backward(const NDArray& head_grad, bool retain, bool create_graph) const {
   flx_ndarray g = head_grad.handle_;
   check(flx_autograd_backward(&handle_, 1, &g, g ? 1 : 0, autograd::detail_::backward_mode(retain, create_graph)));

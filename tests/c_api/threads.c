@@ -7,9 +7,9 @@
 #include "harness.h"
 
 #ifdef __SANITIZE_THREAD__
-enum { ROUNDS = 1500 };
+enum { ROUNDS = 4000 };
 #else
-enum { ROUNDS = 6000 };
+enum { ROUNDS = 20000 };
 #endif
 enum { THREADS = 8, SLOTS = 24 };
 

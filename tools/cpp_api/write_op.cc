@@ -62,7 +62,7 @@ std::string Function(const Entry& op, const Names& n) {
   bool one = op.outputs == 1;
   std::string body, list = op.variadic ? inputs : "{" + inputs + "}";
   if (!has_options && sets.empty() && !optional_input && !op.inputs.empty()) {
-    body = "  static const Call& call = *new Call(\"" + op.name + "\");\n  return " +
+    body = "  static const Call& call = detail::kept_call(\"" + op.name + "\");\n  return " +
            (one && !op.variadic ? "call(" + inputs + ")" : "call.run(" + list + ")" + (one ? "[0]" : "")) + ";\n";
   } else if (sets.empty()) {
     body = "  return invoke(\"" + op.name + "\", " + list + ", " + (has_options ? "options" : "{}") + ")" + (one ? "[0]" : "") + ";\n";

@@ -49,6 +49,9 @@ template <class F> void ForEachTarget(const F& f) {
   }
   hwy::SetSupportedTargetsForTest(0);
   EXPECT_GT(sets, 0u);
+#ifdef HWY_COMPILE_ONLY_STATIC
+  sets = 1;  // a build for the baseline has one, whatever the machine
+#endif
   EXPECT_EQ(loops.size(), sets);
 }
 const TileLoops& Find(const LoopList& list, const char* name) {

@@ -37,15 +37,23 @@ Model Train(int64_t seed, int epochs) {
 }  // namespace
 
 TEST(Training, LeNetReads98OfAHundredDigits) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  // A sanitizer looks at memory and threads, which one epoch shows as well as ten; each takes minutes there.
+  const int epochs = 1;
+  const double least = 0.9;
+#else
+  const int epochs = 10;
+  const double least = 0.98;
+#endif
   std::vector<double> accuracies;
   for (int64_t seed : {1, 2, 3}) {
-    Model model = Train(seed, 10);
+    Model model = Train(seed, epochs);
     accuracies.push_back(evaluate(model, Digits("test", 100, false, 0), {"accuracy"})["accuracy"]);
     RecordProperty("seed_" + std::to_string(seed), std::to_string(accuracies.back()));
     std::printf("seed %d: %.4f\n", int(seed), accuracies.back());
   }
   std::sort(accuracies.begin(), accuracies.end());
-  EXPECT_GE(accuracies[1], 0.98);
+  EXPECT_GE(accuracies[1], least);
 }
 
 TEST(Training, TheReloadedModelPredictsTheSameBits) {

@@ -20,4 +20,13 @@ function(flx_library)
   endif()
   set_target_properties(flexor PROPERTIES VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR} LINK_DEPENDS ${script}
     BUILD_WITH_INSTALL_RPATH ON INSTALL_RPATH "")
+  if(CMAKE_BUILD_TYPE STREQUAL "Release" AND NOT FLEXOR_SANITIZE AND CMAKE_OBJCOPY)
+    # abidiff reads the types of the exported functions, which stand in these objects alone, from debug information (tests: abi_types). It lies beside the
+    # library, in libflexor.so.<version>.debug, so that the library itself stays as small as it is and is the one that is compared.
+    target_compile_options(flexor PRIVATE -g "-fdebug-prefix-map=${PROJECT_SOURCE_DIR}=.")
+    add_custom_command(TARGET flexor POST_BUILD
+      COMMAND ${CMAKE_OBJCOPY} --only-keep-debug $<TARGET_FILE_NAME:flexor> $<TARGET_FILE_NAME:flexor>.debug
+      COMMAND ${CMAKE_OBJCOPY} --strip-debug --add-gnu-debuglink=$<TARGET_FILE_NAME:flexor>.debug $<TARGET_FILE_NAME:flexor>
+      WORKING_DIRECTORY $<TARGET_FILE_DIR:flexor> VERBATIM)
+  endif()
 endfunction()

@@ -5,7 +5,7 @@
 # Debian 12's names. What builds the library and the examples:
 PACKAGES_BUILD=(cmake ninja-build ccache g++ libopenblas-serial-dev libdnnl-dev libdmlc-dev libhwy-dev nlohmann-json3-dev zlib1g-dev)
 # ... and what the tests and the benchmarks need besides:
-PACKAGES_TEST=(libgtest-dev libbenchmark-dev pkg-config python3)
+PACKAGES_TEST=(libgtest-dev libbenchmark-dev pkg-config python3 swig abigail-tools)
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 JOBS=$(nproc)

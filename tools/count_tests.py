@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """count_tests.py DIR STATUS: how many tests ran. DIR holds ctest's JUnit file and one XML file per GoogleTest program; STATUS is ctest's exit status.
-A program that is not GoogleTest's may end its output with `N passed, N failed`; otherwise it counts as one test.
+A program that is not GoogleTest's may end its output with `N passed, N failed, N skipped` and say `FAILED what`, `SKIPPED why`; otherwise it counts as one test.
 Prints what failed and why something was skipped, then `N passed, N failed, N skipped`. A program that died counts as a failure.
 `--self-test` counts a made-up run."""
 import os
@@ -43,6 +43,8 @@ def count(folder, status):
             if told:
                 good, bad = int(told[-1][0]), int(told[-1][1])
                 skipped += int(told[-1][2] or 0)
+                for why in re.findall(r"^SKIPPED (.+)$", out, re.M):
+                    print(f"skipped {name}: {why}")
                 if bad:
                     print("failed ", name, ":", "; ".join(re.findall(r"^FAILED (.+)$", out, re.M)))
             else:
@@ -74,6 +76,8 @@ def self_test():
 FAILED y
 3 passed, 1 failed
 </system-out></testcase>
+<testcase name="left_out" status="run"><system-out>SKIPPED no room
+2 passed, 0 failed, 1 skipped</system-out></testcase>
 <testcase name="absent" status="notrun"><skipped message="SKIP_RETURN_CODE=4"/></testcase>
 </testsuite>"""
     cases = {
@@ -89,7 +93,7 @@ FAILED y
             with open(os.path.join(folder, name + "_test.xml"), "w", encoding="utf-8") as f:
                 f.write("<testsuites><testsuite name='t'>" + (body + "</testsuite></testsuites>" if body is not None else ""))
         got = count(folder, 8)
-    want = (1 + 1 + 1 + 1 + 3, 1 + 1 + 1 + 1, 1 + 1)
+    want = (1 + 1 + 1 + 1 + 3 + 2, 1 + 1 + 1 + 1, 1 + 1 + 1)
     print(got, "as expected" if got == want else f"instead of {want}")
     return 0 if got == want else 1
 

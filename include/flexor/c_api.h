@@ -36,8 +36,8 @@
  *   out  (flx_ndarray *out_arrays, int32_t capacity, int32_t *out_narrays)          new handles; too small a capacity makes none
  *   out  (char **out_bytes, int64_t *out_nbytes)        yours: flx_text_free
  *
- * All functions are since version 0.1.0 unless said otherwise. "Errors" names statuses beyond FLX_ERROR_HANDLE and FLX_ERROR_ARGUMENT, which any
- * function with such arguments may return.
+ * All functions are since version 0.1.0 unless their comment says otherwise ("Since 0.2.0."); c_api/abi.txt is the record of them. "Errors" names statuses
+ * beyond FLX_ERROR_HANDLE and FLX_ERROR_ARGUMENT, which any function with such arguments may return.
  */
 #ifndef FLEXOR_C_API_H_
 #define FLEXOR_C_API_H_

@@ -1,33 +1,44 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Rules of the public C header. `header_rules.py C_API_H HANDLE_CASES_H` checks it, `--self-test` checks the rules on samples that break them.
-Every function has a comment of at least one sentence that names each of its arguments in backquotes; types are those of rule 6; functions that may wait, and
-only those, have `timeout_ms`; every handle argument stands in the test's list of cases."""
+"""Rules of the public C headers. `header_rules.py HANDLE_CASES_H HEADER...` checks them, `--self-test` checks the rules on samples that break them.
+Every function has a comment of at least one sentence that names each of its arguments in backquotes; no argument is named as a keyword of any language; types are
+those of rule 6; functions that may wait, and only those, have `timeout_ms`; every handle argument stands in the test's list of cases."""
+import keyword
+import os
 import re
 import sys
 
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "..", "tools"))
+import c_header  # noqa: E402
+
 TYPES = {"int32_t", "int64_t", "double", "const char *", "const char **", "char *", "char **", "void *", "const void *", "int32_t *", "int64_t *", "double *",
          "const int64_t *", "const double *", "const char *const *"}
-FUNCTION = re.compile(r"((?:/\*\*.*?\*/\s*)?)FLX_(?:DRAFT|API)\s+([^;()]*?)\b(flx_\w+)\s*\(([^;]*?)\)\s*;", re.S)
-# Words that bindings cannot use as an argument's name, of Python, R, Julia, Scala, C++ and SWIG.
-KEYWORDS = set("""and as assert async await break class continue def del elif else except finally for from global if import in is lambda nonlocal not or pass
-raise return try while with yield TRUE FALSE NULL function next repeat baremodule begin const do end export false let local macro module quote struct true
-using abstract case catch extends final forSome implicit lazy match new null object override package private protected sealed super this throw trait type
-val var alignas auto bool char default delete double enum explicit extern float friend goto inline int long mutable namespace operator public register
-short signed sizeof static switch template typedef typename union unsigned virtual void volatile wchar_t""".split())
+# Words that a language cannot use as an argument's name, and those that would hide what its glue needs.
+KEYWORDS = {
+    "C++": """alignas alignof and and_eq asm auto bitand bitor bool break case catch char char8_t char16_t char32_t class co_await co_return co_yield compl concept
+        const consteval constexpr constinit const_cast continue decltype default delete do double dynamic_cast else enum explicit export extern false float
+        for friend goto if inline int long mutable namespace new noexcept not not_eq nullptr operator or or_eq private protected public register
+        reinterpret_cast requires return short signed sizeof static static_assert static_cast struct switch template this thread_local throw true try
+        typedef typeid typename union unsigned using virtual void volatile wchar_t while xor xor_eq""".split(),
+    "C": "restrict _Alignas _Alignof _Atomic _Bool _Complex _Generic _Imaginary _Noreturn _Static_assert _Thread_local".split(),
+    "Python": keyword.kwlist + ["match", "case", "print", "exec", "self"],
+    "R": "if else repeat while function for next break TRUE FALSE NULL Inf NaN NA NA_integer_ NA_real_ NA_character_ NA_complex_ in".split(),
+    "Julia": """baremodule begin break catch const continue do else elseif end export false finally for function global if import let local macro module
+        quote return struct true try using while in isa where abstract mutable primitive type outer ccall""".split(),
+    "Java": """abstract assert boolean break byte case catch char class const continue default do double else enum extends final finally float for goto if
+        implements import instanceof int interface long native new package private protected public return short static strictfp super switch
+        synchronized this throw throws transient try void volatile while _ true false null var yield""".split(),
+    "Scala": """abstract case catch class def do else enum export extends false final finally for forSome given if implicit import lazy macro match new null
+        object override package private protected return sealed super then this throw trait true try type val var while with yield""".split(),
+    # SWIG's glue uses these names itself.
+    "SWIG": "in out arg1 result self resultobj jenv jcls".split(),
+}
 
 
-def parse(text):
-    """[(name, return type, [(type, argument)], comment)] of every function."""
-    text = re.sub(r"^\s*#.*?(?<!\\)$", "", text, flags=re.M)
-    out = []
-    for comment, returns, name, args in FUNCTION.findall(text):
-        parsed = []
-        for a in [] if args.strip() in ("", "void") else args.split(","):
-            m = re.match(r"^(.*?)(\w+)$", " ".join(a.split()))
-            parsed.append((m.group(1).strip(), m.group(2)) if m else (a.strip(), ""))
-        out.append((name, " ".join(returns.split()), parsed, " ".join(re.sub(r"^\s*\*(?!/)|/\*\*|\*/", "", comment, flags=re.M).split())))
-    return out
+def languages_of(word):
+    """The languages in which `word` is no name for an argument."""
+    return [name for name, words in KEYWORDS.items() if word in words]
 
 
 def is_handle(kind):
@@ -36,20 +47,20 @@ def is_handle(kind):
 
 def check(header, cases):
     wrong = []
-    functions = parse(header)
+    functions = c_header.declarations(header)
     declared = len(re.findall(r"^FLX_(?:DRAFT|API)\b", header, re.M))
     if declared != len(functions):
         wrong.append(f"{declared} declarations, {len(functions)} understood")
     listed = set(re.findall(r"^\s*X\(\w+, (flx_\w+),", cases, re.M))
-    for name, returns, args, comment in functions:
+    for name, returns, args, comment, _, _ in functions:
         if len(comment) < 12 or not re.search(r"[.;]( |$)", comment):
             wrong.append(f"{name}: no sentence says what it does")
         named = set(re.findall(r"\w+", " ".join(re.findall(r"`([^`]*)`", comment))))
         for kind, arg in args:
             if arg not in named:
                 wrong.append(f"{name}: its comment does not name `{arg}`")
-            if arg in KEYWORDS:
-                wrong.append(f"{name}: `{arg}` is a keyword of some language")
+            if (languages := languages_of(arg)):
+                wrong.append(f"{name}: `{arg}` is a keyword of {', '.join(languages)}; bindings could not use it")
             if kind not in TYPES and not is_handle(kind):
                 wrong.append(f"{name}: `{arg}` is of type {kind!r}")
         if returns not in ("flx_status", "void", "const char *", "int32_t"):
@@ -62,7 +73,7 @@ def check(header, cases):
             wrong.append(f"{name}: results stand last")
         if any(is_handle(k) and not a.startswith("out_") for k, a in args) and name not in listed:
             wrong.append(f"{name}: takes a handle and stands in no case of handle_cases.h")
-    for name in sorted(listed - {f[0] for f in functions}):
+    for name in sorted(listed - {f.name for f in functions}):
         wrong.append(f"{name}: stands in handle_cases.h and not in the header")
     return wrong, len(functions)
 
@@ -74,7 +85,8 @@ def self_test():
         "no comment": (good.split("\n", 1)[1], cases),
         "an argument not named": (good.replace("`value`", "it"), cases),
         "no sentence": (good.replace("Makes `array` of `value`, in `out_array`.", "`array` `value` `out_array`"), cases),
-        "a keyword": (good.replace("value", "lambda"), cases),
+        **{f"a keyword of {language}": (good.replace("value", word), cases) for language, word in
+           {"C++": "template", "C": "restrict", "Python": "lambda", "R": "repeat", "Julia": "quote", "Java": "synchronized", "Scala": "implicit"}.items()},
         "a foreign type": (good.replace("double value", "size_t value"), cases),
         "a timeout without an answer": (good.replace("double value", "int64_t timeout_ms").replace("`value`", "`timeout_ms`"), cases),
         "a handle without a case": (good, ""),
@@ -87,9 +99,13 @@ def self_test():
     return 1 if faults else 0
 
 
-def main(header, cases):
-    with open(header, encoding="utf-8") as f, open(cases, encoding="utf-8") as g:
-        wrong, count = check(f.read(), g.read())
+def main(cases, *headers):
+    text = ""
+    for path in headers:
+        with open(path, encoding="utf-8") as f:
+            text += f.read()
+    with open(cases, encoding="utf-8") as f:
+        wrong, count = check(text, f.read())
     if count < 100:
         wrong.append(f"only {count} functions found")
     print("\n".join(wrong))

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What SWIG's XML leaves out of a public C header: each function's macro (draft or stable), comment and since, and the types as they are written."""
+"""What SWIG's XML leaves out of a public C header: each function's macro (draft, stable, or what a plugin exports), comment and since, and the types as they are written."""
 import collections
 import re
 
 Declared = collections.namedtuple("Declared", "name returns args comment macro since")  # args: [(type, name)]
 FIRST = "0.1.0"  # the version of every function that does not say another
-_FUNCTION = re.compile(r"((?:/\*\*(?:(?!\*/).)*\*/\s*)?)\bFLX_(DRAFT|API)\s+([^;()]*?)\b(flx_\w+)\s*\(([^;]*?)\)\s*;", re.S)
+_FUNCTION = re.compile(r"((?:/\*\*(?:(?!\*/).)*\*/\s*)?)\bFLX_(DRAFT|API|PLUGIN)\s+([^;()]*?)\b(flx_\w+)\s*\(([^;]*?)\)\s*;", re.S)
 _SINCE = re.compile(r"\bSince (?:version )?(\d+\.\d+\.\d+)")
 
 

@@ -38,7 +38,7 @@ def read(include, headers=HEADERS, swig="swig"):
     with tempfile.TemporaryDirectory() as work:
         interface, xml = os.path.join(work, "all.i"), os.path.join(work, "all.xml")
         with open(interface, "w", encoding="utf-8") as f:
-            f.write("%module all\n%include <stdint.i>\n" + "".join(f"%include <{h}>\n" for h in existing(include, headers)))
+            f.write("%module all\n%include <stdint.i>\n#define __attribute__(x)\n" + "".join(f"%include <{h}>\n" for h in existing(include, headers)))
         run = subprocess.run([swig, "-xml", "-DSWIGWORDSIZE64", "-I" + include, "-o", xml, interface], capture_output=True, text=True)
         if run.returncode:
             raise RuntimeError(f"swig -xml failed:\n{run.stdout}{run.stderr}")

@@ -10,7 +10,7 @@ LIBRARY_KINDS = ("library",) + REGISTRIES
 HEAD = """# SPDX-License-Identifier: Apache-2.0
 # The record of Flexor's ABI. The tests abi_header, abi_library and abi_types hold it against the headers and the built library. docs/abi.md says how it is kept.
 # After a deliberate change: tools/abi --record "why". It writes this file; nothing here is written by hand.
-#   function  draft or stable, since, signature            operator ... iter  since, name(inputs; settings: type [= default]) -> outputs; aliases
+#   function  draft, stable or a plugin's, since, signature            operator ... iter  since, name(inputs; settings: type [= default]) -> outputs; aliases
 #   change    version, digest of the lines above, what was added (+), changed (~) and removed (-), and why
 """
 Record = collections.namedtuple("Record", "lines changes conflict")

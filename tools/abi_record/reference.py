@@ -18,7 +18,7 @@ def build(lines, folder, cc="cc"):
         kind, rest = line.split(" ", 1)
         if kind == "type":
             text.append(rest.split(" ", 1)[1] + ";")
-        elif kind == "function":
+        elif kind == "function" and node_of(line):
             signature = rest.split(" ", 2)[2]
             nodes.setdefault(node_of(line), []).append(record.key(line)[1])
             text.append(signature + (" {}" if signature.startswith("void flx_") else " { return 0; }"))

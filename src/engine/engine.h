@@ -38,7 +38,7 @@ struct Var {
   std::atomic<uint64_t> word{0};
   std::atomic<uint64_t> version{0};
   std::atomic<const Poison*> poison{nullptr};  // owns one reference
-  Use *head = nullptr, *tail = nullptr;        // under kLock
+  Use* tail = nullptr;                         // under kLock: the last that waits; its next is the first
   StreamUses* streams = nullptr;               // under kLock, or a write grant; owns one reference. kStreams: its work may not be done
 
   Var() = default;

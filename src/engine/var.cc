@@ -5,28 +5,32 @@
 
 namespace flx {
 
+namespace {
+Use* Head(const Var* v) { return v->tail ? v->tail->next : nullptr; }
+}  // namespace
+
 bool Granted(uint64_t word, Access a) { return !(word & (a == Access::kRead ? Var::kWriter : Var::kReaders | Var::kWriter)); }
 
 void Grant(Var* v, Ready* ready) {
-  while (Use* u = v->head) {
+  while (Use* u = Head(v)) {
     uint64_t w = v->word.load(std::memory_order_acquire);
     if (!Granted(w, u->access)) break;
     if ((w & Var::kStreams) && !u->op->on_stream && !StreamsReady(v, u->access)) break;
     // The queued bit keeps inline runs out, so no holder can have come since; some may have left.
     if (u->access == Access::kRead) v->word.fetch_add(1, std::memory_order_acquire);
     else v->word.fetch_or(Var::kWriter, std::memory_order_acquire);
-    v->head = u->next;
-    if (!v->head) v->tail = nullptr;
+    if (v->tail == u) v->tail = nullptr;
+    else v->tail->next = u->next;
     Operation* op = u->op;  // u may be gone as soon as the count says so
     if (op->pending.fetch_sub(1, std::memory_order_acq_rel) == 1) op->next = *ready, *ready = op;
   }
-  if (!v->head) v->word.fetch_and(~Var::kQueued, std::memory_order_relaxed);
+  if (!v->tail) v->word.fetch_and(~Var::kQueued, std::memory_order_relaxed);
 }
 
 void Enqueue(Use* u, Ready* ready) {
   Var* v = u->var;
-  u->next = nullptr;
-  (v->tail ? v->tail->next : v->head) = u;
+  if (v->tail) u->next = v->tail->next, v->tail->next = u;
+  else u->next = u;
   v->tail = u;
   v->word.fetch_or(Var::kQueued, std::memory_order_relaxed);
   Grant(v, ready);
@@ -34,21 +38,22 @@ void Enqueue(Use* u, Ready* ready) {
 
 bool Unlink(Use* u) {
   Var* v = u->var;
-  Use* before = nullptr;
-  for (Use* q = v->head; q; before = q, q = q->next) {
-    if (q != u) continue;
-    (before ? before->next : v->head) = u->next;
-    if (v->tail == u) v->tail = before;
-    return true;
+  if (!v->tail) return false;
+  for (Use* before = v->tail;; before = before->next) {
+    if (before->next == u) {
+      before->next = u->next;
+      if (v->tail == u) v->tail = before == u ? nullptr : before;
+      return true;
+    }
+    if (before->next == v->tail) return false;
   }
-  return false;
 }
 
 bool PollVar(Var* v, Access a) {
   LockVar(v);
   uint64_t w = v->word.load(std::memory_order_acquire);
   bool free = Granted(w, a);
-  for (Use* u = v->head; free && u; u = u->next) free = a == Access::kRead && u->access == Access::kRead;
+  for (Use* u = Head(v); free && u; u = u == v->tail ? nullptr : u->next) free = a == Access::kRead && u->access == Access::kRead;
   if (free && (w & Var::kStreams)) free = StreamsPoll(v, a);
   UnlockVar(v);
   return free;
@@ -76,7 +81,7 @@ void Var::Reset() {
   if (streams) DropStreams(this);
   word.store(0, std::memory_order_relaxed);
   version.store(0, std::memory_order_relaxed);
-  head = tail = nullptr;
+  tail = nullptr;
 }
 
 }  // namespace flx

@@ -3,28 +3,16 @@
 #include "exec/autograd.h"
 
 #include <algorithm>
-#include <unordered_map>
-#include <unordered_set>
 
 #include "exec/core.h"
+#include "exec/pointer_map.h"
 #include "exec/tape.h"
 
 namespace flx {
 namespace {
 
-// A kept array with its history, as it was when it was recorded; or an error if it was written since.
-NDArray Restore(const Saved& s, const TapeNode& n, const char* port, TapeNode* history, int output, GradSlot* leaf) {
-  if (!s.array)
-    Fail(Status::kState, n.name(), "its history was let go by an earlier backward. Pass retain (FLX_RETAIN) to the first one to go backward twice.");
-  uint64_t now = s.array->storage->var.version.load(std::memory_order_relaxed);
-  if (now != s.version)
-    Fail(Status::kState, n.name(), "`", port, "` is needed for the gradient but was overwritten by `", s.array->storage->writer(),
-         "` after the forward pass. Write into a copy instead.");
-  NDArray a = Array::NewView(s.array, s.array->shape, s.array->Strides(), s.array->offset);
-  if (history) a->node = history, a->node_output = output, RefNode(history);
-  else if (leaf) a->grad = leaf, RefSlot(leaf);
-  return a;
-}
+using Grads = SmallVector<NDArray, 2>;  // of a node's outputs, or inputs
+
 std::string OutputName(const TapeNode& n, int i) {
   if (!n.call) return Text("output ", i);
   return n.call->op.outputs[n.call->op.outputs_fn ? 0 : size_t(i)].name;
@@ -34,26 +22,40 @@ std::string InputName(const TapeNode& n, int i) {
   return n.call->op.variadic ? Text(n.call->op.inputs[0].name, "[", i, "]") : std::string(n.call->op.inputs[size_t(i)].name);
 }
 
+// A kept array (with its history, if that is given), as it was when it was recorded; or an error if it was written since.
+NDArray Restore(const Saved& s, const TapeNode& n, bool input, int i, TapeNode* history = nullptr, int output = 0, GradSlot* leaf = nullptr) {
+  if (!s.array)
+    Fail(Status::kState, n.name(), "its history was let go by an earlier backward. Pass retain (FLX_RETAIN) to the first one to go backward twice.");
+  if (s.array->storage->var.version.load(std::memory_order_relaxed) != s.version)
+    Fail(Status::kState, n.name(), "`", input ? InputName(n, i) : OutputName(n, i), "` is needed for the gradient but was overwritten by `",
+         s.array->storage->writer(), "` after the forward pass. Write into a copy instead.");
+  if (!history && !leaf) return s.array;
+  NDArray a = Array::NewAlias(s.array);
+  if (history) a->node = history, a->node_output = output, RefNode(history);
+  else a->grad = leaf, RefSlot(leaf);
+  return a;
+}
+
 class RunGrad final : public Grad {
  public:
-  RunGrad(TapeNode* n, std::vector<NDArray>* dys, const std::vector<bool>& wanted, int mode) : b(mode), node_(n), dys_(dys), wanted_(wanted) {
+  RunGrad(TapeNode* n, Grads* dys, const bool* wanted, int mode) : b(mode), node_(n), dys_(dys), wanted_(wanted), history_((mode & kRecord) != 0) {
     builder = &b, training = n->training;
-    dx.resize(size_t(n->inputs.size()));
+    dx.resize(n->inputs.size());
   }
   EagerBuilder b;
   Val x(int i) override {
     if (!has(i)) return {};
     const Edge& e = node_->edges[i];
-    return b.Add(Restore(node_->saved_in[i], *node_, InputName(*node_, i).c_str(), e.node, e.output, e.leaf));
+    return b.Add(history_ ? Restore(node_->saved_in[i], *node_, true, i, e.node, e.output, e.leaf) : Restore(node_->saved_in[i], *node_, true, i));
   }
-  Val y(int i) override { return b.Add(Restore(node_->saved_out[i], *node_, OutputName(*node_, i).c_str(), node_, i, nullptr)); }
+  Val y(int i) override { return b.Add(Restore(node_->saved_out[i], *node_, false, i, history_ ? node_ : nullptr, i)); }
   Val dy(int i) override {
-    NDArray& d = (*dys_)[size_t(i)];
+    NDArray& d = (*dys_)[i];
     if (!d) d = Array::Filled(node_->outputs[i].shape, node_->outputs[i].dtype, 0);
     return b.Add(d);
   }
-  bool has_dy(int i) override { return bool((*dys_)[size_t(i)]); }
-  bool want(int i) override { return wanted_[size_t(i)]; }
+  bool has_dy(int i) override { return bool((*dys_)[i]); }
+  bool want(int i) override { return wanted_[i]; }
   bool has(int i) override { return node_->inputs[i].dtype != DType::kNone; }
   const Shape& x_shape(int i) override { return node_->inputs[i].shape; }
   const Shape& y_shape(int i) override { return node_->outputs[i].shape; }
@@ -61,106 +63,125 @@ class RunGrad final : public Grad {
 
  private:
   TapeNode* node_;
-  std::vector<NDArray>* dys_;
-  const std::vector<bool>& wanted_;
+  Grads* dys_;
+  const bool* wanted_;
+  bool history_;  // only a backward pass that is recorded itself asks where kept arrays came from
 };
 
 NDArray Sum(const NDArray& a, const NDArray& b, int mode) {
   static const Ref<Call> add = Call::New("elemwise_add");
-  return Invoke(*add, mode, {a, b})[0];
+  Array* in[2] = {a.get(), b.get()};
+  NDArray out;
+  Invoke(*add, mode, in, 2, nullptr, 0, &out, 1);
+  return out;
 }
 }  // namespace
 
 struct BackwardRun::State {
+  struct Place {
+    explicit Place(TapeNode* n) : node(n) {}
+    TapeNode* node;            // holds a reference
+    bool needed = false;       // leads to something wanted
+    bool target = false;       // a target's own node: its gradients are asked for at the end
+    Grads grads;               // of its outputs, as far as they have come
+    SmallVector<bool, 4> wanted;  // by input: whether anybody wants its gradient
+  };
+  struct Leaf { GradSlot* slot; NDArray grad; };
   std::vector<NDArray> heads, targets;
   int mode = 0;
-  std::vector<TapeNode*> order;                                     // reachable, rising sequence; each holds a reference
-  size_t at = 0;                                                    // order[0..at) is still to do
-  std::unordered_set<const TapeNode*> needed;                       // lead to something wanted
-  std::unordered_map<const TapeNode*, std::vector<NDArray>> grads;  // of each node's outputs
-  std::unordered_map<GradSlot*, NDArray> leaves;
-  std::unordered_map<const GradSlot*, bool> want_leaf;              // targets given: only theirs
+  std::vector<std::unique_ptr<Place>> order;  // reachable, rising sequence
+  size_t at = 0;                              // order[0..at) is still to do
+  PointerMap places;                          // node -> its place in `order`
+  std::vector<Leaf> leaves;
+  PointerMap leaf_places, target_leaves;
   TapeNode* host = nullptr;
+  Place* host_place = nullptr;
   std::vector<NDArray> host_inputs;
 
-  ~State() { for (auto* n : order) DropNode(n); }
+  ~State() { for (auto& p : order) DropNode(p->node); }
   int grad_mode() const { return mode & kCreateGraph ? (mode & kTrain) | kRecord : mode & kTrain; }
-  bool Wanted(const Edge& e) const {
-    if (e.node) return needed.count(e.node) > 0;
-    return e.leaf && (targets.empty() || want_leaf.count(e.leaf));
+  Place* PlaceOf(const TapeNode* n) {
+    int i = places.Find(n);
+    return i < 0 ? nullptr : order[size_t(i)].get();
   }
-  bool IsTargetNode(const TapeNode* n) const {
-    for (auto& t : targets) if (t->node == n) return true;
-    return false;
+  bool WantedLeaf(const GradSlot* leaf) const {  // targets given: only theirs
+    return targets.empty() || target_leaves.Find(leaf) >= 0;
+  }
+  bool Wanted(const Edge& e) {
+    if (e.node) return PlaceOf(e.node)->needed;
+    return e.leaf && WantedLeaf(e.leaf);
+  }
+  void Visit(TapeNode* n) {
+    auto fresh = int32_t(order.size());
+    if (!n || places.FindOrAdd(n, fresh) != fresh) return;
+    order.push_back(std::make_unique<Place>(n));
+    RefNode(n);
   }
   void Collect() {
-    std::unordered_set<TapeNode*> seen;
-    std::vector<TapeNode*> stack;
-    auto visit = [&](TapeNode* n) { if (n && seen.insert(n).second) stack.push_back(n), order.push_back(n), RefNode(n); };
-    for (auto& h : heads) visit(h->node);
-    while (!stack.empty()) {
-      TapeNode* n = stack.back();
-      stack.pop_back();
-      for (auto& e : n->edges) visit(e.node);
-    }
-    std::sort(order.begin(), order.end(), [](TapeNode* a, TapeNode* b) { return a->sequence < b->sequence; });
-    for (auto* n : order) {
-      bool lead = IsTargetNode(n);
-      for (auto& e : n->edges) lead |= Wanted(e);
-      if (lead) needed.insert(n);
+    order.reserve(16);
+    for (auto& h : heads) Visit(h->node);
+    for (size_t i = 0; i < order.size(); ++i)
+      for (auto& e : order[i]->node->edges) Visit(e.node);
+    std::stable_sort(order.begin(), order.end(), [](auto& a, auto& b) { return a->node->sequence < b->node->sequence; });
+    for (size_t i = 0; i < order.size(); ++i) places.Set(order[i]->node, int32_t(i));
+    for (auto& t : targets)
+      if (Place* p = t->node ? PlaceOf(t->node) : nullptr) p->target = true;
+    for (auto& p : order) {
+      p->needed = p->target;
+      for (auto& e : p->node->edges) p->needed |= p->wanted.emplace_back(Wanted(e));
     }
     at = order.size();
   }
   void Give(const Edge& e, NDArray g) {
     if (e.node) {
-      auto& v = grads[e.node];
-      if (v.empty()) v.resize(size_t(e.node->outputs.size()));
-      NDArray& slot = v[size_t(e.output)];
+      Place* p = PlaceOf(e.node);
+      if (p->grads.empty()) p->grads.resize(e.node->outputs.size());
+      NDArray& slot = p->grads[e.output];
       slot = slot ? Sum(slot, g, grad_mode()) : std::move(g);
-    } else if (e.leaf && (targets.empty() || want_leaf.count(e.leaf))) {
-      NDArray& slot = leaves[e.leaf];
-      slot = slot ? Sum(slot, g, grad_mode()) : std::move(g);
+    } else if (e.leaf && WantedLeaf(e.leaf)) {
+      auto fresh = int32_t(leaves.size());
+      int32_t i = leaf_places.FindOrAdd(e.leaf, fresh);
+      if (i == fresh) return leaves.push_back({e.leaf, std::move(g)});
+      NDArray& slot = leaves[size_t(i)].grad;
+      slot = Sum(slot, g, grad_mode());
     }
   }
-  void Spread(TapeNode* n, const std::vector<NDArray>& dx, const std::vector<bool>& wanted) {
-    for (size_t i = 0; i < dx.size(); ++i) {
-      if (!wanted[i]) continue;
+  // dx: one per input of the node
+  void Spread(const Place& p, const NDArray* dx) {
+    TapeNode* n = p.node;
+    for (int i = 0; i < n->inputs.size(); ++i) {
+      if (!p.wanted[i] || !dx[i]) continue;
       NDArray g = dx[i];
-      if (!g) continue;
-      const Meta& m = n->inputs[int(i)];
+      const Meta& m = n->inputs[i];
       if (g->shape != m.shape)
-        Fail(Status::kInternal, n->name(), "the gradient of `", InputName(*n, int(i)), "` has shape ", g->shape, ", the input ", m.shape, ".");
+        Fail(Status::kInternal, n->name(), "the gradient of `", InputName(*n, i), "` has shape ", g->shape, ", the input ", m.shape, ".");
       if (g->dtype != m.dtype) g = Invoke1("Cast", {g}, {{"dtype", DTypeName(m.dtype)}}, grad_mode());
-      Give(n->edges[int(i)], std::move(g));
+      Give(n->edges[i], std::move(g));
     }
     if (!(mode & (kRetain | kCreateGraph))) {
-      n->saved_in.clear(), n->saved_out.clear();
-      n->saved_in.resize(n->inputs.size()), n->saved_out.resize(n->outputs.size());
+      for (auto& s : n->saved_in) s.array = nullptr;
+      for (auto& s : n->saved_out) s.array = nullptr;
     }
   }
-  std::vector<bool> WantedInputs(TapeNode* n) const {
-    std::vector<bool> w(size_t(n->edges.size()));
-    for (int i = 0; i < n->edges.size(); ++i) w[size_t(i)] = Wanted(n->edges[i]);
-    return w;
-  }
-  void RunNode(TapeNode* n, std::vector<NDArray> dys) {
-    std::vector<bool> wanted = WantedInputs(n);
-    std::vector<NDArray> dx(size_t(n->inputs.size()));
+  void RunNode(const Place& p, Grads* dys) {
+    TapeNode* n = p.node;
+    SmallVector<NDArray, 4> dx(n->inputs.size());
     const OpDef& op = n->call->op;
     if (op.gradient_fn) {
-      RunGrad g(n, &dys, wanted, grad_mode());
+      RunGrad g(n, dys, p.wanted.data(), grad_mode());
       g.training = n->training;
-      op.run_gradient(op.gradient_fn, g, n->attrs.get());
-      for (size_t i = 0; i < dx.size(); ++i) if (g.dx[i]) dx[i] = g.b.array(g.dx[i]);
+      op.run_gradient(op.gradient_fn, g, n->settings().get());
+      for (int i = 0; i < dx.size(); ++i) if (g.dx[i]) dx[i] = g.b.array(g.dx[i]);
     } else if (op.compose_fn) {
-      dx = ThroughComposition(n, dys, wanted);
+      ThroughComposition(p, *dys, dx.data());
     } else if (!op.zero_gradient) {
       Fail(Status::kUnsupported, op.name, "is not differentiable. Detach its input (BlockGrad) if the gradient should stop here.");
     }
-    Spread(n, dx, wanted);
+    Spread(p, dx.data());
   }
   // Differentiates what the operator stands for: the composition is run again from the kept inputs, on a tape of its own.
-  std::vector<NDArray> ThroughComposition(TapeNode* n, std::vector<NDArray>& dys, const std::vector<bool>& wanted) {
+  void ThroughComposition(const Place& p, const Grads& dys, NDArray* dx) {
+    TapeNode* n = p.node;
     EagerBuilder b(kRecord | (n->training ? kTrain : 0));
     std::vector<Val> x;
     std::vector<NDArray> leaf(size_t(n->inputs.size())), ask;
@@ -168,49 +189,49 @@ struct BackwardRun::State {
       if (n->inputs[i].dtype == DType::kNone) { x.push_back({}); continue; }
       const Edge& e = n->edges[i];
       // with create_graph the pieces must hang from the true inputs; otherwise fresh leaves will do
-      NDArray a = Restore(n->saved_in[i], *n, InputName(*n, i).c_str(), mode & kCreateGraph ? e.node : nullptr, e.output, mode & kCreateGraph ? e.leaf : nullptr);
-      if (wanted[size_t(i)]) {
-        if (!HasHistory(*a)) AttachGrad(a, GradReq::kWrite, nullptr);
+      bool graph = (mode & kCreateGraph) != 0;
+      NDArray a = Restore(n->saved_in[i], *n, true, i, graph ? e.node : nullptr, e.output, graph ? e.leaf : nullptr);
+      if (p.wanted[i]) {
+        if (!HasHistory(*a)) a = Detach(a), AttachGrad(a, GradReq::kWrite, nullptr);
         leaf[size_t(i)] = a, ask.push_back(a);
       }
       x.push_back(b.Add(a));
     }
-    auto y = n->call->op.run_compose(n->call->op.compose_fn, x, n->attrs.get());
+    auto y = n->call->op.run_compose(n->call->op.compose_fn, x, n->settings().get());
     std::vector<NDArray> hs, hg;
-    for (size_t i = 0; i < y.size() && i < dys.size(); ++i)
-      if (y[i] && dys[i]) hs.push_back(b.array(y[i])), hg.push_back(dys[i]);
+    for (int i = 0; i < int(y.size()) && i < dys.size(); ++i)
+      if (y[size_t(i)] && dys[i]) hs.push_back(b.array(y[size_t(i)])), hg.push_back(dys[i]);
     auto g = Gradients(hs, hg, ask, mode);
-    std::vector<NDArray> dx(leaf.size());
     size_t k = 0;
     for (size_t i = 0; i < leaf.size(); ++i) if (leaf[i]) dx[i] = g[k++];
-    return dx;
   }
   // A leaf that the heads were computed from and that no gradient reached (an operator's is zero) has a gradient of zeros, not an old one.
   void ZeroTheRest() {
-    for (auto* n : order)
-      for (int i = 0; i < n->edges.size(); ++i) {
-        GradSlot* leaf = n->edges[i].leaf;
-        if (leaf && leaf->req == GradReq::kWrite && !leaves.count(leaf)) leaves[leaf] = Array::Filled(n->inputs[i].shape, n->inputs[i].dtype, 0);
+    for (auto& p : order)
+      for (int i = 0; i < p->node->edges.size(); ++i) {
+        GradSlot* leaf = p->node->edges[i].leaf;
+        auto fresh = int32_t(leaves.size());
+        if (leaf && leaf->req == GradReq::kWrite && leaf_places.FindOrAdd(leaf, fresh) == fresh)
+          leaves.push_back({leaf, Array::Filled(p->node->inputs[i].shape, p->node->inputs[i].dtype, 0)});
       }
   }
   void Store() {
     static const Ref<Call> copy = Call::New("_copy"), add = Call::New("elemwise_add");
     static std::atomic<int64_t> stores{0};  // one count for all: a gradient attached anew cannot look like the one before
-    for (auto& kv : leaves) {
-      GradSlot* s = kv.first;
+    for (auto& [s, g] : leaves) {
       Array* to = s->grad.get();
-      Array* in[2] = {kv.second.get(), to};
+      Array* in[2] = {g.get(), to};
       if (s->req == GradReq::kAdd) {
-        Array* sum[2] = {to, kv.second.get()};
+        Array* sum[2] = {to, g.get()};
         InvokeInto(*add, kPlain, sum, 2, nullptr, 0, &to, 1);
-      } else if (to->storage->unique() && to->whole() && kv.second->unique() && kv.second->storage->unique() && kv.second->whole()) {
-        to->storage = kv.second->storage;  // nobody else can see either memory
+      } else if (to->storage->unique() && to->whole() && g->unique() && g->storage->unique() && g->whole()) {
+        to->storage = g->storage;  // nobody else can see either memory
       } else {
         InvokeInto(*copy, kPlain, in, 1, nullptr, 0, &to, 1);
       }
-      if (mode & kCreateGraph && kv.second->node) {
+      if (mode & kCreateGraph && g->node) {
         if (to->node) DropNode(to->node);
-        to->node = kv.second->node, to->node_output = kv.second->node_output;
+        to->node = g->node, to->node_output = g->node_output;
         RefNode(to->node);
       }
       s->count.store(stores.fetch_add(1) + 1);
@@ -226,7 +247,7 @@ BackwardRun::BackwardRun(std::vector<NDArray> heads, std::vector<NDArray> head_g
     Fail(Status::kArgument, "backward", "expected ", s.heads.size(), " head gradients, given ", head_grads.size(), ".");
   for (auto& t : s.targets) {
     if (!HasHistory(*t)) Fail(Status::kState, "backward", "a target was not recorded: attach a gradient to it before it is used.");
-    if (!t->node) s.want_leaf[t->grad] = true;
+    if (!t->node) s.target_leaves.FindOrAdd(t->grad, 0);
   }
   s.Collect();
   for (size_t i = 0; i < s.heads.size(); ++i) {
@@ -247,20 +268,21 @@ BackwardRun::~BackwardRun() = default;
 bool BackwardRun::Next() {
   State& s = *state_;
   while (s.at > 0) {
-    TapeNode* n = s.order[--s.at];
-    auto it = s.grads.find(n);
-    if (it == s.grads.end() || !s.needed.count(n)) continue;
-    std::vector<NDArray> dys = s.IsTargetNode(n) ? it->second : std::move(it->second);
+    State::Place& p = *s.order[--s.at];
+    TapeNode* n = p.node;
+    if (p.grads.empty() || !p.needed) continue;
     if (n->token < 0) {
-      s.RunNode(n, std::move(dys));
+      s.RunNode(p, &p.grads);
+      if (!p.target) p.grads.clear();
       continue;
     }
-    s.host = n;
+    Grads& dys = p.grads;
+    s.host = n, s.host_place = &p;
     s.host_inputs.clear();
     for (int i = 0; i < n->outputs.size(); ++i)
-      s.host_inputs.push_back(dys[size_t(i)] ? dys[size_t(i)] : Array::Filled(n->outputs[i].shape, n->outputs[i].dtype, 0));
-    for (int i = 0; i < n->inputs.size(); ++i) s.host_inputs.push_back(Restore(n->saved_in[i], *n, InputName(*n, i).c_str(), nullptr, 0, nullptr));
-    for (int i = 0; i < n->outputs.size(); ++i) s.host_inputs.push_back(Restore(n->saved_out[i], *n, OutputName(*n, i).c_str(), nullptr, 0, nullptr));
+      s.host_inputs.push_back(dys[i] ? dys[i] : Array::Filled(n->outputs[i].shape, n->outputs[i].dtype, 0));
+    for (int i = 0; i < n->inputs.size(); ++i) s.host_inputs.push_back(Restore(n->saved_in[i], *n, true, i));
+    for (int i = 0; i < n->outputs.size(); ++i) s.host_inputs.push_back(Restore(n->saved_out[i], *n, false, i));
     return true;
   }
   if (s.targets.empty()) {
@@ -278,19 +300,18 @@ void BackwardRun::Reply(const std::vector<NDArray>& grads) {
   TapeNode* n = std::exchange(s.host, nullptr);
   if (int(grads.size()) != n->inputs.size())
     Fail(Status::kArgument, "backward", "the host function has ", n->inputs.size(), " inputs, gradients given: ", grads.size(), ".");
-  s.Spread(n, grads, s.WantedInputs(n));
+  s.Spread(*s.host_place, grads.data());
 }
 std::vector<NDArray> BackwardRun::Results() const {
-  const State& s = *state_;
+  State& s = *state_;
   std::vector<NDArray> out;
   for (auto& t : s.targets) {
     NDArray g;
     if (t->node) {
-      auto it = s.grads.find(t->node);
-      if (it != s.grads.end() && !it->second.empty()) g = it->second[size_t(t->node_output)];
-    } else {
-      auto it = s.leaves.find(t->grad);
-      if (it != s.leaves.end()) g = it->second;
+      const State::Place* p = s.PlaceOf(t->node);
+      if (p && !p->grads.empty()) g = p->grads[t->node_output];
+    } else if (int i = s.leaf_places.Find(t->grad); i >= 0) {
+      g = s.leaves[size_t(i)].grad;
     }
     out.push_back(g ? g : Array::Filled(t->shape, t->dtype, 0));
   }

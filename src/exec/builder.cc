@@ -5,16 +5,25 @@
 namespace flx {
 
 Val EagerBuilder::Add(NDArray a) {
-  values_.push_back(std::move(a));
-  return {this, int32_t(values_.size()) - 1};
+  values_.emplace_back(std::move(a));
+  return {this, values_.size() - 1};
 }
 void EagerBuilder::Call(const OpDef& op, const Attrs& attrs, const Val* in, int nin, Val* out, int nout) {
-  auto call = flx::Call::New(op, attrs);
+  Ref<flx::Call> made;
+  const flx::Call* kept = attrs == op.schema.defaults() ? flx::Call::OfDefaults(op) : nullptr;
+  if (!kept) made = flx::Call::New(op, attrs), kept = made.get();
+  const flx::Call& call = *kept;
   SmallVector<Array*, 8> raw;
   for (int i = 0; i < nin; ++i)
-    if (in[i]) raw.emplace_back(values_[size_t(in[i].id)].get());  // an optional input that is absent is an empty Val
+    if (in[i]) raw.emplace_back(values_[in[i].id].get());  // an optional input that is absent is an empty Val
+  if (nout == 1) {
+    NDArray result;
+    InvokeAll(call, mode_, raw.data(), raw.size(), nullptr, 0, &result, nullptr);
+    out[0] = result ? Add(std::move(result)) : Val{};
+    return;
+  }
   SmallVector<NDArray, 4> results(nout);
-  InvokeAll(*call, mode_, raw.data(), raw.size(), nullptr, 0, results.data(), nullptr);
+  InvokeAll(call, mode_, raw.data(), raw.size(), nullptr, 0, results.data(), nullptr);
   for (int i = 0; i < nout; ++i) out[i] = results[i] ? Add(std::move(results[i])) : Val{};
 }
 

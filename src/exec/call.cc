@@ -7,8 +7,26 @@
 
 namespace flx {
 
+namespace {
+const TileLoops* PlainTile(const OpDef& op, int nin, int nout) {
+  bool plain = op.kernel && op.kernel->loops[0] && !op.types_fn && !op.run_kernel && !op.trait(kRandom) && !op.trait(kEffect);
+  return plain && nin >= 1 && nin <= 3 && nin == int(op.inputs.size()) && nout == 1 && op.outputs[0].updates < 0 && op.nscalars <= 8 ? op.kernel->loops[0] : nullptr;
+}
+}  // namespace
+
 Call::Call(const OpDef& o, Attrs a, int nout, int nvis, uint64_t p, int nin)
-    : Object(Kind::kCall), op(o), attrs(std::move(a)), noutputs(nout), nvisible(nvis), present(p), ninputs(nin) {}
+    : Object(Kind::kCall), op(o), attrs(std::move(a)), noutputs(nout), nvisible(nvis), present(p), ninputs(nin), tile(PlainTile(o, nin, nout)) {}
+const Call* Call::OfDefaults(const OpDef& op) {
+  static std::atomic<const Call*> kept[1024];  // by place in the registry
+  if (op.id < 0 || op.id >= 1024) return nullptr;
+  const Call* c = kept[op.id].load(std::memory_order_acquire);
+  if (!c) {
+    const Call* fresh = New(op, op.schema.defaults()).Leak();
+    if (kept[op.id].compare_exchange_strong(c, fresh, std::memory_order_acq_rel)) c = fresh;
+    else fresh->Unref();
+  }
+  return c;
+}
 Call::~Call() {
   for (const SaveSet* s = saves.load(); s;) {
     const SaveSet* older = s->older;

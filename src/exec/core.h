@@ -31,6 +31,9 @@ struct KernelRun {
   void Execute() const;            // memory is taken here; throws what the kernel throws
   double EstimateUs() const;       // bytes and arithmetic from shapes, corrected by what this call measured
 };
+// What most small calls are: an elementwise loop (call.tile) on small contiguous arrays of one shape and dtype, run here at once. False: nothing was
+// done, take the long way.
+bool RunSmallTile(const Call& call, const void* attrs, Array* const* in, int nin, NDArray* out);
 // Runs it inline if it may, else queues it. `uses` are the storages' variables, each once.
 void RunOrPush(const KernelRun& run);
 

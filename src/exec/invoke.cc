@@ -20,7 +20,7 @@ void CheckCount(const Call& call, int nin) {
 
 // The commonest case needs no inference: an elementwise operator on arrays of one shape and dtype.
 bool SameAll(const Call& call, Array* const* in, int nin) {
-  if (!call.op.kernel || !call.op.kernel->loops[0] || call.op.types_fn || nin == 0 || call.ninputs != nin || call.noutputs != 1) return false;
+  if (!call.tile) return false;
   const Array& a = *in[0];
   for (int i = 1; i < nin; ++i)
     if (in[i]->dtype != a.dtype || in[i]->shape != a.shape) return false;
@@ -73,10 +73,21 @@ void Inference::Run(const Call& call, const void* attrs, const Shape* given, con
 void InvokeAll(const Call& call, int mode, Array* const* in, int nin, const double* scalars, int nscalars, NDArray* out, Array* const* targets, const Device* device) {
   const OpDef& op = call.op;
   CheckCount(call, nin);
-  device = CommonDevice(call, in, nin, device);
-  if (device) Fail(Status::kUnsupported, op.name, "there is no kernel for this device. Copy the inputs to the CPU.");
   Attrs own;
   const Attrs& attrs = nscalars ? (own = op.schema.WithRuntime(op.name, call.attrs.get(), scalars, nscalars)) : call.attrs;
+  if (call.tile && !targets) {
+    uint64_t seen[3];
+    bool tape = false;
+    for (int i = 0; mode & kRecord && i < nin; ++i)
+      tape |= HasHistory(*in[i]);
+    for (int i = 0; tape && i < nin; ++i) seen[i] = in[i]->storage->var.version.load(std::memory_order_relaxed);
+    if (RunSmallTile(call, attrs.get(), in, nin, out)) {
+      if (tape) Record(call, attrs, mode, in, nin, seen, out, 1);
+      return;
+    }
+  }
+  device = CommonDevice(call, in, nin, device);
+  if (device) Fail(Status::kUnsupported, op.name, "there is no kernel for this device. Copy the inputs to the CPU.");
 
   KernelRun run;
   run.call = &call, run.attrs = attrs.get(), run.training = (mode & kTrain) != 0;

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/small_vector.h"
 #include "op/op.h"
 #include "tensor/array.h"
 
@@ -20,6 +21,7 @@ struct SaveSet;  // which inputs and outputs backward reads by value (tape.cc)
 class Call final : public Object {
  public:
   static Ref<Call> New(const OpDef& op, Attrs attrs);
+  static const Call* OfDefaults(const OpDef& op);  // with the default attributes; made once, kept for ever. Null: make one
   static Ref<Call> New(std::string_view op, const std::vector<std::pair<std::string, std::string>>& options = {});
   ~Call() override;
   const OpDef& op;
@@ -27,6 +29,7 @@ class Call final : public Object {
   const int noutputs, nvisible;      // noutputs counts hidden ones
   const uint64_t present;            // ports that take an input (bit i); all ones for variadic operators
   const int ninputs;                 // inputs to be given; -1: any number
+  const TileLoops* const tile;       // an elementwise operator of one to three inputs and one output: its loops; else null
   mutable std::atomic<const SaveSet*> saves{nullptr};
   mutable std::atomic<float> measured_ratio{0};   // measured over estimated time of its runs; 0: none was timed yet
 
@@ -57,15 +60,15 @@ class EagerBuilder final : public Builder {
  public:
   explicit EagerBuilder(int mode) : mode_(mode) {}
   Val Add(NDArray a);                       // an array as a Val
-  const NDArray& array(Val v) const { return values_[size_t(v.id)]; }
+  const NDArray& array(Val v) const { return values_[v.id]; }
   void Call(const OpDef& op, const Attrs& attrs, const Val* in, int nin, Val* out, int nout) override;
-  const Shape& shape(Val v) override { return values_[size_t(v.id)]->shape; }
-  DType dtype(Val v) override { return values_[size_t(v.id)]->dtype; }
+  const Shape& shape(Val v) override { return values_[v.id]->shape; }
+  DType dtype(Val v) override { return values_[v.id]->dtype; }
   bool training() const override { return (mode_ & kTrain) != 0; }
 
  private:
   int mode_;
-  std::vector<NDArray> values_;
+  SmallVector<NDArray, 8> values_;
 };
 // A builder that only infers: for parameter shapes, summaries, and finding what backward keeps.
 class ShapeBuilder final : public Builder {

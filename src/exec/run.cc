@@ -13,7 +13,7 @@ thread_local std::string t_origin;
 
 bool SameMemory(const Array& a, const Array& b) {  // the same elements in the same places
   return a.storage == b.storage && a.offset == b.offset && a.dtype == b.dtype && a.shape == b.shape && a.contiguous == b.contiguous &&
-         (a.contiguous || a.strides == b.strides);
+         (a.contiguous || a.Strides() == b.Strides());
 }
 TensorView Temporary(KernelContext* c, const TensorView& like) { return MakeView(c->Scratch(like.bytes()), like.dtype, like.shape); }
 
@@ -218,13 +218,45 @@ void RunHere(const KernelRun& run, const SmallVector<VarUse, 12>& uses, double e
 }
 }  // namespace
 
+bool RunSmallTile(const Call& call, const void* attrs, Array* const* in, int nin, NDArray* out) {
+  constexpr int64_t kBytes = 8 << 10;
+  const Array& a = *in[0];
+  if (!a.contiguous || !a.on_cpu()) return false;
+  TileFn f = LoopOf(*call.tile, a.dtype);
+  int64_t n = a.size();
+  if (!f || n > kBytes / DTypeSize(a.dtype)) return false;
+  for (int i = 1; i < nin; ++i)
+    if (in[i]->dtype != a.dtype || !in[i]->contiguous || !in[i]->on_cpu() || in[i]->shape != a.shape) return false;
+  if (!Engine::Get().MayInline(0)) return false;
+  NDArray y = Array::NewLike(a);
+  void* to = y->storage->Ensure();
+  const void* from[3];
+  for (int i = 0; i < nin; ++i) from[i] = static_cast<char*>(in[i]->storage->Ensure()) + in[i]->offset;
+  const OpDef& op = call.op;
+  double scalars[8];
+  if (op.run_scalars) op.run_scalars(op.scalars_fn, attrs, scalars);
+
+  int held = 0;  // the same array twice is held twice: readers are counted
+  bool free = true;
+  while (held < nin && (free = Engine::TryAcquire(&in[held]->storage->var, Access::kRead))) free = !in[held++]->storage->var.poisoned();
+  if (free) {
+    Engine::CountInline();
+    if (n) f(from, to, n, scalars);
+  }
+  for (int i = 0; i < held; ++i) Engine::Release(&in[i]->storage->var, Access::kRead);
+  if (!free) return false;  // queued behind others, or poisoned: the long way knows what to do
+  y->storage->NoteFirstWriter(op.writer);
+  *out = std::move(y);
+  return true;
+}
+
 void RunOrPush(const KernelRun& run) {
   Engine& engine = Engine::Get();
   SmallVector<VarUse, 12> uses;
   for (auto* a : run.in) if (a) Merge(&uses, &a->storage->var, Access::kRead);
   for (int i = 0; i < run.out.size(); ++i)
     if (run.out[i] && !(i < 64 && run.fresh >> i & 1)) Merge(&uses, &run.out[i]->storage->var, run.out[i]->whole() ? Access::kWrite : Access::kUpdate);
-  for (auto* o : run.out) if (o) o->storage->NoteWriter(run.call->op.name);
+  for (auto* o : run.out) if (o) o->storage->NoteWriter(run.call->op.writer);
   double estimate = Tiny(run) ? 0 : run.EstimateUs();
   // A fresh output needs no grant for a run here: nobody can see it before the call returns.
   if (engine.MayInline(estimate) && Engine::TryAcquire(uses.data(), uses.size())) {

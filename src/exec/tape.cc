@@ -5,17 +5,34 @@
 #include <deque>
 #include <mutex>
 
+#include "base/free_list.h"
 #include "exec/core.h"
 
 namespace flx {
 namespace {
-std::atomic<uint64_t> g_sequence{0};
+// Above every input's number, and rising within a thread: along every path it grows, and no two threads share a counter.
+uint64_t NextSequence(const TapeNode& n) {
+  static thread_local uint64_t last = 0;
+  for (auto& e : n.edges) if (e.node && e.node->sequence > last) last = e.node->sequence;
+  return ++last;
+}
+struct NodePool {
+  static TapeNode*& Next(TapeNode* n) { return n->next; }
+  static TapeNode* Construct(void* p) { return new (p) TapeNode; }
+  static void Delete(TapeNode* n) { n->~TapeNode(); }
+  using List = FreeList<TapeNode, &NodePool::Next>;
+  static void Put(TapeNode* n) {  // as it was when constructed
+    n->call = nullptr, n->attrs = nullptr, n->token = -1, n->training = false;
+    n->edges.clear(), n->inputs.clear(), n->outputs.clear(), n->saved_in.clear(), n->saved_out.clear();
+    List::Put(n, &Delete);
+  }
+};
 
 std::mutex g_token_mutex;
 std::deque<int64_t>& DeadTokens() { static auto* d = new std::deque<int64_t>; return *d; }
 
 NDArray Bare(Array* a) {  // the same elements without history
-  return Array::NewView(Ref<Array>(a), a->shape, a->Strides(), a->offset);
+  return Array::NewAlias(Ref<Array>(a));
 }
 // A gradient with history (create graph) leads back to the slot it lies in. When the array goes whose gradient it is, that circle is opened.
 void DropOwned(Array* a, GradSlot* s) {
@@ -68,6 +85,11 @@ class TraceGrad final : public Grad {
 };
 }  // namespace
 
+TapeNode* TapeNode::New() {
+  TapeNode* n = NodePool::List::Get(&NodePool::Construct);
+  n->refs.store(1, std::memory_order_relaxed), n->next = nullptr;
+  return n;
+}
 void RefNode(TapeNode* n) { n->refs.fetch_add(1, std::memory_order_relaxed); }
 void RefSlot(GradSlot* s) { s->refs.fetch_add(1, std::memory_order_relaxed); }
 void DropSlot(GradSlot* s) { if (s->refs.fetch_sub(1, std::memory_order_acq_rel) == 1) delete s; }
@@ -89,7 +111,7 @@ void DropNode(TapeNode* n) {
       std::lock_guard<std::mutex> lock(g_token_mutex);
       DeadTokens().push_back(d->token);
     }
-    delete d;
+    NodePool::Put(d);
   }
   busy = false;
 }
@@ -150,15 +172,16 @@ void Own(TapeNode* n, Array* out, int i) {  // the array's history is now n
 
 void Record(const Call& call, const Attrs& attrs, int mode, Array* const* in, int nin, const uint64_t* versions, const NDArray* out, int nout) {
   InstallHooks();
-  auto* n = new TapeNode;
+  auto* n = TapeNode::New();
   struct Guard { TapeNode* n; ~Guard() { DropNode(n); } } guard{n};  // its references are the outputs'
-  n->sequence = g_sequence.fetch_add(1, std::memory_order_relaxed) + 1;
-  n->call = Ref<const Call>(&call), n->attrs = attrs, n->training = (mode & kTrain) != 0;
+  n->call = Ref<const Call>(&call), n->training = (mode & kTrain) != 0;
+  if (attrs != call.attrs) n->attrs = attrs;
   n->inputs.reserve(nin), n->edges.reserve(nin);
   for (int i = 0; i < nin; ++i) {
     n->inputs.emplace_back(in[i] ? Meta{in[i]->shape, in[i]->dtype} : Meta{});
     AddEdge(n, in[i]);
   }
+  n->sequence = NextSequence(*n);
   for (int i = 0; i < nout; ++i) n->outputs.emplace_back(out[i] ? Meta{out[i]->shape, out[i]->dtype} : Meta{});
   n->saved_in.resize(nin), n->saved_out.resize(nout);
   if (!call.op.zero_gradient) {  // a gradient that is zero reads nothing
@@ -172,15 +195,15 @@ void Record(const Call& call, const Attrs& attrs, int mode, Array* const* in, in
 
 void RecordHost(int64_t token, const std::vector<NDArray>& inputs, const std::vector<NDArray>& outputs) {
   InstallHooks();
-  auto* n = new TapeNode;
+  auto* n = TapeNode::New();
   struct Guard { TapeNode* n; ~Guard() { DropNode(n); } } guard{n};
-  n->sequence = g_sequence.fetch_add(1, std::memory_order_relaxed) + 1;
   n->token = token;
   for (auto& a : inputs) {
     n->inputs.emplace_back(Meta{a->shape, a->dtype});
     AddEdge(n, a.get());
     n->saved_in.emplace_back(Saved{Bare(a.get()), a->storage->var.version.load()});
   }
+  n->sequence = NextSequence(*n);
   for (auto& a : outputs) {
     n->outputs.emplace_back(Meta{a->shape, a->dtype});
     n->saved_out.emplace_back(Saved{Bare(a.get()), a->storage->var.version.load()});

@@ -23,15 +23,17 @@ class TapeNode {
   std::atomic<int32_t> refs{1};
   uint64_t sequence = 0;            // grows along every path: backward visits nodes by falling sequence
   Ref<const Call> call;             // null: a host function
-  Attrs attrs;                      // the call's, with this run's runtime values
+  Attrs attrs;                      // the call's with this run's runtime values; null: just the call's
   int64_t token = -1;               // of a host function
-  bool training = false, released = false;
+  bool training = false;
   SmallVector<Edge, 3> edges;       // one per input port
   SmallVector<Meta, 3> inputs;
   SmallVector<Meta, 2> outputs;     // hidden ones too
   SmallVector<Saved, 3> saved_in;   // by port; null: not kept
   SmallVector<Saved, 2> saved_out;
-  TapeNode* next = nullptr;         // work list of Drop
+  TapeNode* next = nullptr;         // work list of Drop; the free list
+  static TapeNode* New();           // with one reference
+  const Attrs& settings() const { return attrs ? attrs : call->attrs; }
   const char* name() const { return call ? call->op.name : "host function"; }
 };
 

@@ -101,7 +101,7 @@ void Run(Gather gather) {
   op->cost_us = float(gather.EstimateUs());  // for waits with a time limit
   for (auto& a : gather.out) {
     uses.push_back({&a->storage->var, Access::kWrite});
-    a->storage->NoteWriter("iter");
+    a->storage->NoteWriter(WriterOf("iter"));
   }
   op->gather = std::move(gather);
   engine.Push(op.release(), uses.data(), int(uses.size()));

@@ -21,6 +21,7 @@
 #include "base/attrs.h"
 #include "base/error.h"
 #include "base/random.h"
+#include "base/small_vector.h"
 #include "base/text.h"
 #include "tensor/shape.h"
 #include "tensor/view.h"
@@ -149,8 +150,8 @@ class Grad {
   virtual DType x_type(int i) = 0;
   Builder* builder = nullptr;
   bool training = false;
-  std::vector<Val> dx;                            // one per input, set by the rule; left empty: zero
-  int nin() const { return int(dx.size()); }
+  SmallVector<Val, 4> dx;                         // one per input, set by the rule; left empty: zero
+  int nin() const { return dx.size(); }
 };
 
 // ---- the definition ------------------------------------------------------------------------------------------------------------------------
@@ -205,6 +206,7 @@ struct OpDef {
   uint64_t kernel_hash = 0;
   KernelSlot* kernel = nullptr;          // filled by the registry
   int id = -1;                           // place in the registry
+  uint32_t writer = 0;                   // who wrote what it wrote: Storage::NoteWriter
 
   bool trait(Trait t) const { return (traits & t) != 0; }
   bool differentiable() const { return gradient_fn || compose_fn || zero_gradient; }

@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include "op/op.h"
+#include "tensor/array.h"
 
 namespace flx {
 namespace {
@@ -34,7 +35,7 @@ struct Registry {
       sorted.push_back(&d);
     }
     std::sort(sorted.begin(), sorted.end(), [](OpDef* a, OpDef* b) { return std::string_view(a->name) < b->name; });
-    for (size_t i = 0; i < sorted.size(); ++i) sorted[i]->id = int(i);
+    for (size_t i = 0; i < sorted.size(); ++i) sorted[i]->id = int(i), sorted[i]->writer = WriterOf(sorted[i]->name);
     KernelList cpu;
     FillAllCpuKernels(&cpu);
     Add(0, cpu.data(), int(cpu.size()));

@@ -20,15 +20,26 @@ Val CallOp(const char* name, const std::vector<Val>& in, const Options& options,
 }
 
 namespace {
-Val Two(const OpDef& op, Val a, Val b) { return Calls(op, op.schema.defaults(), {a, b})[0]; }
-Val One(const OpDef& op, Val a) { return Calls(op, op.schema.defaults(), {a})[0]; }
+// The commonest calls take no list: one output, one or two inputs.
+Val Few(const OpDef& op, const Attrs& attrs, const Val* in, int nin) {
+  Builder* b = in[0].b ? in[0].b : in[nin - 1].b;
+  if (!b) Fail(Status::kInternal, op.name, "called without a value to tell which builder is at work.");
+  Val out;
+  b->Call(op, attrs, in, nin, &out, 1);
+  return out;
+}
+Val Two(const OpDef& op, Val a, Val b) {
+  const Val in[2] = {a, b};
+  return Few(op, op.schema.defaults(), in, 2);
+}
+Val One(const OpDef& op, Val a) { return Few(op, op.schema.defaults(), &a, 1); }
 Val Scaled(const OpDef& op, Val a, double k) {
   ScalarAttrs s;
   s.scalar = k;
   s.is_int = true;  // the array's dtype is kept
-  return Calls(op, std::make_shared<ScalarAttrs>(s), {a})[0];
+  return Few(op, std::make_shared<ScalarAttrs>(s), &a, 1);
 }
-Val Shaped(const OpDef& op, Val v, const Shape& s) { return Calls(op, std::make_shared<ToShapeAttrs>(ToShapeAttrs{s.vec()}), {v})[0]; }
+Val Shaped(const OpDef& op, Val v, const Shape& s) { return Few(op, std::make_shared<ToShapeAttrs>(ToShapeAttrs{s.vec()}), &v, 1); }
 }  // namespace
 
 #define FLX_OP(name) static const OpDef& op = FindOp(name)
@@ -61,7 +72,7 @@ Val ReshapeTo(Val v, const Shape& s) {
 Val CastTo(Val v, DType t) {
   if (TypeOf(v) == t) return v;
   FLX_OP("Cast");
-  return Calls(op, std::make_shared<CastAttrs>(CastAttrs{t}), {v})[0];
+  return Few(op, std::make_shared<CastAttrs>(CastAttrs{t}), &v, 1);
 }
 Val ZerosLike(Val v) { FLX_OP("zeros_like"); return One(op, v); }
 Val OnesLike(Val v) { FLX_OP("ones_like"); return One(op, v); }

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tensor/array.h"
 
+#include <deque>
+#include <mutex>
+
 #include "base/free_list.h"
 #include "base/text.h"
 #include "storage/pool.h"
@@ -8,6 +11,23 @@
 namespace flx {
 
 ArrayHooks g_array_hooks;
+
+namespace {
+struct Writers { std::mutex mutex; std::deque<const char*> names{""}; };
+Writers& AllWriters() { static auto* w = new Writers; return *w; }
+}  // namespace
+Writer WriterOf(const char* name) {
+  Writers& w = AllWriters();
+  std::lock_guard<std::mutex> lock(w.mutex);
+  for (size_t i = 0; i < w.names.size(); ++i) if (w.names[i] == name || !std::strcmp(w.names[i], name)) return Writer(i);
+  w.names.push_back(name);
+  return Writer(w.names.size() - 1);
+}
+const char* WriterName(Writer id) {
+  Writers& w = AllWriters();
+  std::lock_guard<std::mutex> lock(w.mutex);
+  return id < w.names.size() ? w.names[id] : "";
+}
 
 struct StoragePool {
   static Storage*& Next(Storage* s) { return s->next_; }
@@ -23,6 +43,7 @@ struct ArrayPool {
   static Array* Get() {
     Array* a = List::Get(&Construct);
     a->refs_.store(1, std::memory_order_relaxed);
+    a->node = nullptr;
     return a;
   }
 };
@@ -55,7 +76,9 @@ void Array::Destroy() {
   if (node) g_array_hooks.drop_node(std::exchange(node, nullptr));
   if (grad) g_array_hooks.drop_grad(this, std::exchange(grad, nullptr));
   storage = nullptr;
-  if (!contiguous || shape.ndim() > 6) shape = Shape(), strides = Shape(), contiguous = true;
+  if (strides_) delete std::exchange(strides_, nullptr);
+  if (shape.ndim() > 4) shape = Shape();  // lets go of its block
+  contiguous = true;
   offset = 0, node_output = 0;
   ArrayPool::List::Put(this, &ArrayPool::Delete);
 }
@@ -65,6 +88,12 @@ Ref<Array> Array::New(const Shape& s, DType t, const Device* device) {
   auto a = Ref<Array>::Take(ArrayPool::Get());
   a->dtype = t, a->shape = s;
   a->storage = Storage::New(n * DTypeSize(t), device);
+  return a;
+}
+Ref<Array> Array::NewLike(const Array& like) {
+  auto a = Ref<Array>::Take(ArrayPool::Get());
+  a->dtype = like.dtype, a->shape = like.shape;
+  a->storage = Storage::New(like.bytes());
   return a;
 }
 Ref<Array> Array::NewView(const Ref<Array>& of, const Shape& s, const Shape& strides, int64_t byte_offset) {
@@ -78,13 +107,19 @@ Ref<Array> Array::NewView(const Ref<Array>& of, const Shape& s, const Shape& str
     expect *= uint64_t(s[i]);
   }
   a->contiguous = dense || expect == 0;
-  if (!a->contiguous) a->strides = strides;
+  if (!a->contiguous) a->strides_ = new Shape(strides);
+  return a;
+}
+Ref<Array> Array::NewAlias(const Ref<Array>& of) {
+  auto a = Ref<Array>::Take(ArrayPool::Get());
+  a->dtype = of->dtype, a->shape = of->shape, a->storage = of->storage, a->offset = of->offset;
+  if (!of->contiguous) a->strides_ = new Shape(*of->strides_), a->contiguous = false;
   return a;
 }
 TensorView Array::View() const {
   TensorView v;
   v.base = storage->Ensure(), v.offset = offset, v.dtype = dtype, v.contiguous = contiguous, v.shape = shape;
-  v.strides = contiguous ? ContiguousStrides(shape) : strides;
+  v.strides = Strides();
   return v;
 }
 Ref<Array> Array::NewFrom(const void* data, const Shape& s, DType t) {

@@ -16,8 +16,13 @@ namespace flx {
 
 struct Device;  // device/device.h; null stands for the CPU
 
+// Who wrote an array last, as a small number that stands for a name.
+using Writer = uint32_t;
+Writer WriterOf(const char* name);      // the same for the same name; 0 is "". Any thread; takes a lock: ask once
+const char* WriterName(Writer w);
+
 // The memory. Taken when an operation runs (Ensure), never while it is queued; given back, without the engine, by whoever lets go last.
-class alignas(64) Storage {
+class alignas(16) Storage {
  public:
   static Ref<Storage> New(int64_t bytes, const Device* device = nullptr);
   void AddRef() const { refs_.fetch_add(1, std::memory_order_relaxed); }
@@ -31,8 +36,10 @@ class alignas(64) Storage {
   // The sole owner may reuse it without asking the engine.
   bool unique() const { return refs_.load(std::memory_order_acquire) == 1; }
   // A write by operator `who` was pushed: a new version. The name serves the message of a backward pass that finds its input changed.
-  void NoteWriter(const char* who) { var.BumpVersion(); writer_.store(who, std::memory_order_relaxed); }
-  const char* writer() const { return writer_.load(std::memory_order_relaxed); }
+  // The first write of memory that nobody else can see yet.
+  void NoteFirstWriter(Writer who) { var.version.store(1, std::memory_order_relaxed), writer_.store(who, std::memory_order_relaxed); }
+  void NoteWriter(Writer who) { var.BumpVersion(); writer_.store(who, std::memory_order_relaxed); }
+  const char* writer() const { return WriterName(writer_.load(std::memory_order_relaxed)); }
   Var var;
 
  private:
@@ -42,32 +49,39 @@ class alignas(64) Storage {
   void* Allocate();
   void Destroy();
   mutable std::atomic<int32_t> refs_{1};
+  std::atomic<Writer> writer_{0};
   std::atomic<void*> data_{nullptr};
-  int64_t bytes_ = 0;
+  union {
+    int64_t bytes_ = 0;
+    Storage* next_;  // in the free list
+  };
   const Device* device_ = nullptr;
-  std::atomic<const char*> writer_{""};
-  Storage* next_ = nullptr;
-  alignas(64) char small_[64];  // small arrays need no second block
+  alignas(8) char small_[8];  // a number needs no second block
 };
+static_assert(sizeof(Storage) == 80, "an array of one element takes 200 bytes: 104 + 80 + a handle's 16");
 
 class TapeNode;      // exec/tape.h
 struct GradSlot;     // exec/tape.h: an attached gradient
 
 class Array final : public Object {
  public:
-  Ref<Storage> storage;
-  int64_t offset = 0;      // bytes
   DType dtype = DType::kFloat32;
   bool contiguous = true;
+  Ref<Storage> storage;
+  int64_t offset = 0;      // bytes
   Shape shape;
-  Shape strides;           // elements; empty when contiguous
   // autograd: owned by exec through the hooks below
-  TapeNode* node = nullptr;    // one reference
-  int32_t node_output = 0;
+  union {
+    TapeNode* node = nullptr;  // one reference
+    Array* next_;              // in the free list
+  };
   GradSlot* grad = nullptr;    // one reference; a leaf that gradients are stored into
+  int32_t node_output = 0;
 
   static Ref<Array> New(const Shape& s, DType t, const Device* device = nullptr);  // contiguous, memory not taken yet
+  static Ref<Array> NewLike(const Array& a);  // of its shape and dtype, contiguous, on the CPU
   static Ref<Array> NewView(const Ref<Array>& of, const Shape& s, const Shape& strides, int64_t byte_offset);  // no history
+  static Ref<Array> NewAlias(const Ref<Array>& of);                                  // a view of all of it, no history
   static Ref<Array> NewFrom(const void* data, const Shape& s, DType t);              // a copy
   static Ref<Array> Filled(const Shape& s, DType t, double v);
   static Ref<Array> Scalar(double v, DType t = DType::kFloat32) { return Filled({}, t, v); }
@@ -76,15 +90,16 @@ class Array final : public Object {
   const Device* device() const { return storage->device(); }
   bool on_cpu() const { return storage->device() == nullptr; }
   bool whole() const { return contiguous && offset == 0 && bytes() == storage->bytes(); }  // its write overwrites all of the storage
-  Shape Strides() const { return contiguous ? ContiguousStrides(shape) : strides; }
+  Shape Strides() const { return contiguous ? ContiguousStrides(shape) : *strides_; }  // elements
   TensorView View() const;  // memory is taken if it was not
 
  private:
   friend struct ArrayPool;
   Array() : Object(Kind::kNDArray) {}
   void Destroy() override;
-  Array* next_ = nullptr;
+  Shape* strides_ = nullptr;   // owned; null when contiguous
 };
+static_assert(sizeof(Array) == 104);
 using NDArray = Ref<Array>;
 
 // exec installs how a history and a gradient slot are let go; tensor knows nothing of them.

@@ -72,12 +72,18 @@ bool ReadArray(const Array& a, void* buffer, int64_t nbytes, DType host, bool co
   CopyStrided(a.View(), HostView(buffer, a.shape, host, column_major));
   return true;
 }
+namespace {
+Writer HostWriter() {
+  static const Writer w = WriterOf("write");
+  return w;
+}
+}  // namespace
 void WriteArray(const NDArray& a, const void* data, int64_t nbytes, DType host, bool column_major) {
   CheckBytes("write", *a, nbytes, host);
   VarUse use{&a->storage->var, a->whole() ? Access::kWrite : Access::kUpdate};
   if (Engine::TryAcquire(&use, 1)) {
     struct Guard { VarUse* u; ~Guard() { Engine::Release(u, 1); } } guard{&use};
-    a->storage->NoteWriter("write");
+    a->storage->NoteWriter(HostWriter());
     CopyStrided(HostView(data, a->shape, host, column_major), a->View());
     if (use.access == Access::kWrite) a->storage->var.SetPoison(nullptr);
     return;
@@ -86,7 +92,7 @@ void WriteArray(const NDArray& a, const void* data, int64_t nbytes, DType host, 
   op->copy = HostAlloc(size_t(nbytes));
   op->target = a, op->nbytes = nbytes, op->host = host, op->column_major = column_major;
   if (nbytes) std::memcpy(op->copy, data, size_t(nbytes));
-  a->storage->NoteWriter("write");
+  a->storage->NoteWriter(HostWriter());
   Engine::Get().Push(op.release(), &use, 1);
 }
 NDArray FromHost(const void* data, int64_t nbytes, DType host, bool column_major, const Shape& s, DType t) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Shapes: up to 32 sizes of 64 bits, six of them inline. Inside Flexor an unknown rank or size is -1 and 0 is a size.
+// Shapes: up to 32 sizes of 64 bits, four of them inline. Inside Flexor an unknown rank or size is -1 and 0 is a size.
 #pragma once
 #include <cstdint>
 #include <cstring>
@@ -20,7 +20,7 @@ class Shape {
   Shape(const int64_t* d, int n) { Assign(d, n); }
   Shape(const Shape& o) {
     if (o.ndim_ > kInline) Assign(o.heap_, o.ndim_);
-    else std::memcpy(static_cast<void*>(inline_), o.inline_, sizeof inline_), ndim_ = o.ndim_;  // a fixed size: three moves
+    else std::memcpy(static_cast<void*>(inline_), o.inline_, sizeof inline_), ndim_ = o.ndim_;  // a fixed size: two moves
   }
   Shape(Shape&& o) noexcept : ndim_(o.ndim_) {
     if (ndim_ > kInline) heap_ = std::exchange(o.heap_, nullptr), o.ndim_ = 0;
@@ -75,11 +75,11 @@ class Shape {
   int64_t CheckedSize(const char* who, int element_bytes) const;
 
  private:
-  static constexpr int kInline = 6;
+  static constexpr int kInline = 4;
   static void Copy(int64_t* to, const int64_t* from, int n) { for (int i = 0; i < n; ++i) to[i] = from[i]; }
   void Assign(const int64_t* d, int n);  // fails for more than kMaxNdim
-  int ndim_ = 0;
   union { int64_t inline_[kInline]; int64_t* heap_; };
+  int ndim_ = 0;
 };
 void Append(std::string* s, const Shape& v);  // "(2, 3)", "(3,)", "()", "unknown"
 

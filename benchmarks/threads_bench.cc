@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Small operations on two threads, and what handles cost. The second is the only one that looks below the C ABI: the same add on the arrays themselves.
 #include <atomic>
+#include <optional>
 #include <thread>
 
 #include "exec/invoke.h"
@@ -28,11 +29,17 @@ struct Adder {
 };
 
 // Each thread adds arrays of its own: how many times longer an add takes than on one thread alone. Alone and together take turns.
-void TwoThreads(benchmark::State& state) {
-  Adder mine, other;
+// `made_by_one`: the arrays were made side by side by one thread, as a program does that hands work out.
+void TwoThreads(benchmark::State& state, bool made_by_one) {
+  Adder mine;
+  std::optional<Adder> given;
+  if (made_by_one) given.emplace();
   std::atomic<int> turn{0}, done{0};
   std::atomic<double> took{0};
   std::thread second([&] {
+    std::optional<Adder> own;
+    if (!made_by_one) own.emplace();
+    const Adder& other = made_by_one ? *given : *own;
     for (int seen = 0; seen < kRounds; ++seen) {
       while (turn.load() == seen) {}
       took = other.Run();
@@ -71,7 +78,8 @@ void Handles(benchmark::State& state) {
   Report(state, Median(more), "s");
 }
 [[maybe_unused]] const int registered = [] {
-  Once("Add/1 two threads/flexor", TwoThreads);
+  Once("Add/1 two threads/flexor", [](benchmark::State& s) { TwoThreads(s, false); });
+  Once("Add/1 two threads, arrays made by one/flexor", [](benchmark::State& s) { TwoThreads(s, true); });
   Once("Handles/two lookups and one new/flexor", Handles);
   return 0;
 }();

@@ -195,8 +195,19 @@ def machine():
     return f"{os.cpu_count()} cores, {model or os.uname().machine}, Linux {os.uname().release}"
 
 
+def ahead_of_others():
+    """In a benchmark's process: before what else runs here, where the system lets us (root)."""
+    os.setsid()  # the kernel shares time out between sessions first
+    try:
+        os.setpriority(os.PRIO_PROCESS, 0, -20)
+        with open("/proc/self/autogroup", "w", encoding="ascii") as f:
+            f.write("-20")
+    except OSError:
+        pass
+
+
 def run(command, figures, environment=None):
-    done = subprocess.run(command, capture_output=True, text=True, env=dict(os.environ, **(environment or {})), check=False)
+    done = subprocess.run(command, capture_output=True, text=True, env=dict(os.environ, **(environment or {})), check=False, preexec_fn=ahead_of_others)
     if done.returncode:
         figures.note(f"{os.path.basename(command[0])} ended with {done.returncode}: {(done.stderr.strip().splitlines() or [''])[-1][:200]}")
     return done.stdout

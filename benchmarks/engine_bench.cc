@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the engine adds to long and to blocked operations, and how much of the host's work it hides.
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
 #include "figures.h"
 #include "flexor/flexor.hpp"
 
@@ -25,6 +29,38 @@ void LongCall(benchmark::State& state) {
     took.push_back(Since(start));
     y.wait();
   }
+  Report(state, Median(took), "s");
+}
+
+// What the system alone takes to wake a thread that has slept a while: what is in LongCall, whoever writes it.
+void Notify(benchmark::State& state) {
+  std::mutex mutex;
+  std::condition_variable change;
+  bool awake = false, stop = false;
+  std::thread sleeper([&] {
+    std::unique_lock<std::mutex> lock(mutex);
+    while (!stop) {
+      awake = false;
+      change.wait(lock, [&] { return awake || stop; });
+    }
+  });
+  std::vector<double> took;
+  for (int i = 0; i < 15; ++i) {
+    SpinFor(0.02);
+    auto start = Clock::now();
+    {
+      std::lock_guard<std::mutex> lock(mutex);
+      awake = true;
+    }
+    change.notify_one();
+    took.push_back(Since(start));
+  }
+  {
+    std::lock_guard<std::mutex> lock(mutex);
+    stop = true;
+  }
+  change.notify_one();
+  sleeper.join();
   Report(state, Median(took), "s");
 }
 
@@ -98,6 +134,7 @@ void Overlap(benchmark::State& state) {
 
 [[maybe_unused]] const int registered = [] {
   Once("Long/2048 product: the call returns/flexor", LongCall);
+  Once("Long/2048 product: the call returns/waking a thread alone", Notify);
   Once("Blocked/median/flexor", [](benchmark::State& s) { Blocked(s, 0.5); });
   Once("Blocked/p99/flexor", [](benchmark::State& s) { Blocked(s, 0.99); });
   Once("Blocked chain/push/flexor", [](benchmark::State& s) { Chain(s, false); });

@@ -206,14 +206,18 @@ def ahead_of_others():
         pass
 
 
-def run(command, figures, environment=None):
-    done = subprocess.run(command, capture_output=True, text=True, env=dict(os.environ, **(environment or {})), check=False, preexec_fn=ahead_of_others)
+def run(command, figures, args, environment=None):
+    """What it printed, and whether it ended well."""
+    done = subprocess.run(command, capture_output=True, text=True, env=dict(os.environ, **(environment or {})), check=False,
+                          preexec_fn=None if args.quick else ahead_of_others)
     if done.returncode:
         figures.note(f"{os.path.basename(command[0])} ended with {done.returncode}: {(done.stderr.strip().splitlines() or [''])[-1][:200]}")
-    return done.stdout
+    return done.stdout, done.returncode == 0
 
 
 def measure(args, figures):
+    """False: a benchmark program of ours failed."""
+    well = True
     peers = {}
     if args.peers:
         with open(args.peers, encoding="utf-8") as f:
@@ -223,13 +227,15 @@ def measure(args, figures):
     for turn in range(args.rounds):
         for program in args.programs:
             print(f"   round {turn + 1} of {args.rounds}: {os.path.basename(program)}", file=sys.stderr, flush=True)
-            out = run([program, "--benchmark_format=json", f"--benchmark_repetitions={1 if args.quick else 3}", f"--benchmark_min_time={0.02 if args.quick else 0.1}"] +
-                      ([f"--benchmark_filter={args.filter}"] if args.filter else []), figures)
+            out, ended_well = run([program, "--benchmark_format=json", f"--benchmark_repetitions={1 if args.quick else 3}", f"--benchmark_min_time={0.02 if args.quick else 0.1}"] +
+                      ([f"--benchmark_filter={args.filter}"] if args.filter else []), figures, args)
+            well = well and ended_well
             if "{" in out:
                 figures.add_google(json.loads(out[out.index("{"):]))
         for peer in peers.get("commands", []):
             print(f"   round {turn + 1} of {args.rounds}: {peer['name']}", file=sys.stderr, flush=True)
-            figures.add_lines(run(peer["command"] + ["--quick" if args.quick else "--full", args.filter or ""], figures, peer.get("environment")))
+            figures.add_lines(run(peer["command"] + ["--quick" if args.quick else "--full", args.filter or ""], figures, args, peer.get("environment"))[0])
+    return well
 
 
 def write_markdown(path, block):
@@ -260,7 +266,7 @@ def main(argv):
         goals = read_goals(f.read())
     figures = Figures()
     used, mine, start = busy(), own(), time.time()
-    measure(args, figures)
+    well = measure(args, figures)
     took = time.time() - start
     others = max(0.0, (busy() - used) - (own() - mine)) / max(took, 1e-9)
     table = lines_of(figures, goals)
@@ -275,7 +281,7 @@ def main(argv):
             json.dump({"about": about, "units": figures.units, "work": figures.work, "samples": figures.rows}, f, indent=1)
     if args.markdown:
         write_markdown(args.markdown, "\n\n".join(about) + "\n\n" + as_markdown(table))
-    return 0 if table else 1
+    return 0 if table and well else 1
 
 
 def self_test():

@@ -12,7 +12,7 @@
 using namespace figures;
 
 namespace {
-constexpr int kAdds = 20000, kRounds = 15;
+constexpr int kAdds = 20000, kRounds = 51;
 
 struct Adder {
   flexor::NDArray a{1}, b{1};

@@ -3,6 +3,7 @@
 // `value` in the unit that its label names: s, B, x (times). tools/bench reads both.
 #pragma once
 #include <benchmark/benchmark.h>
+#include <time.h>
 
 #include <algorithm>
 #include <chrono>
@@ -12,6 +13,11 @@ namespace figures {
 
 using Clock = std::chrono::steady_clock;
 inline double Since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+inline double ThreadSeconds() {  // of the calling thread's CPU time
+  timespec t;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+  return double(t.tv_sec) + double(t.tv_nsec) * 1e-9;
+}
 inline void SpinFor(double seconds) {
   for (auto start = Clock::now(); Since(start) < seconds;) {}
 }

@@ -5,9 +5,9 @@
     bench_table.py PROGRAM... [--peers FILE] [--goals FILE] [--rounds N] [--filter REGEX] [--quick] [--json FILE] [--markdown FILE]
     bench_table.py --self-test
 
-A benchmark called ROW/flexor has as peers those called ROW/<peer>, and any other name is a row alone. A peer "... alone" is a floor, not compared with. A peer's program (FILE lists them) prints lines
-of JSON: {"row": ..., "peer": ..., "value": ..., "unit": ...}, or {"note": ...}. Units: s, B, x. Less is better in all of them; a row whose benchmark
-counts its work is shown as a rate. Each round runs every program once; figures are medians of all samples, with half their range as the spread.
+A benchmark called ROW/flexor has as peers those called ROW/<peer>, and any other name is a row alone. A peer "... alone" is a floor, not compared with.
+A peer's program (FILE lists them) prints lines of JSON: {"row": ..., "peer": ..., "value": ..., "unit": ...}, or {"note": ...}. Units: s, B, x. Less is
+better in all of them; a row whose benchmark counts its work is shown as a rate. Each round runs every program once; figures are medians of all samples, with half their range as the spread.
 """
 import argparse
 import datetime

@@ -7,20 +7,19 @@
 
 namespace flx::capi {
 namespace {
-// The message must survive allocation failure: a fixed text then stands in.
-struct LastError {
-  std::string message, kind, op, node, origin, hint, file, offset;
-  const char* fixed = nullptr;
-};
+thread_local LastError* t_scope = nullptr;
 LastError& Last() {
   static thread_local LastError e;
-  return e;
+  return t_scope ? *t_scope : e;
 }
 }  // namespace
 
+ErrorScope::ErrorScope() : outer_(std::exchange(t_scope, &error)) {}
+ErrorScope::~ErrorScope() { t_scope = outer_; }
+
 flx_status SetErrorText(Status s, const char* text) noexcept {
   LastError& l = Last();
-  l.fixed = text;
+  l.fixed = text, l.failed = true;
   return flx_status(s);
 }
 flx_status SetError(const Error& e) noexcept {
@@ -28,7 +27,7 @@ flx_status SetError(const Error& e) noexcept {
   try {
     l.message = e.message(), l.kind = StatusName(e.status()), l.op = e.op, l.node = e.node, l.origin = e.origin, l.hint = e.hint, l.file = e.file;
     l.offset = e.offset < 0 ? "" : Text(e.offset);
-    l.fixed = nullptr;
+    l.fixed = nullptr, l.failed = true;
   } catch (...) {
     return SetErrorText(e.status(), "out of memory while the error was being described");
   }

@@ -15,6 +15,24 @@
 
 namespace flx::capi {
 
+// What flx_last_error says. The message must survive allocation failure: a fixed text then stands in.
+struct LastError {
+  std::string message, kind, op, node, origin, hint, file, offset;
+  const char* fixed = nullptr;
+  bool failed = false;
+};
+// Errors of a callback of the host's, kept apart from those of the thread it happens to run on.
+class ErrorScope {
+ public:
+  ErrorScope();
+  ~ErrorScope();
+  ErrorScope(const ErrorScope&) = delete;
+  ErrorScope& operator=(const ErrorScope&) = delete;
+  LastError error;
+
+ private:
+  LastError* outer_;
+};
 flx_status SetError(const Error& e) noexcept;
 flx_status SetErrorText(Status s, const char* text) noexcept;
 flx_status HandleException() noexcept;  // inside a catch block: turns whatever flies into a status

@@ -135,7 +135,7 @@ Kind KindOf(void* handle) noexcept {
 
 namespace {
 constexpr const char* kKindNames[] = {"",       "ndarray",   "mapping",  "entry",       "call",   "symbol", "graph",  "layer", "params", "model",
-                                      "optimizer", "schedule", "initializer", "metric", "iter", "record", "store", "task",   "span",  "native"};
+                                      "optimizer", "schedule", "initializer", "metric", "iter", "record", "store", "task",   "span",  "native_op", "context"};
 constexpr int kKindCount = int(sizeof kKindNames / sizeof *kKindNames);
 }  // namespace
 const char* KindName(Kind kind) { return int(kind) < kKindCount ? kKindNames[int(kind)] : ""; }

@@ -2,6 +2,7 @@
 #include "registry.h"
 
 #include <algorithm>
+#include <mutex>
 
 #include "guard.h"
 #include "io/iter.h"
@@ -25,50 +26,61 @@ void AddAttrs(EntryInfo* e, const Schema& schema) {
     e->attrs.push_back({f.name, f.type->type_text(f), f.required ? "" : schema.Print(f, schema.defaults().get()), schema.RangeText(f), f.doc, f.runtime, f.required});
   }
 }
-std::vector<EntryInfo> Operators() {
-  std::vector<EntryInfo> all;
-  for (const OpDef* d : AllOps()) {
-    if (d->trait(kInternal)) continue;
-    EntryInfo e{d->name, Commas(d->aliases), d->family, d->doc, d->example, d->since, {}, {}, {}};
-    for (auto& p : d->inputs) e.inputs.push_back({p.name, p.doc, d->variadic ? "list" : p.aux ? "auxiliary" : p.when ? "optional" : "required"});
-    AddAttrs(&e, d->schema);
-    int visible = 0;
-    for (auto& o : d->outputs) visible += !o.hidden;
-    e.traits = {{"differentiable", d->differentiable()}, {"random", d->trait(kRandom)}, {"variadic", d->variadic}, {"loss", d->trait(kLoss)},
-                {"inputs", int(d->inputs.size())}, {"outputs", d->outputs_fn || d->visible_fn ? -1 : visible}};
-    all.push_back(std::move(e));
-  }
-  return all;
+const EntryInfo* OfOperator(const OpDef* d) {
+  auto* e = new EntryInfo{d->name, Commas(d->aliases), d->family, d->doc, d->example, d->since, {}, {}, {}};
+  for (auto& p : d->inputs) e->inputs.push_back({p.name, p.doc, d->variadic ? "list" : p.aux ? "auxiliary" : p.when ? "optional" : "required"});
+  AddAttrs(e, d->schema);
+  int visible = 0;
+  for (auto& o : d->outputs) visible += !o.hidden;
+  e->traits = {{"differentiable", d->differentiable()}, {"random", d->trait(kRandom)}, {"variadic", d->variadic}, {"loss", d->trait(kLoss)},
+               {"inputs", int(d->inputs.size())}, {"outputs", d->outputs_fn || d->visible_fn ? -1 : visible}};
+  return e;
 }
-template <class E> std::vector<EntryInfo> FromRegistered(const std::vector<E>& list) {
-  std::vector<EntryInfo> all;
-  for (const E& d : list) {
-    EntryInfo e{d.name, Commas(d.aliases), d.family, d.doc, d.example, d.since, {}, {}, {}};
-    AddAttrs(&e, d.schema);
-    if constexpr (std::is_same_v<E, LayerDef>) {
-      for (auto& i : d.inputs) e.inputs.push_back({i.name, i.doc, i.optional ? "optional" : "required"});
-      e.traits = {{"loss", d.loss}, {"inputs", int(d.inputs.size())}};
-    }
-    all.push_back(std::move(e));
+// One entry an operator, and a list for each state of the registry that somebody asked about.
+const EntryList& Operators() {
+  struct All { std::mutex mutex; std::map<const OpDef*, const EntryInfo*> made; std::map<const void*, EntryList> lists; };
+  static auto* all = new All;
+  std::lock_guard<std::mutex> lock(all->mutex);
+  auto& ops = AllOps();
+  auto at = all->lists.find(&ops);
+  if (at != all->lists.end()) return at->second;
+  EntryList list;
+  for (const OpDef* d : ops) {
+    if (d->trait(kInternal)) continue;
+    const EntryInfo*& e = all->made[d];
+    list.push_back(e ? e : e = OfOperator(d));
   }
-  std::sort(all.begin(), all.end(), [](const EntryInfo& a, const EntryInfo& b) { return a.name < b.name; });
+  return all->lists.emplace(&ops, std::move(list)).first->second;
+}
+template <class E> EntryList FromRegistered(const std::vector<E>& registered) {
+  EntryList all;
+  for (const E& d : registered) {
+    auto* e = new EntryInfo{d.name, Commas(d.aliases), d.family, d.doc, d.example, d.since, {}, {}, {}};
+    AddAttrs(e, d.schema);
+    if constexpr (std::is_same_v<E, LayerDef>) {
+      for (auto& i : d.inputs) e->inputs.push_back({i.name, i.doc, i.optional ? "optional" : "required"});
+      e->traits = {{"loss", d.loss}, {"inputs", int(d.inputs.size())}};
+    }
+    all.push_back(e);
+  }
+  std::sort(all.begin(), all.end(), [](auto* a, auto* b) { return a->name < b->name; });
   return all;
 }
 }  // namespace
 
-const std::vector<EntryInfo>& EntriesOf(const char* who, std::string_view registry) {
-  static const auto* all = new std::map<std::string, std::vector<EntryInfo>, std::less<>>{
-      {"operator", Operators()},
-      {"layer", FromRegistered(Layers().all())},
-      {"optimizer", FromRegistered(Optimizers().all())},
-      {"schedule", FromRegistered(Schedules().all())},
-      {"initializer", FromRegistered(Initializers().all())},
-      {"metric", FromRegistered(Metrics().all())},
-      {"iter", FromRegistered(Iters().all())}};
-  auto it = all->find(registry);
-  if (it != all->end()) return it->second;
-  std::vector<std::string> names;
-  for (auto& kv : *all) names.push_back(kv.first);
+const EntryList& EntriesOf(const char* who, std::string_view registry) {
+  static const auto* others = new std::map<std::string, EntryList, std::less<>>{{"layer", FromRegistered(Layers().all())},
+                                                                                {"optimizer", FromRegistered(Optimizers().all())},
+                                                                                {"schedule", FromRegistered(Schedules().all())},
+                                                                                {"initializer", FromRegistered(Initializers().all())},
+                                                                                {"metric", FromRegistered(Metrics().all())},
+                                                                                {"iter", FromRegistered(Iters().all())}};
+  if (registry == "operator") return Operators();
+  auto it = others->find(registry);
+  if (it != others->end()) return it->second;
+  std::vector<std::string> names{"operator"};
+  for (auto& kv : *others) names.push_back(kv.first);
+  std::sort(names.begin(), names.end());
   Fail(Status::kName, who, "no registry is named `", registry, "`.", DidYouMean(registry, names), " There are: ", Join(names, ", "), ".");
 }
 
@@ -104,7 +116,7 @@ flx_status flx_registry_at(const char* registry, int32_t index, flx_entry* out_e
   FLX_BEGIN
     NeedPointer(who, "out_entry", out_entry);
     auto& all = EntriesOf(who, NeedText(who, "registry", registry));
-    *out_entry = reinterpret_cast<flx_entry>(NewHandle(new Entry(&At(who, all, index, "entries"))));
+    *out_entry = reinterpret_cast<flx_entry>(NewHandle(new Entry(At(who, all, index, "entries"))));
   FLX_END
 }
 flx_status flx_registry_find(const char* registry, const char* name, flx_entry* out_entry) {
@@ -113,13 +125,13 @@ flx_status flx_registry_find(const char* registry, const char* name, flx_entry* 
     auto& all = EntriesOf(who, NeedText(who, "registry", registry));
     std::string_view n = NeedText(who, "name", name);
     const EntryInfo* found = nullptr;
-    for (auto& e : all) if (e.name == n) found = &e;
-    for (auto& e : all) if (!found && HasAlias(e, n)) found = &e;
+    for (auto* e : all) if (e->name == n) found = e;
+    for (auto* e : all) if (!found && HasAlias(*e, n)) found = e;
     if (!found) {
       std::vector<std::string> names;
-      for (auto& e : all) {
-        names.push_back(e.name);
-        for (auto& a : Split(e.aliases, ',')) if (!a.empty()) names.push_back(a);
+      for (auto* e : all) {
+        names.push_back(e->name);
+        for (auto& a : Split(e->aliases, ',')) if (!a.empty()) names.push_back(a);
       }
       Fail(Status::kName, who, "no ", registry, " is named `", n, "`.", DidYouMean(n, names));
     }

@@ -22,7 +22,8 @@ struct Entry final : Object {
   explicit Entry(const EntryInfo* i) : Object(Kind::kEntry), info(i) {}
   const EntryInfo* const info;
 };
-// Made on first use and kept for ever, so that the texts may be borrowed.
-const std::vector<EntryInfo>& EntriesOf(const char* who, std::string_view registry);
+// By name in rising order. Made on first use and kept for ever, so that the texts may be borrowed; operators that join later make a new list.
+using EntryList = std::vector<const EntryInfo*>;
+const EntryList& EntriesOf(const char* who, std::string_view registry);
 
 }  // namespace flx::capi

@@ -125,6 +125,10 @@ FLX_DRAFT void flx_text_free(char *text);
 FLX_DRAFT flx_status flx_handle_kind(void *handle, const char **out_kind);
 /** How many handles of `kind` (null: of all kinds) are not freed yet, in `out_count`: what leak tests ask. Errors: FLX_ERROR_NAME. */
 FLX_DRAFT flx_status flx_handle_live(const char *kind, int64_t *out_count);
+/** Loads the plugin in the file `path`: a shared object that registers operators by flexor/c_api_native.h. It stays for the life of the process; loading it again
+ *  does nothing. Errors name the file: FLX_ERROR_FILE, FLX_ERROR_FORMAT for what is no plugin, FLX_ERROR_UNSUPPORTED if it needs a newer library,
+ *  FLX_ERROR_STATE if it is bound to another copy of the library, and what its own function failed with. */
+FLX_DRAFT flx_status flx_plugin_load(const char *path);
 /** Optional at the end: finishes work and stops the library's threads within `timeout_ms`; `out_ready` says whether it got there. Handles stay
  *  freeable, and later work starts the threads again. */
 FLX_DRAFT flx_status flx_shutdown(int64_t timeout_ms, int32_t *out_ready);

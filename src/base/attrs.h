@@ -74,11 +74,18 @@ class Schema {
     fields_.push_back(f);
     return fields_.back();
   }
+  // For fields that are known at run time only: `make` copies what it is given, `defaults` is the first such thing; AddField names the places in it.
+  static Schema Dynamic(std::shared_ptr<void> (*make)(const void* from), Attrs defaults) {
+    Schema s;
+    s.make_ = make, s.defaults_ = std::move(defaults);
+    return s;
+  }
+  void AddField(const Field& f) { fields_.push_back(f); }
   const std::vector<Field>& fields() const { return fields_; }
   const Field* Find(std::string_view name) const;
   const Attrs& defaults() const { return defaults_; }
   // A copy of `from` (null: the defaults) that may be changed.
-  std::shared_ptr<void> Copy(const void* from = nullptr) const { return make_ ? make_(from) : nullptr; }
+  std::shared_ptr<void> Copy(const void* from = nullptr) const { return make_ ? make_(from ? from : defaults_.get()) : nullptr; }
   // Parses all pairs; unknown names (but `__x__`), bad values, values out of range and missing required fields are errors naming `who`.
   Attrs Parse(std::string_view who, const KeyValue* pairs, size_t n) const;
   void Set(std::string_view who, void* attrs, std::string_view key, std::string_view value) const;

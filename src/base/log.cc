@@ -25,7 +25,9 @@ struct State {
   int sink = kUnknown;             // a file descriptor, or one of the above
   std::string path;                // of the open file
   std::atomic<int> level{-1};      // -1: not read yet
+  std::shared_ptr<LogFunction> function;
 };
+thread_local bool t_in_function = false;
 void Changed(Opt o);
 State& S() {
   static State* s = [] {
@@ -66,7 +68,26 @@ bool LogEnabled(LogLevel level) {
   return int(level) >= least && level != LogLevel::kNone;
 }
 
+// Whether a function of the host took the record.
+static bool WriteToFunction(LogLevel level, const std::string& text) {
+  if (t_in_function) return false;
+  std::shared_ptr<LogFunction> f;  // keeps it while it runs; no lock is held then
+  {
+    std::lock_guard<std::mutex> lock(S().mutex);
+    f = S().function;
+  }
+  if (!f) return false;
+  struct Inside { Inside() { t_in_function = true; } ~Inside() { t_in_function = false; } } inside;
+  f->Write(level, text.c_str());
+  return true;
+}
+void SetLogFunction(std::shared_ptr<LogFunction> f) {
+  std::lock_guard<std::mutex> lock(S().mutex);
+  S().function.swap(f);
+}  // the lock is let go before the old one is: parameters outlive the body
+
 void WriteLog(LogLevel level, std::string text) noexcept try {
+  if (WriteToFunction(level, text)) return;
   std::string sink = GetText(Opt::kLogSink);  // before the mutex: reading it may log
   std::lock_guard<std::mutex> lock(S().mutex);
   if (S().sink == kUnknown) {

@@ -12,7 +12,7 @@ namespace flx {
 // What a C handle may refer to. The numbers are the handle's kind byte.
 enum class Kind : uint8_t {
   kNone, kNDArray, kMapping, kEntry, kCall, kSymbol, kGraph, kLayer, kParams, kModel, kOptimizer, kSchedule, kInitializer,
-  kMetric, kIter, kRecord, kStore, kTask, kSpan, kNative
+  kMetric, kIter, kRecord, kStore, kTask, kSpan, kNativeOp, kContext
 };
 
 class Object {

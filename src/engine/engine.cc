@@ -459,7 +459,29 @@ int64_t Engine::inline_count() const {
   return n;
 }
 int64_t Engine::queued_count() const { return impl_->queued.load(std::memory_order_relaxed); }
-bool Engine::InEngineThread() { return t_running > 0 || InPoolThread() || InLaneThread(); }
+bool Engine::InEngineThread() { return t_running > 0 || Callback::depth() > 0 || InPoolThread() || InLaneThread(); }
+int& Engine::Callback::depth() {
+  static thread_local int depth = 0;
+  return depth;
+}
+void Engine::Defer(void (*f)(void*), void* user) noexcept {
+  struct Later final : Operation {
+    void (*f)(void*) = nullptr;
+    void* user = nullptr;
+    void Execute() override { f(user); }
+  };
+  Later* op = nullptr;
+  try {
+    op = new Later;
+    op->f = f, op->user = user, op->uses = op->inline_uses;
+    EngineInternals::Count(op);
+  } catch (...) {
+    delete op;
+    f(user);
+    return;
+  }
+  EngineInternals::Enter(op, {});
+}
 
 bool Engine::Shutdown(int64_t timeout_ms) {
   if (!WaitAll(timeout_ms)) return false;

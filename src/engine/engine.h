@@ -141,7 +141,18 @@ class Engine {
     if (__builtin_expect(!t_inline_, 0)) MakeCounter();
     t_inline_->store(t_inline_->load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   }
-  static bool InEngineThread();       // also in a host thread that is running an operation while it helps
+  static bool InEngineThread();       // also in a host thread that is running an operation while it helps, and inside Callback
+  // While it lives, this thread runs a function of the host that must not wait: it may hold variables of an inline run.
+  struct Callback {
+    Callback() { ++depth(); }
+    ~Callback() { --depth(); }
+    Callback(const Callback&) = delete;
+    Callback& operator=(const Callback&) = delete;
+    static int& depth();
+  };
+  // Calls f(user) on an engine thread (or in one that helps), soon; WaitAll waits for it. For what must not be done here, such as calling the host back
+  // from a free. Without memory for that it is called at once.
+  static void Defer(void (*f)(void*), void* user) noexcept;
   bool Shutdown(int64_t timeout_ms);  // finish work, stop threads; later work starts them again
 
  private:

@@ -60,6 +60,7 @@ class RunGrad final : public Grad {
   const Shape& x_shape(int i) override { return node_->inputs[i].shape; }
   const Shape& y_shape(int i) override { return node_->outputs[i].shape; }
   DType x_type(int i) override { return node_->inputs[i].dtype; }
+  DType y_type(int i) override { return node_->outputs[i].dtype; }
 
  private:
   TapeNode* node_;

@@ -36,6 +36,8 @@ struct KernelRun {
 bool RunSmallTile(const Call& call, const void* attrs, Array* const* in, int nin, NDArray* out);
 // Runs it inline if it may, else queues it. `uses` are the storages' variables, each once.
 void RunOrPush(const KernelRun& run);
+// Queues it whatever it costs.
+void PushRun(const KernelRun& run, Lane lane, int32_t priority);
 
 const std::string& Origin();       // this thread's source line, for errors of what it pushes
 void SetOrigin(std::string origin);

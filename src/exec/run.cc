@@ -250,21 +250,14 @@ bool RunSmallTile(const Call& call, const void* attrs, Array* const* in, int nin
   return true;
 }
 
-void RunOrPush(const KernelRun& run) {
-  Engine& engine = Engine::Get();
-  SmallVector<VarUse, 12> uses;
-  for (auto* a : run.in) if (a) Merge(&uses, &a->storage->var, Access::kRead);
+static void AddUses(const KernelRun& run, SmallVector<VarUse, 12>* uses) {  // without fresh outputs
+  for (auto* a : run.in) if (a) Merge(uses, &a->storage->var, Access::kRead);
   for (int i = 0; i < run.out.size(); ++i)
-    if (run.out[i] && !(i < 64 && run.fresh >> i & 1)) Merge(&uses, &run.out[i]->storage->var, run.out[i]->whole() ? Access::kWrite : Access::kUpdate);
-  for (auto* o : run.out) if (o) o->storage->NoteWriter(run.call->op.writer);
-  double estimate = Tiny(run) ? 0 : run.EstimateUs();
-  // A fresh output needs no grant for a run here: nobody can see it before the call returns.
-  if (engine.MayInline(estimate) && Engine::TryAcquire(uses.data(), uses.size())) {
-    Engine::CountInline();
-    return RunHere(run, uses, estimate);
-  }
+    if (run.out[i] && !(i < 64 && run.fresh >> i & 1)) Merge(uses, &run.out[i]->storage->var, run.out[i]->whole() ? Access::kWrite : Access::kUpdate);
+}
+static void Queue(const KernelRun& run, SmallVector<VarUse, 12>* uses, double estimate, Lane lane, int32_t priority) {
   for (int i = 0; i < run.out.size() && i < 64; ++i)
-    if (run.fresh >> i & 1) uses.emplace_back(VarUse{&run.out[i]->storage->var, Access::kWrite});
+    if (run.fresh >> i & 1) uses->emplace_back(VarUse{&run.out[i]->storage->var, Access::kWrite});
   auto op = std::make_unique<QueuedRun>();
   op->run.call = run.call, op->run.training = run.training, op->run.ticket = run.ticket, op->run.fresh = run.fresh;
   op->call = Ref<const Call>(run.call);
@@ -274,8 +267,27 @@ void RunOrPush(const KernelRun& run) {
   if (run.attrs == run.call->attrs.get()) op->attrs = run.call->attrs;
   else op->attrs = run.call->op.schema.Copy(run.attrs);
   op->run.attrs = op->attrs.get(), op->estimate = estimate, op->origin = t_origin;
-  op->cost_us = float(estimate);
-  engine.Push(op.release(), uses.data(), uses.size());
+  op->cost_us = float(estimate), op->lane = lane, op->priority = priority;
+  Engine::Get().Push(op.release(), uses->data(), uses->size());
+}
+
+void PushRun(const KernelRun& run, Lane lane, int32_t priority) {
+  SmallVector<VarUse, 12> uses;
+  AddUses(run, &uses);
+  for (auto* o : run.out) if (o) o->storage->NoteWriter(run.call->op.writer);
+  Queue(run, &uses, run.EstimateUs(), lane, priority);
+}
+void RunOrPush(const KernelRun& run) {
+  SmallVector<VarUse, 12> uses;
+  AddUses(run, &uses);
+  for (auto* o : run.out) if (o) o->storage->NoteWriter(run.call->op.writer);
+  double estimate = Tiny(run) ? 0 : run.EstimateUs();
+  // A fresh output needs no grant for a run here: nobody can see it before the call returns.
+  if (Engine::Get().MayInline(estimate) && Engine::TryAcquire(uses.data(), uses.size())) {
+    Engine::CountInline();
+    return RunHere(run, uses, estimate);
+  }
+  Queue(run, &uses, estimate, Lane::kCompute, 0);
 }
 
 }  // namespace flx

@@ -76,6 +76,7 @@ class TraceGrad final : public Grad {
   const Shape& x_shape(int i) override { return in_[i]->shape; }
   const Shape& y_shape(int i) override { return out_[i]->shape; }
   DType x_type(int i) override { return in_[i]->dtype; }
+  DType y_type(int i) override { return out_[i]->dtype; }
 
  private:
   ShapeBuilder shapes_;

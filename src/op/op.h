@@ -148,6 +148,7 @@ class Grad {
   virtual const Shape& x_shape(int i) = 0;
   virtual const Shape& y_shape(int i) = 0;
   virtual DType x_type(int i) = 0;
+  virtual DType y_type(int i) = 0;
   Builder* builder = nullptr;
   bool training = false;
   SmallVector<Val, 4> dx;                         // one per input, set by the rule; left empty: zero
@@ -205,7 +206,7 @@ struct OpDef {
   std::string kernel_name;
   uint64_t kernel_hash = 0;
   KernelSlot* kernel = nullptr;          // filled by the registry
-  int id = -1;                           // place in the registry
+  int id = -1;                           // its number, for ever
   uint32_t writer = 0;                   // who wrote what it wrote: Storage::NoteWriter
 
   bool trait(Trait t) const { return (traits & t) != 0; }
@@ -349,8 +350,9 @@ template <class A = NoAttrs> class Op {
   static int Count(AnyFn f, const void* a) { return reinterpret_cast<int (*)(const A&)>(f)(*static_cast<const A*>(a)); }
 };
 
-// ---- the registry: made once from the explicit lists ------------------------------------------------------------------------------------
-const std::vector<OpDef*>& AllOps();                        // by name, internal ones too
+// ---- the registry: made once from the explicit lists; native operators of the host's join it later, and none leaves -----------------------------------
+const std::vector<OpDef*>& AllOps();                        // by name, internal ones too; a list of its own whenever one was added, all kept for ever
+const OpDef& AddOp(OpDef def);                              // what it points to must live for ever; a name error if the name is taken
 const OpDef* FindOpOrNull(std::string_view name_or_alias);
 const OpDef& FindOp(std::string_view name_or_alias);        // or an error with the nearest name
 void AddKernels(int device_kind, const KernelEntry* list, int n);  // a device's list; a duplicate or an unknown hash is an error

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The registry of operators and kernels, made once from the explicit lists.
 #include <algorithm>
+#include <atomic>
 #include <deque>
+#include <memory>
 #include <mutex>
 #include <unordered_map>
 
@@ -59,21 +61,53 @@ Registry& TheRegistry() {
   static Registry* r = new Registry;  // never destroyed: a collector may still call at exit
   return *r;
 }
+// What was added since, in immutable lists: readers take no lock. An old list stays, someone may still read it.
+struct Added {
+  std::unordered_map<std::string_view, const OpDef*> names;
+  std::vector<OpDef*> sorted;  // all operators
+  const Added* older = nullptr;
+};
+std::atomic<const Added*> g_added{nullptr};
 std::mutex g_add_mutex;
+bool ByName(const OpDef* a, const OpDef* b) { return std::string_view(a->name) < b->name; }
 }  // namespace
 
-const std::vector<OpDef*>& AllOps() { return TheRegistry().sorted; }
+const std::vector<OpDef*>& AllOps() {
+  const Added* added = g_added.load(std::memory_order_acquire);
+  return added ? added->sorted : TheRegistry().sorted;
+}
 const OpDef* FindOpOrNull(std::string_view name) {
   auto& names = TheRegistry().names;
-  auto it = names.find(name);
-  return it == names.end() ? nullptr : it->second;
+  if (auto it = names.find(name); it != names.end()) return it->second;
+  const Added* added = g_added.load(std::memory_order_acquire);
+  if (!added) return nullptr;
+  auto it = added->names.find(name);
+  return it == added->names.end() ? nullptr : it->second;
 }
 const OpDef& FindOp(std::string_view name) {
   if (const OpDef* d = FindOpOrNull(name)) return *d;
   std::vector<std::string> all;
-  for (auto& kv : TheRegistry().names) all.emplace_back(kv.first);
+  for (const OpDef* d : AllOps()) {
+    all.emplace_back(d->name);
+    for (auto* a : d->aliases) all.emplace_back(a);
+  }
   std::sort(all.begin(), all.end());
   Fail(Status::kName, name, "no operator has this name.", DidYouMean(name, all));
+}
+const OpDef& AddOp(OpDef def) {
+  std::lock_guard<std::mutex> lock(g_add_mutex);
+  if (FindOpOrNull(def.name)) Fail(Status::kName, def.name, "an operator of this name is there already. Choose another name.");
+  const Added* old = g_added.load(std::memory_order_relaxed);
+  auto next = std::make_unique<Added>();
+  if (old) *next = *old;
+  else next->sorted = TheRegistry().sorted;
+  auto d = std::make_unique<OpDef>(std::move(def));
+  d->id = int(next->sorted.size()), d->writer = WriterOf(d->name);
+  next->names.emplace(d->name, d.get());
+  next->sorted.insert(std::upper_bound(next->sorted.begin(), next->sorted.end(), d.get(), ByName), d.get());
+  next->older = old;
+  g_added.store(next.release(), std::memory_order_release);
+  return *d.release();
 }
 void AddKernels(int device_kind, const KernelEntry* list, int n) {
   auto& r = TheRegistry();

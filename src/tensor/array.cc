@@ -55,6 +55,14 @@ Ref<Storage> Storage::New(int64_t bytes, const Device* device) {
   if (bytes <= int64_t(sizeof s->small_) && !device) s->data_.store(s->small_, std::memory_order_relaxed);
   return flx::Ref<Storage>::Take(s);
 }
+Ref<Storage> Storage::Foreign(void* data, int64_t bytes, void (*drop)(void*), void* user) {
+  auto* owner = new Owner{drop, user};
+  Ref<Storage> s = New(bytes);
+  std::memcpy(s->small_, &owner, sizeof owner);
+  s->bytes_ |= kForeign;
+  s->data_.store(data, std::memory_order_release);
+  return s;
+}
 void* Storage::Allocate() {
   void* fresh = HostAlloc(size_t(bytes_));
   void* none = nullptr;
@@ -66,7 +74,14 @@ void* Storage::Allocate() {
 }
 void Storage::Destroy() {
   void* d = data_.load(std::memory_order_relaxed);
-  if (d && d != small_) HostFree(d, size_t(bytes_));
+  if (bytes_ < 0) {
+    Owner* owner;
+    std::memcpy(&owner, small_, sizeof owner);
+    if (owner->drop) Engine::Defer(owner->drop, owner->user);
+    delete owner;
+  } else if (d && d != small_) {
+    HostFree(d, size_t(bytes_));
+  }
   data_.store(nullptr, std::memory_order_relaxed);
   var.Reset();
   StoragePool::List::Put(this, &StoragePool::Delete);
@@ -125,6 +140,14 @@ TensorView Array::View() const {
 Ref<Array> Array::NewFrom(const void* data, const Shape& s, DType t) {
   auto a = New(s, t);
   if (a->size()) std::memcpy(a->storage->Ensure(), data, size_t(a->bytes()));
+  return a;
+}
+Ref<Array> Array::NewForeign(void* data, const Shape& s, DType t, void (*drop)(void*), void* user) {
+  int64_t n = s.CheckedSize("array", DTypeSize(t));
+  static char nothing[64];  // an empty array has memory, too
+  auto a = Ref<Array>::Take(ArrayPool::Get());
+  a->dtype = t, a->shape = s;
+  a->storage = Storage::Foreign(data ? data : nothing, n * DTypeSize(t), drop, user);  // last: what fails has taken nothing over
   return a;
 }
 Ref<Array> Array::Filled(const Shape& s, DType t, double v) {

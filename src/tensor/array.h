@@ -25,16 +25,18 @@ const char* WriterName(Writer w);
 class alignas(16) Storage {
  public:
   static Ref<Storage> New(int64_t bytes, const Device* device = nullptr);
+  // Over memory of the host's: drop(user) is called once, by the engine (Engine::Defer), after the last reference went.
+  static Ref<Storage> Foreign(void* data, int64_t bytes, void (*drop)(void*), void* user);
   void AddRef() const { refs_.fetch_add(1, std::memory_order_relaxed); }
   void Unref() const {
     if (refs_.load(std::memory_order_acquire) == 1 || refs_.fetch_sub(1, std::memory_order_acq_rel) == 1) const_cast<Storage*>(this)->Destroy();
   }
   void* Ensure() { void* d = data_.load(std::memory_order_acquire); return d ? d : Allocate(); }
   void* data() const { return data_.load(std::memory_order_acquire); }
-  int64_t bytes() const { return bytes_; }
+  int64_t bytes() const { return bytes_ & ~kForeign; }
   const Device* device() const { return device_; }
-  // The sole owner may reuse it without asking the engine.
-  bool unique() const { return refs_.load(std::memory_order_acquire) == 1; }
+  // The sole owner may reuse it without asking the engine. Foreign memory has its host beside us.
+  bool unique() const { return refs_.load(std::memory_order_acquire) == 1 && bytes_ >= 0; }
   // A write by operator `who` was pushed: a new version. The name serves the message of a backward pass that finds its input changed.
   // The first write of memory that nobody else can see yet.
   void NoteFirstWriter(Writer who) { var.version.store(1, std::memory_order_relaxed), writer_.store(who, std::memory_order_relaxed); }
@@ -48,6 +50,8 @@ class alignas(16) Storage {
   ~Storage() = default;
   void* Allocate();
   void Destroy();
+  struct Owner { void (*drop)(void*); void* user; };
+  static constexpr int64_t kForeign = int64_t(1) << 63;  // a bit of bytes_: small_ holds the address of the Owner
   mutable std::atomic<int32_t> refs_{1};
   std::atomic<Writer> writer_{0};
   std::atomic<void*> data_{nullptr};
@@ -83,6 +87,7 @@ class Array final : public Object {
   static Ref<Array> NewView(const Ref<Array>& of, const Shape& s, const Shape& strides, int64_t byte_offset);  // no history
   static Ref<Array> NewAlias(const Ref<Array>& of);                                  // a view of all of it, no history
   static Ref<Array> NewFrom(const void* data, const Shape& s, DType t);              // a copy
+  static Ref<Array> NewForeign(void* data, const Shape& s, DType t, void (*drop)(void*), void* user);  // over the host's memory; see Storage::Foreign
   static Ref<Array> Filled(const Shape& s, DType t, double v);
   static Ref<Array> Scalar(double v, DType t = DType::kFloat32) { return Filled({}, t, v); }
   int64_t size() const { return shape.size(); }

@@ -19,6 +19,7 @@ std::vector<LayerDef> List() {
   AddConvLayers(&all);
   AddNormLayers(&all);
   AddLosses(&all);
+  AddOperatorLayer(&all);
   return all;
 }
 
@@ -98,7 +99,7 @@ Ref<Layer> Layer::At(std::string_view path) const {
 }
 
 Val LayerContext::Ask(const char* name, const Shape& shape, std::string_view init, bool aux, bool trainable, DType dtype) {
-  bool listed = false;
+  bool listed = layer_->def.any_params;
   for (auto& p : layer_->def.params) listed |= p.aux == aux && std::string_view(p.name) == name;
   if (!listed) Fail(Status::kInternal, layer_->def.name, "asks for `", name, "`, which its definition does not list.");
   ParamDecl d;

@@ -65,6 +65,7 @@ struct LayerDef : Registered {
   bool container = false;           // takes children
   bool loss = false;
   bool any_dtype = false;           // takes integers too (indices)
+  bool any_params = false;          // the settings say what they are called
   std::vector<Val> (*forward)(LayerContext& c, const Layer& layer, const std::vector<Val>& x) = nullptr;
   void (*check)(const void* settings) = nullptr;  // what single ranges cannot say
 };
@@ -73,6 +74,7 @@ void AddBasicLayers(std::vector<LayerDef>* all);
 void AddConvLayers(std::vector<LayerDef>* all);
 void AddNormLayers(std::vector<LayerDef>* all);
 void AddLosses(std::vector<LayerDef>* all);
+void AddOperatorLayer(std::vector<LayerDef>* all);
 
 class Layer final : public Object {
  public:

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Rules of the public C headers. `header_rules.py HANDLE_CASES_H HEADER...` checks them, `--self-test` checks the rules on samples that break them.
+"""Rules of the public C headers. `header_rules.py CASES_H... HEADER...` (the lists of cases end in _cases.h) checks them, `--self-test` checks the rules on samples that break them.
 Every function has a comment of at least one sentence that names each of its arguments in backquotes; no argument is named as a keyword of any language; types are
 those of rule 6; functions that may wait, and only those, have `timeout_ms`; every handle argument stands in the test's list of cases."""
 import keyword
@@ -14,6 +14,7 @@ import c_header  # noqa: E402
 
 TYPES = {"int32_t", "int64_t", "double", "const char *", "const char **", "char *", "char **", "void *", "const void *", "int32_t *", "int64_t *", "double *",
          "const int64_t *", "const double *", "const char *const *"}
+NATIVE_TYPES = {"flx_status", "const int64_t **", "void **", "const void **"}  # with flx_*_fn: in a header that says so in its name
 # Words that a language cannot use as an argument's name, and those that would hide what its glue needs.
 KEYWORDS = {
     "C++": """alignas alignof and and_eq asm auto bitand bitor bool break case catch char char8_t char16_t char32_t class co_await co_return co_yield compl concept
@@ -42,13 +43,17 @@ def languages_of(word):
 
 
 def is_handle(kind):
-    return re.fullmatch(r"(const )?flx_\w+( \*)?", kind) is not None and not kind.startswith("flx_status")
+    return re.fullmatch(r"(const )?flx_\w+( \*)?", kind) is not None and not kind.startswith("flx_status") and not kind.endswith("_fn")
 
 
-def check(header, cases):
+def allowed(kind, native):
+    return kind in TYPES or is_handle(kind) or (native and (kind in NATIVE_TYPES or re.fullmatch(r"flx_\w+_fn", kind) is not None))
+
+
+def check(header, cases, native=False):
     wrong = []
     functions = c_header.declarations(header)
-    declared = len(re.findall(r"^FLX_(?:DRAFT|API)\b", header, re.M))
+    declared = len(re.findall(r"^FLX_(?:DRAFT|API|PLUGIN)\b", header, re.M))
     if declared != len(functions):
         wrong.append(f"{declared} declarations, {len(functions)} understood")
     listed = set(re.findall(r"^\s*X\(\w+, (flx_\w+),", cases, re.M))
@@ -61,7 +66,7 @@ def check(header, cases):
                 wrong.append(f"{name}: its comment does not name `{arg}`")
             if (languages := languages_of(arg)):
                 wrong.append(f"{name}: `{arg}` is a keyword of {', '.join(languages)}; bindings could not use it")
-            if kind not in TYPES and not is_handle(kind):
+            if not allowed(kind, native):
                 wrong.append(f"{name}: `{arg}` is of type {kind!r}")
         if returns not in ("flx_status", "void", "const char *", "int32_t"):
             wrong.append(f"{name}: returns {returns!r}")
@@ -72,10 +77,8 @@ def check(header, cases):
         if outs and not any(a in names[-4:] for a in outs):
             wrong.append(f"{name}: results stand last")
         if any(is_handle(k) and not a.startswith("out_") for k, a in args) and name not in listed:
-            wrong.append(f"{name}: takes a handle and stands in no case of handle_cases.h")
-    for name in sorted(listed - {f.name for f in functions}):
-        wrong.append(f"{name}: stands in handle_cases.h and not in the header")
-    return wrong, len(functions)
+            wrong.append(f"{name}: takes a handle and stands in no list of cases")
+    return wrong, {f.name for f in functions}, listed
 
 
 def self_test():
@@ -92,24 +95,39 @@ def self_test():
         "a handle without a case": (good, ""),
         "a case without a function": (good, cases + "\n  X(NDARRAY, flx_g, flx_g(h))"),
         "a declaration not understood": (good + "FLX_DRAFT broken\n", cases),
+        "a function pointer": (good.replace("double value", "flx_drop_fn value"), cases),
     }
-    faults = [f"not seen: {what}" for what, (h, c) in bad.items() if not check(h, c)[0]]
-    faults += [f"wrongly seen: {w}" for w in check(good, cases)[0]]
+
+    def faults_of(header, cases, native=False):
+        wrong, names, listed = check(header, cases, native)
+        return wrong + unknown(listed, names)
+
+    faults = [f"not seen: {what}" for what, (h, c) in bad.items() if not faults_of(h, c)]
+    faults += [f"wrongly seen: {w}" for w in faults_of(good, cases) + faults_of(good.replace("double value", "flx_drop_fn value"), cases, True)]
     print("\n".join(faults) or f"{len(bad)} bad samples and a good one told apart")
     return 1 if faults else 0
 
 
-def main(cases, *headers):
-    text = ""
-    for path in headers:
+def unknown(listed, names):
+    return [f"{name}: stands in a list of cases and in no header" for name in sorted(listed - names)]
+
+
+def main(*paths):
+    cases, wrong, names, listed = "", [], set(), set()
+    for path in sorted(paths, key=lambda p: not p.endswith("_cases.h")):
         with open(path, encoding="utf-8") as f:
-            text += f.read()
-    with open(cases, encoding="utf-8") as f:
-        wrong, count = check(text, f.read())
-    if count < 100:
-        wrong.append(f"only {count} functions found")
+            text = f.read()
+        if path.endswith("_cases.h"):
+            cases += text
+            continue
+        faults, functions, listed = check(text, cases, path.endswith("_native.h"))
+        wrong += faults
+        names |= functions
+    wrong += unknown(listed, names)
+    if len(names) < 100:
+        wrong.append(f"only {len(names)} functions found")
     print("\n".join(wrong))
-    print(f"{count} functions, {len(wrong)} faults")
+    print(f"{len(names)} functions, {len(wrong)} faults")
     return 1 if wrong else 0
 
 

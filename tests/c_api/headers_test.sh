@@ -17,9 +17,9 @@ for header in "$source_include"/flexor/*.hpp "$build_include"/flexor/*.hpp; do
 done
 for c in gcc clang; do
   command -v "$c" > /dev/null || continue
-  try "$c" -std=c11 "${flags[@]}" -x c "$source_include/flexor/c_api.h"
+  for header in c_api.h c_api_native.h; do try "$c" -std=c11 "${flags[@]}" -x c "$source_include/flexor/$header"; done
 done
-try "${compilers[0]}" -std=c++17 "${flags[@]}" -x c++ "$source_include/flexor/c_api.h"
+for header in c_api.h c_api_native.h; do try "${compilers[0]}" -std=c++17 "${flags[@]}" -x c++ "$source_include/flexor/$header"; done
 for name in base autograd ndarray call model train flexor; do [ -e "$source_include/flexor/$name.hpp" ] || { echo "missing: $name.hpp"; failed=1; }; done
 for name in op nn; do [ -e "$build_include/flexor/$name.hpp" ] || { echo "missing: $name.hpp"; failed=1; }; done
 echo "$count compilations, $failed failed"

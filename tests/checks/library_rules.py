@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""What the built libflexor.so must be: `library_rules.py LIBRARY MAP HEADER BUILD_DIR`. `--self-test` checks the parser of linker maps."""
+"""What the built libflexor.so must be: `library_rules.py LIBRARY MAP BUILD_DIR HEADER...`. `--self-test` checks the parser of linker maps."""
 import re
 import subprocess
 import sys
@@ -29,7 +29,7 @@ def own_bytes(text, build):
     return sizes
 
 
-def main(library, map_file, header, build):
+def main(library, map_file, build, *headers):
     wrong = []
     dynamic = run("readelf", "-dW", library)
     if "Library soname: [libflexor.so.0]" not in dynamic:
@@ -56,12 +56,14 @@ def main(library, map_file, header, build):
         if "@@FLEXOR_" not in name:
             wrong.append(f"{name} is in no version node")
         exported.add(plain)
-    with open(header, encoding="utf-8") as f:
-        declared = set(re.findall(r"^(?:FLX_API|FLX_DRAFT)\b[^;(]*?\b(flx_\w+)\s*\(", f.read(), re.M))
+    declared = set()
+    for header in headers:
+        with open(header, encoding="utf-8") as f:
+            declared |= set(re.findall(r"^(?:FLX_API|FLX_DRAFT)\b[^;(]*?\b(flx_\w+)\s*\(", f.read(), re.M))
     if len(declared) < 10:
-        wrong.append(f"only {len(declared)} functions found in {header}")
+        wrong.append(f"only {len(declared)} functions found in the headers")
     wrong += [f"{name} is declared and not exported" for name in sorted(declared - exported)]
-    wrong += [f"{name} is exported and not declared in {header}" for name in sorted(exported - declared)]
+    wrong += [f"{name} is exported and declared in no header" for name in sorted(exported - declared)]
     with open(map_file, encoding="utf-8", errors="replace") as f:
         sizes = own_bytes(f.read(), build)
     total = sum(sizes.values())

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// The raw peers of kernels_bench: libraries called directly and loops written by hand, a thread on each core, as Flexor's pool has. They read and write
+// memory that is there already; what they leave out (handles, new results, checks) is what Flexor is measured with.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+
+namespace peers {
+
+using Run = std::function<void()>;
+
+// 64-byte aligned, in huge pages where the system gives them, filled with numbers between -1 and 1.
+float* Room(size_t n);
+
+// C = A B, n by n. Empty where the library was not found when this was built.
+Run SgemmOpenBlas(int64_t n);
+Run SgemmOneDnn(int64_t n);
+
+// 2-d convolutions in the layouts that oneDNN likes best; reorders are outside.
+struct Conv { int64_t batch, channels, filters, side, kernel, stride, pad, groups; };
+Run ConvOneDnn(const Conv& c);
+
+// Loops; sizes in floats.
+Run CopyStream(size_t n);    // reads n, writes n past the caches
+Run ReadStream(size_t n);    // reads n
+Run WriteStream(size_t n);   // writes n past the caches
+Run AddStream(size_t n);     // reads 2 n, writes n past the caches
+Run SumRows(int64_t rows, int64_t columns);     // over axis 0
+Run ArgmaxRows(int64_t rows, int64_t columns);  // over axis 0
+Run Transpose(int64_t n);                       // 64 x 64 tiles through a small buffer
+Run NormalStd(size_t n);                        // std::normal_distribution over std::mt19937
+
+}  // namespace peers

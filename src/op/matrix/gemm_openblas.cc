@@ -51,10 +51,10 @@ void Call(bool ta, bool tb, int64_t m, int64_t n, int64_t k, double alpha, const
   cblas_dgemm(CblasRowMajor, Flag(ta), Flag(tb), blasint(m), blasint(n), blasint(k), alpha, a, blasint(lda), b, blasint(ldb), beta, c, blasint(ldc));
 }
 bool Reentrant() {
-  static const bool ours = [] {  // a product large enough to need work space
+  static const bool ours = [] {  // a product large enough to need work space: up to 100 cubed some kernels do without
     std::lock_guard<std::mutex> lock(g_one_at_a_time);
-    static float x[96 * 96];
-    Call(false, false, 96, 96, 96, 1.f, x, 96, x, 96, 0.f, x, 96);
+    static float x[128 * 128], y[128 * 128];
+    Call(false, false, 128, 128, 128, 1.f, x, 128, x, 128, 0.f, y, 128);
     return g_ours.load(std::memory_order_relaxed);
   }();
   return ours;

@@ -12,7 +12,8 @@ namespace {
 
 constexpr int64_t kTiny = 512;         // multiplications below which a call into a library costs more than the product
 constexpr int64_t kWork = 1 << 22;     // multiplications worth a block of their own
-constexpr int64_t kRows = 256, kCols = 512;  // a block's usual size
+constexpr int64_t kBlocks = 8, kSide = 1024, kLeast = 32;  // blocks of C; the longest and shortest side of one
+constexpr int64_t kSmall = 128 * 128, kLong = 2048;               // a C so small is cut along a k so long
 
 struct Product {
   bool ta, tb;
@@ -50,20 +51,29 @@ template <class T, class W> void Loops(const Product& p, const T* a, const T* b,
 }
 
 template <class T> void Block(const Product& p, const T* a, const T* b, T* c, int64_t i, int64_t j, int64_t q, int64_t m, int64_t n, int64_t k, T beta, int64_t ldc) {
-  GemmBlock(p.ta, p.tb, m, n, k, T(p.alpha), a + (p.ta ? q * p.lda + i : i * p.lda + q), p.lda, b + (p.tb ? j * p.ldb + q : q * p.ldb + j), p.ldb, beta, c, ldc);
+  const T *pa = a + (p.ta ? q * p.lda + i : i * p.lda + q), *pb = b + (p.tb ? j * p.ldb + q : q * p.ldb + j);
+  if constexpr (std::is_same_v<T, float>) {
+    if (GemmPart(p.ta, p.tb, m, n, k, T(p.alpha), pa, p.lda, pb, p.ldb, beta, c, ldc)) return;
+  }
+  GemmBlock(p.ta, p.tb, m, n, k, T(p.alpha), pa, p.lda, pb, p.ldb, beta, c, ldc);
 }
 template <class T> void Floats(const Product& p, const T* a, const T* b, T* c) {
   double work = double(p.m) * double(p.n) * double(p.k);
   if (work <= kTiny) return Loops<T, T>(p, a, b, c, 0, p.m);
   if (work < 2 * kWork) return Block(p, a, b, c, 0, 0, 0, p.m, p.n, p.k, T(p.beta), p.ldc);
-  int64_t need = kWork / p.k + 1, bm, bn;  // elements of C that are work enough
-  if (p.n < p.m) {
-    bn = std::min(p.n, kCols);
-    bm = std::max(kRows, (need / bn + 31) / 32 * 32);
-  } else {
-    bm = std::min(p.m, kRows);
-    bn = std::max(kCols, (need / bm + 63) / 64 * 64);
+  // The longer side is halved until there are kBlocks, or a block is work enough, and until none is larger than kSide by kSide: few and large ones,
+  // since each packs its share of A and B again.
+  int64_t down = 1, across = 1, want = std::min(kBlocks, int64_t(std::min(work / kWork, 1e6)));
+  if (p.m * p.n <= kSmall && p.k >= kLong) want = 1;  // cut along k below
+  auto side = [](int64_t n, int64_t parts, int64_t unit) { return (n + parts * unit - 1) / (parts * unit) * unit; };
+  for (;;) {
+    int64_t h = p.m / down, w = p.n / across;
+    if (down * across * 2 > want && h <= kSide && w <= kSide) break;
+    if (h >= w && h >= 2 * kLeast) down *= 2;
+    else if (w >= 2 * kLeast) across *= 2;
+    else break;
   }
+  int64_t bm = side(p.m, down, 16), bn = side(p.n, across, 64);
   int64_t rows = (p.m + bm - 1) / bm, cols = (p.n + bn - 1) / bn;
   int64_t parts = rows * cols == 1 ? std::min<int64_t>({8, p.k / 1024, int64_t(work / kWork)}) : 1;
   if (parts > 1) {  // a small C and a long k: partial products, added in order

@@ -2,7 +2,7 @@
 // Matrix products for all operators: C = alpha op(A) op(B) + beta C, row-major, op being the identity or the transpose.
 //   Work is cut into blocks of C (and of k, for a small C) by shape only and run by ParallelFor, so the result has the same bits on any number of
 //   threads; called from inside a parallel loop it runs there, on the same blocks. With beta = 0, C is not read.
-//   float32 and float64 go to OpenBLAS or to our own kernel, as built; float16 and bfloat16 are multiplied and added in float32; integers in 64 bits,
+//   float32 and float64 go to oneDNN (large blocks of float32), OpenBLAS or our own kernel, as built; float16 and bfloat16 are multiplied and added in float32; integers in 64 bits,
 //   wrapping around.
 #pragma once
 #include <cstdint>
@@ -18,5 +18,7 @@ void Gemm(DType t, bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, 
 // One block, serially: gemm_openblas.cc or gemm_plain.cc, whichever is built. Safe to call from several threads at once.
 void GemmBlock(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, float alpha, const float* a, int64_t lda, const float* b, int64_t ldb, float beta, float* c, int64_t ldc);
 void GemmBlock(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, double alpha, const double* a, int64_t lda, const double* b, int64_t ldb, double beta, double* c, int64_t ldc);
+// ... or by another library, where one is built in (gemm_part_dnnl.cc, else gemm_part_none.cc) and the faster one for these sizes; false: not taken.
+bool GemmPart(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, float alpha, const float* a, int64_t lda, const float* b, int64_t ldb, float beta, float* c, int64_t ldc);
 
 }  // namespace flx

@@ -2,8 +2,6 @@
 // Convolutions by oneDNN (2 or 3), in float32. It is called single-threaded on parts of the batch, or of the channels where the batch is small, from
 // our pool's threads. Parts follow from the shapes alone, and partial sums are added in their order: the same bits on any number of threads.
 // Each thread keeps the primitives it made; arrays in oneDNN's own blocked formats live for one call only.
-#include <omp.h>
-
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -12,6 +10,7 @@
 #include <vector>
 
 #include "base/thread_pool.h"
+#include "op/matrix/one_thread.h"
 #include "op/nn/convolution.h"
 #include "op/nn/wide.h"
 #include "storage/pool.h"
@@ -29,12 +28,6 @@ constexpr int64_t kFewParts = 4;             // with fewer, channels are split t
 constexpr int64_t kChannelBlock = 16;
 constexpr size_t kCachedPrimitives = 256;    // of one thread
 
-// OpenMP's thread count belongs to each thread; on a caller's it is the host's, and put back.
-struct OneThread {
-  const int before = omp_get_max_threads();
-  OneThread() { if (before != 1) omp_set_num_threads(1); }
-  ~OneThread() { if (before != 1) omp_set_num_threads(before); }
-};
 const dnnl::engine& Engine() {
   static const auto* e = new dnnl::engine(dnnl::engine::kind::cpu, 0);
   return *e;

@@ -9,66 +9,20 @@
 
 #include "base/thread_pool.h"
 #include "op/elementwise/convert_simd.h"
+#include "op/reduce/inner.h"
 #include "op/reduce/loops.h"
 #include "tensor/array.h"
 
 namespace flx {
 namespace {
 
-constexpr int kLanes = 16;          // independent sums of a run
-constexpr int64_t kTile = 1024;     // elements of a run between two merges into the total
-constexpr int64_t kColumns = 1024;  // outputs that are reduced side by side
+constexpr int64_t kTile = 2048;     // elements of a run between two merges into the total
+constexpr int64_t kColumns = 2048;  // outputs that are reduced side by side
 constexpr int64_t kBlockRows = 64;  // rows between two merges into the totals
 constexpr int64_t kPart = 65536;    // elements of a part of one long reduction
 constexpr int64_t kGrain = 32768;   // elements worth a chunk of a parallel loop
 
-template <class C> struct Wide { using Type = C; };
-template <> struct Wide<float> { using Type = double; };
-template <class C> using WideOf = typename Wide<C>::Type;
-
-// Integers wrap around: the sum is taken unsigned, where that is defined.
-template <class T> T Plus(T a, T b) {
-  if constexpr (std::is_integral_v<T>) return T(uint64_t(a) + uint64_t(b)); else return a + b;
-}
-template <class T> T Times(T a, T b) {
-  if constexpr (std::is_integral_v<T>) return T(uint64_t(a) * uint64_t(b)); else return a * b;
-}
-template <class T> T Lowest() { return std::is_floating_point_v<T> ? -std::numeric_limits<T>::infinity() : std::numeric_limits<T>::lowest(); }
-template <class T> T Highest() { return std::is_floating_point_v<T> ? std::numeric_limits<T>::infinity() : std::numeric_limits<T>::max(); }
-
-// A formula: the empty reduction, one more element, and two partial results made one.
-struct Sum {
-  template <class T> static T Empty() { return T(0); }
-  template <class T> static T Step(T a, T x) { return Plus(a, x); }
-  template <class T> static T Merge(T a, T b) { return Plus(a, b); }
-};
-struct NanSum : Sum {
-  template <class T> static T Step(T a, T x) { return Plus(a, x == x ? x : T(0)); }
-};
-struct AbsSum : Sum {
-  template <class T> static T Step(T a, T x) { return Plus(a, x < T(0) ? T(0) - x : x); }
-};
-struct SquareSum : Sum {
-  template <class T> static T Step(T a, T x) { return Plus(a, Times(x, x)); }
-};
-struct Prod {
-  template <class T> static T Empty() { return T(1); }
-  template <class T> static T Step(T a, T x) { return Times(a, x); }
-  template <class T> static T Merge(T a, T b) { return Times(a, b); }
-};
-struct NanProd : Prod {
-  template <class T> static T Step(T a, T x) { return Times(a, x == x ? x : T(1)); }
-};
-struct Max {
-  template <class T> static T Empty() { return Lowest<T>(); }
-  template <class T> static T Step(T a, T x) { return (x > a) | (x != x) ? x : a; }
-  template <class T> static T Merge(T a, T b) { return Step(a, b); }
-};
-struct Min {
-  template <class T> static T Empty() { return Highest<T>(); }
-  template <class T> static T Step(T a, T x) { return (x < a) | (x != x) ? x : a; }
-  template <class T> static T Merge(T a, T b) { return Step(a, b); }
-};
+#include "op/reduce/formulas.h"
 
 // n elements as type C: in place where they already are that, else converted into `buffer`.
 template <class C> const C* Load(const TensorView& x, int64_t offset, int64_t stride, int64_t n, C* buffer) {
@@ -115,64 +69,12 @@ template <class W> void Store(const TensorView& y, int64_t at, int64_t stride, c
   });
 }
 
-// The extreme of floats by one instruction each, NaN noticed apart.
-template <class F> constexpr bool kExtreme = std::is_same_v<F, Max> || std::is_same_v<F, Min>;
-template <class F, class C> C ExtremeOfRun(const C* __restrict p, int64_t n) {
-  using Flag = std::conditional_t<sizeof(C) == 4, int32_t, int64_t>;  // as wide as C, for vectors of both
-  C lane[kLanes];
-  Flag odd[kLanes] = {}, nan = 0;
-  for (auto& l : lane) l = F::template Empty<C>();
-  int64_t i = 0;
-  for (; i + kLanes <= n; i += kLanes)
-    for (int j = 0; j < kLanes; ++j) {
-      C x = p[i + j];
-      if constexpr (std::is_same_v<F, Max>) lane[j] = x > lane[j] ? x : lane[j]; else lane[j] = x < lane[j] ? x : lane[j];
-      odd[j] |= Flag(x != x);
-    }
-  for (Flag f : odd) nan |= f;
-  C best = nan ? std::numeric_limits<C>::quiet_NaN() : lane[0];
-  for (int j = 1; j < kLanes && !nan; ++j) best = F::template Merge<C>(best, lane[j]);
-  for (; i < n; ++i) best = F::template Step<C>(best, p[i]);
-  return best;
-}
-
-// One run of a reduced axis into one total.
-template <class F, class C> WideOf<C> ReduceRun(const C* __restrict p, int64_t n) {
-  if constexpr (kExtreme<F> && std::is_floating_point_v<C>) return ExtremeOfRun<F>(p, n);
-  C lane[kLanes];
-  for (auto& l : lane) l = F::template Empty<C>();
-  int64_t i = 0;
-  for (; i + kLanes <= n; i += kLanes)
-    for (int j = 0; j < kLanes; ++j) lane[j] = F::template Step<C>(lane[j], p[i + j]);
-  for (int j = 0; i < n; ++i, ++j) lane[j] = F::template Step<C>(lane[j], p[i]);
-  for (int half = kLanes / 2; half > 0; half /= 2)
-    for (int j = 0; j < half; ++j) lane[j] = F::template Merge<C>(lane[j], lane[j + half]);
-  return WideOf<C>(lane[0]);
-}
-// kUnroll rows at a time: each accumulator is loaded and stored once for all of them.
-constexpr int kUnroll = 4;
-template <class F, class C> void StepColumns(C* __restrict acc, const C* const* rows, int count, int64_t n) {
-  if (count == kUnroll) {
-    const C *__restrict p = rows[0], *__restrict q = rows[1], *__restrict r = rows[2], *__restrict s = rows[3];
-    auto step = [=](C a, int64_t i) { return F::template Step<C>(F::template Step<C>(F::template Step<C>(F::template Step<C>(a, p[i]), q[i]), r[i]), s[i]); };
-    int64_t i = 0;
-    for (; i + kLanes <= n; i += kLanes)
-      for (int j = 0; j < kLanes; ++j) acc[i + j] = step(acc[i + j], i + j);
-    for (; i < n; ++i) acc[i] = step(acc[i], i);
-    return;
-  }
-  for (int k = 0; k < count; ++k) {
-    const C* __restrict p = rows[k];
-    for (int64_t i = 0; i < n; ++i) acc[i] = F::template Step<C>(acc[i], p[i]);
-  }
-}
-
 // What both walks share: totals of up to kColumns outputs at a time, in `parts` parts that are merged in order at the end.
 template <class F, class C> class Reducer {
   using W = WideOf<C>;
 
  public:
-  Reducer(const ReduceSpec& spec, const TensorView& x, const TensorView& y) : spec_(spec), x_(x), y_(y) {}
+  Reducer(const ReduceSpec& spec, const TensorView& x, const TensorView& y) : spec_(spec), x_(x), y_(y), loops_(Inner<C>(spec.kind)) {}
 
   void Run() {
     LoopList kept, reduced;
@@ -264,7 +166,7 @@ template <class F, class C> class Reducer {
              int64_t tile = b0 % per_run;
              for (int64_t b = b0; b < b1; ++b) {
                int64_t from = tile * kTile, len = std::min(kTile, in.size - from);
-               t = F::Merge(t, ReduceRun<F>(Load<C>(x_, k.offset + r.offset + from * in.stride, in.stride, len, buffer), len));
+               t = F::Merge(t, loops_.run(Load<C>(x_, k.offset + r.offset + from * in.stride, in.stride, len, buffer), len));
                if (++tile == per_run) tile = 0, r.Next();
              }
              total[i] = t;
@@ -299,7 +201,7 @@ template <class F, class C> class Reducer {
              for (int64_t e = std::min(r1, row + kBlockRows); row < e;) {
                int k = 0;
                for (; k < kUnroll && row < e; ++k, ++row, r.Next()) some[k] = Load<C>(x_, base + r.offset, in.stride, n, buffer[k]);
-               StepColumns<F>(acc, some, k, n);
+               loops_.columns(acc, some, k, n);
              }
              for (int64_t i = 0; i < n; ++i) total[i] = F::Merge(total[i], W(acc[i]));
            }
@@ -309,6 +211,7 @@ template <class F, class C> class Reducer {
   const ReduceSpec& spec_;
   const TensorView& x_;
   const TensorView& y_;
+  const InnerLoops<C>& loops_;
   int64_t count_ = 0;
 };
 
@@ -343,44 +246,85 @@ void Reduce(const ReduceSpec& spec, const TensorView& x, const TensorView& y) {
 }
 
 namespace {
-// Columns again: the best value and its index for up to kColumns kept elements side by side.
-template <class C, bool kMax> void ArgColumns(const TensorView& x, int64_t base, AxisLoop along, AxisLoop across, int64_t* index) {
-  C best[kColumns], buffer[kColumns];
-  for (int64_t r = 0; r < along.size; ++r) {
-    const C* p = Load<C>(x, base + r * along.stride, across.stride, across.size, buffer);
-    for (int64_t i = 0; i < across.size; ++i) {
-      bool better = r == 0 || (kMax ? p[i] > best[i] : p[i] < best[i]) || (p[i] != p[i] && best[i] == best[i]);
-      if (better) best[i] = p[i], index[i] = r;
+// The extreme along `along`, for columns of kept elements side by side, or for one run of elements at a time.
+template <class C> class Arg {
+ public:
+  Arg(bool max, const TensorView& x, int axis, const TensorView& y) : max_(max), x_(x), y_(y), loops_(ArgInner<C>(max)) {
+    if (axis < 0) x_.shape = Shape{x.size()}, x_.strides = Shape{1}, axis = 0;  // the flat array, which is contiguous
+    along_ = {x_.dim(axis), x_.strides[axis]};
+    for (int i = 0; i < x_.ndim(); ++i) if (i != axis) kept_.Add(x_.dim(i), x_.strides[i], false);
+  }
+  void Run() {
+    runs_ = along_.stride == 1 && x_.dtype == kDTypeOf<C> && (kept_.count == 0 || along_.size >= 16);
+    AxisLoop in = !runs_ && kept_.count ? kept_.Take(kept_.count - 1) : AxisLoop{1, 1};
+    int64_t width = std::min(in.size, kColumns), tiles = (in.size + kColumns - 1) / kColumns, units = kept_.size() * tiles, cost = std::max<int64_t>(1, width * along_.size);
+    // few outputs and long reductions: each is cut too, and the parts' extremes are compared in their order
+    int64_t parts = units >= 64 ? 1 : std::max<int64_t>(1, std::min(along_.size, cost / kPart));
+    parts = std::max(parts, along_.size >> 30);  // rows are counted in 32 bits
+    int64_t grain = std::max<int64_t>(1, kGrain / std::max<int64_t>(1, cost / parts));
+    if (parts == 1) {
+      return ParallelFor(units, grain, [&](int64_t b, int64_t e) {
+        C best[kColumns];
+        int64_t at[kColumns];
+        for (int64_t u = b; u < e; ++u) {
+          int64_t col = u % tiles * kColumns, n = std::min(width, in.size - col);
+          Part(Walker(kept_, u / tiles).offset + col * in.stride, in.stride, n, 0, along_.size, best, at);
+          Store<int64_t>(y_, u / tiles * in.size + col, 1, at, n, ReduceSpec{}, 1);
+        }
+      });
+    }
+    std::unique_ptr<C[]> best(new C[size_t(units * parts * width)]);
+    std::unique_ptr<int64_t[]> at(new int64_t[size_t(units * parts * width)]);
+    ParallelFor(units * parts, grain, [&](int64_t b, int64_t e) {
+      for (; b < e; ++b) {
+        int64_t u = b / parts, part = b % parts, col = u % tiles * kColumns;
+        Part(Walker(kept_, u / tiles).offset + col * in.stride, in.stride, std::min(width, in.size - col), along_.size * part / parts, along_.size * (part + 1) / parts,
+             &best[size_t(b * width)], &at[size_t(b * width)]);
+      }
+    });
+    for (int64_t u = 0; u < units; ++u) {
+      int64_t col = u % tiles * kColumns, n = std::min(width, in.size - col);
+      C* v = &best[size_t(u * parts * width)];
+      int64_t* index = &at[size_t(u * parts * width)];
+      for (int64_t p = 1; p < parts; ++p)
+        for (int64_t i = 0; i < n; ++i) {
+          C w = v[p * width + i];
+          if ((max_ ? w > v[i] : w < v[i]) || (w != w && v[i] == v[i])) v[i] = w, index[i] = index[p * width + i];
+        }
+      Store<int64_t>(y_, u / tiles * in.size + col, 1, index, n, ReduceSpec{}, 1);
     }
   }
-}
-template <class C, bool kMax> void ArgAll(const TensorView& x, int axis, const TensorView& y) {
-  TensorView v = x;
-  if (axis < 0) {  // the flat array, which is contiguous
-    v.shape = Shape{x.size()}, v.strides = Shape{1};
-    axis = 0;
-  }
-  AxisLoop along{v.dim(axis), v.strides[axis]};
-  LoopList kept;
-  for (int i = 0; i < v.ndim(); ++i) if (i != axis) kept.Add(v.dim(i), v.strides[i], false);
-  AxisLoop in = kept.count ? kept.Take(kept.count - 1) : AxisLoop{1, 1};
-  int64_t tiles = (in.size + kColumns - 1) / kColumns, units = kept.size() * tiles;
-  int64_t cost = std::max<int64_t>(1, std::min(in.size, kColumns) * along.size);
-  ParallelFor(units, std::max<int64_t>(1, kGrain / cost), [&](int64_t b, int64_t e) {
-    int64_t index[kColumns];
-    for (int64_t u = b; u < e; ++u) {
-      int64_t col = u % tiles * kColumns, n = std::min(kColumns, in.size - col);
-      ArgColumns<C, kMax>(v, Walker(kept, u / tiles).offset + col * in.stride, along, {n, in.stride}, index);
-      Store<int64_t>(y, u / tiles * in.size + col, 1, index, n, ReduceSpec{}, 1);
+
+ private:
+  void Part(int64_t base, int64_t stride, int64_t n, int64_t r0, int64_t r1, C* best, int64_t* at) {
+    if (runs_) return *at = r0 + loops_.run(x_.template data<C>() + base + r0, r1 - r0, best), void();
+    if (x_.dtype == kDTypeOf<C> && stride == 1) {
+      IndexOf<C> rows[kColumns];
+      loops_.columns(x_.template data<C>() + base + r0 * along_.stride, along_.stride, r1 - r0, n, best, rows);
+      for (int64_t i = 0; i < n; ++i) at[i] = r0 + rows[i];
+      return;
     }
-  });
-}
+    C buffer[kColumns];
+    for (int64_t r = r0; r < r1; ++r) {
+      const C* p = Load<C>(x_, base + r * along_.stride, stride, n, buffer);
+      for (int64_t i = 0; i < n; ++i)
+        if (r == r0 || (max_ ? p[i] > best[i] : p[i] < best[i]) || (p[i] != p[i] && best[i] == best[i])) best[i] = p[i], at[i] = r;
+    }
+  }
+  const bool max_;
+  TensorView x_;
+  const TensorView& y_;
+  const ArgLoops<C>& loops_;
+  AxisLoop along_;
+  LoopList kept_;
+  bool runs_ = false;
+};
 }  // namespace
 
 void ArgReduce(bool max, const TensorView& x, int axis, const TensorView& y) {
   auto go = [&](auto zero) {
     using C = decltype(zero);
-    max ? ArgAll<C, true>(x, axis, y) : ArgAll<C, false>(x, axis, y);
+    Arg<C>(max, x, axis, y).Run();
   };
   if (x.dtype == DType::kFloat64) go(double{});
   else if (IsFloat(x.dtype)) go(float{});

@@ -12,6 +12,7 @@
 namespace flx {
 
 enum class ReduceKind { kSum, kNanSum, kProd, kNanProd, kMax, kMin, kAbsSum, kSquareSum };
+constexpr int kReduceKinds = 8;
 
 struct ReduceSpec {
   ReduceKind kind = ReduceKind::kSum;

@@ -4,8 +4,10 @@
 #include <cmath>
 #include <limits>
 
+#include "base/cache.h"
 #include "base/thread_pool.h"
 #include "tensor/array.h"
+#include "tensor/tile.h"
 
 namespace flx {
 namespace {
@@ -80,16 +82,19 @@ Loop Collapse(const TensorView& from, const TensorView& to) {
   if (l.n == 0) l.n = 1, l.dim[0] = 1, l.fs[0] = l.ts[0] = 1;
   return l;
 }
-// Where the source runs along an outer axis (a transpose), square blocks keep both sides in cache.
-void Blocked(const Loop& l, int outer, const char* from, char* to, int fe, int te, RunFn run) {
-  constexpr int64_t kBlock = 32;
+// Where the source runs along an outer axis (a transpose), square blocks keep both sides in cache. Rows [i, end) of the outer axis.
+constexpr int64_t kBlock = kTileSide;
+void Blocked(const Loop& l, int outer, int64_t i, int64_t end, const char* from, char* to, int fe, int te, RunFn run, TileFn tile, bool stream) {
   int last = l.n - 1;
-  for (int64_t i = 0; i < l.dim[outer]; i += kBlock)
+  for (; i < end; i += kBlock)
     for (int64_t j = 0; j < l.dim[last]; j += kBlock) {
-      int64_t ni = std::min(kBlock, l.dim[outer] - i), nj = std::min(kBlock, l.dim[last] - j);
-      for (int64_t a = 0; a < ni; ++a)
-        run(from + ((i + a) * l.fs[outer] + j * l.fs[last]) * fe, l.fs[last], to + ((i + a) * l.ts[outer] + j * l.ts[last]) * te, l.ts[last], nj);
+      int64_t ni = std::min(kBlock, end - i), nj = std::min(kBlock, l.dim[last] - j);
+      const char* f = from + (i * l.fs[outer] + j * l.fs[last]) * fe;
+      char* t = to + (i * l.ts[outer] + j * l.ts[last]) * te;
+      if (tile) tile(f, l.fs[last], t, l.ts[outer], ni, nj, stream);
+      else for (int64_t a = 0; a < ni; ++a) run(f + a * l.fs[outer] * fe, l.fs[last], t + a * l.ts[outer] * te, l.ts[last], nj);
     }
+  if (stream) FlushTiles();
 }
 }  // namespace
 
@@ -107,20 +112,25 @@ void CopyStrided(const TensorView& from, const TensorView& to) {
   int last = l.n - 1, outer = -1;
   if (l.fs[last] != 1 && l.fs[last] != 0)
     for (int i = 0; i < last; ++i) if (l.fs[i] == 1) outer = i;
-  int64_t inner = l.dim[last] * (outer >= 0 ? l.dim[outer] : 1), rows = n / inner;
+  int64_t inner = l.dim[last], strips = 1, strip = 0;
+  if (outer >= 0) strip = std::max(kBlock, ((1 << 16) / inner + kBlock - 1) / kBlock * kBlock), strips = (l.dim[outer] + strip - 1) / strip, inner *= l.dim[outer];
+  int64_t rows = n / inner;
+  TileFn tile = outer >= 0 && from.dtype == to.dtype && l.ts[last] == 1 ? TransposeTile(fe) : nullptr;
+  bool stream = tile && n * te > CacheBytes();
   auto body = [&](int64_t b, int64_t e) {
-    for (int64_t r = b; r < e; ++r) {
-      int64_t q = r, fo = 0, to_ = 0;
+    for (int64_t u = b; u < e; ++u) {
+      int64_t q = u / strips, fo = 0, to_ = 0;
       for (int i = last - 1; i >= 0; --i) {
         if (i == outer) continue;
         int64_t k = q % l.dim[i];
         q /= l.dim[i], fo += k * l.fs[i], to_ += k * l.ts[i];
       }
-      if (outer >= 0) Blocked(l, outer, f0 + fo * fe, t0 + to_ * te, fe, te, run);
+      int64_t at = u % strips * strip;
+      if (outer >= 0) Blocked(l, outer, at, std::min(l.dim[outer], at + strip), f0 + fo * fe, t0 + to_ * te, fe, te, run, tile, stream);
       else run(f0 + fo * fe, l.fs[last], t0 + to_ * te, l.ts[last], inner);
     }
   };
-  ParallelFor(rows, std::max<int64_t>(1, (1 << 16) / inner), body);
+  ParallelFor(rows * strips, std::max<int64_t>(1, (1 << 16) * strips / inner), body);
 }
 
 void FillStrided(const TensorView& to, double v) {

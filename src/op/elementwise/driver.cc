@@ -7,6 +7,7 @@
 #include "base/thread_pool.h"
 #include "op/elementwise/convert.h"
 #include "op/elementwise/formula.h"
+#include "tensor/array.h"
 
 namespace flx {
 namespace {
@@ -220,6 +221,7 @@ void RunElementwise(const OpDef& op, const TileLoops& loops, KernelContext&, con
   static const TileLoops* const identity = &CpuLoops("identity");
   if (nin == 1 && out.contiguous && in[0].contiguous && in[0].dtype == out.dtype && in[0].shape == out.shape && &loops == identity)
     return CopyBytes(in[0].raw(), out.raw(), out.bytes());
+  if (nin == 1 && in[0].dtype == out.dtype && in[0].shape == out.shape && &loops == identity && in[0].raw() != out.raw()) return flx::CopyStrided(in[0], out);
   bool plain = out.contiguous && Native(out.dtype, loop_type);
   for (int k = 0; plain && k < nin; ++k) plain = in[k].contiguous && in[k].dtype == out.dtype && in[k].shape == out.shape;
   if (plain) {

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <limits>
+#include <type_traits>
 
 #include "base/thread_pool.h"
 #include "op/random/distributions.h"
+#include "op/random/fill.h"
 #include "op/random/random.h"
 #include "tensor/array.h"
 
@@ -10,7 +13,7 @@ namespace flx {
 namespace {
 using In = const TensorView&;
 using Out = TensorView&;
-constexpr int64_t kGrain = 2048;
+constexpr int64_t kGrain = 2048, kVectorGrain = 16384;
 
 template <class T> T As(double v) {
   if constexpr (std::is_same_v<T, Half>) return ToHalf(float(v));
@@ -45,6 +48,42 @@ template <class D, class At> void Fill(KernelContext& ctx, Out y, const At& at) 
           }
         }
       });
+    }
+  });
+}
+// The two that are drawn most, in float32, by vectors.
+void RandomUniformCpu(KernelContext& ctx, const UniformAttrs& a, Out y) {
+  double low = double(a.low), high = double(a.high);
+  if (y.dtype != DType::kFloat32) return Fill<UniformD>(ctx, y, [=](int64_t, double* u, double* v) { *u = low, *v = high; });
+  Philox philox(ctx.random);
+  auto* to = y.data<float>();
+  ParallelFor(y.size(), kVectorGrain, [&](int64_t b, int64_t e) {
+    if (!FillUniform(philox, uint64_t(b), e - b, low, high, to + b)) return;
+    for (int64_t i = b; i < e; ++i)
+      if (double(to[i]) >= high) {
+        Draws d(philox, uint64_t(i));
+        to[i] = AsBelow<float>(UniformD::Draw(d, low, high), low, high);
+      }
+  });
+}
+// float16 and bfloat16 get the float32 numbers, rounded; float64 has numbers of its own, from twice the bits.
+void RandomNormalCpu(KernelContext& ctx, const NormalAttrs& a, Out y) {
+  double loc = double(a.loc), scale = double(a.scale);
+  if (y.dtype == DType::kFloat64) return Fill<NormalD>(ctx, y, [=](int64_t, double* u, double* v) { *u = loc, *v = scale; });
+  Philox philox(ctx.random);
+  float l = float(loc), s = scale >= 0 ? float(scale) : std::numeric_limits<float>::quiet_NaN();
+  Dispatch(y.dtype, [&](auto zero) {
+    using T = decltype(zero);
+    if constexpr (std::is_same_v<T, float>) {
+      ParallelFor(y.size(), kVectorGrain, [&](int64_t b, int64_t e) { FillNormal(philox, uint64_t(b), e - b, l, s, y.data<float>() + b); });
+    } else if constexpr (IsFloat(kDTypeOf<T>)) {
+      ParallelFor(y.size(), kGrain, [&](int64_t b, int64_t e) {
+        float room[kGrain];
+        FillNormal(philox, uint64_t(b), e - b, l, s, room);
+        for (int64_t i = b; i < e; ++i) y.data<T>()[i] = As<T>(double(room[i - b]));
+      });
+    } else {
+      Fail(Status::kInternal, ctx.op ? ctx.op->name : "random", "not a float dtype.");
     }
   });
 }
@@ -85,8 +124,8 @@ void AddDrawCpuKernels(KernelList* list) {
   using G = GeneralizedNegativeBinomialAttrs;
   using N = NegativeBinomialAttrs;
   for (const KernelEntry& e : {
-           Kernel<RandomUniformKernel>(&RandomCpu<UniformD, UniformAttrs, &UniformAttrs::low, &UniformAttrs::high>),
-           Kernel<RandomNormalKernel>(&RandomCpu<NormalD, NormalAttrs, &NormalAttrs::loc, &NormalAttrs::scale>),
+           Kernel<RandomUniformKernel>(&RandomUniformCpu),
+           Kernel<RandomNormalKernel>(&RandomNormalCpu),
            Kernel<RandomGammaKernel>(&RandomCpu<GammaD, GammaAttrs, &GammaAttrs::alpha, &GammaAttrs::beta>),
            Kernel<RandomExponentialKernel>(&RandomCpu<ExponentialD, RateAttrs, &RateAttrs::lam, nullptr>),
            Kernel<RandomPoissonKernel>(&RandomCpu<PoissonD, RateAttrs, &RateAttrs::lam, nullptr>),

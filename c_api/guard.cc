@@ -7,10 +7,22 @@
 
 namespace flx::capi {
 namespace {
+// Static thread-local memory is scarce where a host opens the library late (glibc keeps some 1,600 bytes for all that do): a pointer, not the texts.
+struct Own {
+  LastError* error = nullptr;
+  const char* fixed = nullptr;  // where there was no memory for the rest
+  ~Own() { delete std::exchange(error, nullptr); }
+};
+Own& ThisThread() {
+  static thread_local Own own;
+  return own;
+}
 thread_local LastError* t_scope = nullptr;
-LastError& Last() {
-  static thread_local LastError e;
-  return t_scope ? *t_scope : e;
+LastError* Last() noexcept {  // null: out of memory
+  if (t_scope) return t_scope;
+  Own& own = ThisThread();
+  if (!own.error) own.error = new (std::nothrow) LastError;
+  return own.error;
 }
 }  // namespace
 
@@ -18,12 +30,14 @@ ErrorScope::ErrorScope() : outer_(std::exchange(t_scope, &error)) {}
 ErrorScope::~ErrorScope() { t_scope = outer_; }
 
 flx_status SetErrorText(Status s, const char* text) noexcept {
-  LastError& l = Last();
-  l.fixed = text, l.failed = true;
+  if (LastError* l = Last()) l->fixed = text, l->failed = true;
+  else ThisThread().fixed = text;
   return flx_status(s);
 }
 flx_status SetError(const Error& e) noexcept {
-  LastError& l = Last();
+  LastError* last = Last();
+  if (!last) return SetErrorText(e.status(), "out of memory while the error was being described");
+  LastError& l = *last;
   try {
     l.message = e.message(), l.kind = StatusName(e.status()), l.op = e.op, l.node = e.node, l.origin = e.origin, l.hint = e.hint, l.file = e.file;
     l.offset = e.offset < 0 ? "" : Text(e.offset);
@@ -160,12 +174,14 @@ void GiveShape(const char* who, const Shape& s, int64_t* out_dims, int32_t capac
 using namespace flx;
 
 extern "C" const char* flx_last_error(void) {
-  auto& l = capi::Last();
-  return l.fixed ? l.fixed : l.message.c_str();
+  auto* l = capi::Last();
+  if (!l) return capi::ThisThread().fixed ? capi::ThisThread().fixed : "";
+  return l->fixed ? l->fixed : l->message.c_str();
 }
 extern "C" const char* flx_last_error_field(const char* field) {
-  auto& l = capi::Last();
-  if (!field || l.fixed) return "";
+  auto* last = capi::Last();
+  if (!field || !last || last->fixed) return "";
+  auto& l = *last;
   std::string_view f = field;
   const std::string* s = f == "kind" ? &l.kind : f == "operator" ? &l.op : f == "node" ? &l.node : f == "origin" ? &l.origin
                        : f == "hint" ? &l.hint : f == "file" ? &l.file : f == "offset" ? &l.offset : nullptr;

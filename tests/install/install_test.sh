@@ -19,6 +19,13 @@ cmake -S "$source/tests/install/consumer" -B "$work/consumer" -G Ninja -DCMAKE_P
 cmake --build "$work/consumer"
 "$work/consumer/consumer_c"
 "$work/consumer/consumer_cpp"
+echo "== a plugin: examples/native, built outside the tree"
+cp -r "$source/examples/native" "$work/native"
+cmake -S "$work/native" -B "$work/native/build" -G Ninja -DCMAKE_PREFIX_PATH="$tree" -DCMAKE_BUILD_TYPE=Release > "$work/native.log" || { cat "$work/native.log"; exit 1; }
+cmake --build "$work/native/build"
+"$work/native/build/use" "$work/native/build/example_swish.so"
+gcc -std=gnu11 -Wall -Wextra -Werror "-I$tree/include" "$source/tests/c_api/plugin_check.c" -o "$work/plugin_check" "-L$lib" -lflexor -lm -Wl,-rpath,"$lib"
+"$work/plugin_check" "$work/native/build/example_swish.so" "$work/swish.flx"
 echo "== a version that is not there is refused"
 sed 's/find_package(Flexor 0.1 REQUIRED)/find_package(Flexor 0.2 REQUIRED)/' "$source/tests/install/consumer/CMakeLists.txt" > "$work/newer.txt"
 mkdir "$work/newer" && cp "$source"/tests/install/consumer/main.* "$work/newer/" && cp "$work/newer.txt" "$work/newer/CMakeLists.txt"

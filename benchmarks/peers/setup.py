@@ -26,7 +26,7 @@ def run(*command, timeout=900):
     except (OSError, subprocess.TimeoutExpired) as error:
         raise Missing(f"{command[0]}: {error}") from error
     if done.returncode:
-        raise Missing(f"{' '.join(command[:4])} ...: {((done.stderr or done.stdout).strip().splitlines() or ['failed'])[-1][:300]}")
+        raise Missing(f"{' '.join((os.path.basename(command[0]),) + command[1:4])} ...: {((done.stderr or done.stdout).strip().splitlines() or ['failed'])[-1][:300]}")
     return done.stdout.strip()
 
 

@@ -9,6 +9,8 @@ PACKAGES_TEST=(libgtest-dev libbenchmark-dev pkg-config python3 swig abigail-too
 # Peers of the benchmarks: OpenBLAS as others use it; what PyTorch and MXNet from PyPI are run by (tools/bench --peers).
 PACKAGES_BENCH=(libopenblas0-pthread)
 PACKAGES_PEERS=(python3-venv python3-dev binutils)
+# ... and the languages whose bindings are tested where they can be had, one group each; Julia comes by tools/get_julia.
+PACKAGES_LANGUAGES=("python3-dev" "r-base-core" "openjdk-17-jdk-headless")
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 JOBS=$(nproc)
@@ -80,6 +82,17 @@ install_packages() {
   fi
   echo "apt-get update, then installing ${missing[*]}"
   quiet "$log" "${as_root[@]}" apt-get update && quiet "$log" "${as_root[@]}" apt-get install -y --no-install-recommends "${missing[@]}"
+}
+# The languages of the bindings. One that cannot be had is left out, and its test says that it was skipped.
+install_languages() {
+  local group
+  # shellcheck disable=SC2068,SC2086
+  install_packages ${PACKAGES_LANGUAGES[@]} || for group in "${PACKAGES_LANGUAGES[@]}"; do install_packages $group || echo "left out: $group"; done
+  if command -v julia > /dev/null; then
+    echo "julia: $(command -v julia)"
+  else
+    "$ROOT/tools/get_julia" "$ROOT/build/julia" || echo "left out: Julia"
+  fi
 }
 
 # configure PRESET [cmake options]; build PRESET [targets]

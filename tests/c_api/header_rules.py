@@ -73,6 +73,8 @@ def check(header, cases, native=False):
         names = [a for _, a in args]
         if ("out_ready" in names or "out_event" in names) != ("timeout_ms" in names):
             wrong.append(f"{name}: timeout_ms and out_ready or out_event belong together")
+        if "timeout_ms" in names and not all(a.startswith(("out_", "capacity")) for a in names[names.index("timeout_ms") + 1:]):
+            wrong.append(f"{name}: timeout_ms is the last of the inputs")
         outs = [a for a in names if a.startswith("out_")]
         if outs and not any(a in names[-4:] for a in outs):
             wrong.append(f"{name}: results stand last")
@@ -92,6 +94,8 @@ def self_test():
            {"C++": "template", "C": "restrict", "Python": "lambda", "R": "repeat", "Julia": "quote", "Java": "synchronized", "Scala": "implicit"}.items()},
         "a foreign type": (good.replace("double value", "size_t value"), cases),
         "a timeout without an answer": (good.replace("double value", "int64_t timeout_ms").replace("`value`", "`timeout_ms`"), cases),
+        "an input after the timeout": ("/** Waits for `array` up to `timeout_ms`, `value`; `out_ready`. */\nFLX_DRAFT flx_status flx_f(flx_ndarray array, int64_t timeout_ms, "
+                                       "double value, int32_t *out_ready);\n", cases),
         "a handle without a case": (good, ""),
         "a case without a function": (good, cases + "\n  X(NDARRAY, flx_g, flx_g(h))"),
         "a declaration not understood": (good + "FLX_DRAFT broken\n", cases),

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+// Python: a handle is a capsule that frees it; results come in the order of the out-arguments, one alone or several as a list; a failed call raises the class that
+// `errors[status]` has, or Error, with the attributes status and kind. A call that may wait lets other Python threads run, and Ctrl-C end it.
+%{
+static void flx_py_free(PyObject *c) { flx_free(PyCapsule_GetPointer(c, "flexor")); }
+static PyObject *flx_py_capsule(void *h) {
+  if (!h) { Py_INCREF(Py_None); return Py_None; }
+  PyObject *c = PyCapsule_New(h, "flexor", flx_py_free);
+  if (!c) flx_free(h);
+  return c;
+}
+static int flx_py_handle(PyObject *o, void **h) {
+  if (o == Py_None) { *h = NULL; return 0; }
+  if (!PyCapsule_IsValid(o, "flexor")) { PyErr_Format(PyExc_TypeError, "a Flexor handle was expected, given %s", Py_TYPE(o)->tp_name); return -1; }
+  *h = PyCapsule_GetPointer(o, "flexor");
+  return 0;
+}
+static PyObject *flx_py_error, *flx_py_errors; /* the class Error; a dict from status to class, for the package to fill */
+static void flx_py_raise(flx_status status) {
+  PyObject *number = PyLong_FromLong(status), *cls = number ? PyDict_GetItem(flx_py_errors, number) : NULL;
+  PyObject *message = PyUnicode_DecodeUTF8(flx_last_error(), (Py_ssize_t)strlen(flx_last_error()), "replace"), *kind = PyUnicode_FromString(flx_last_error_field("kind"));
+  PyObject *e = message ? PyObject_CallFunctionObjArgs(cls ? cls : flx_py_error, message, NULL) : NULL;
+  if (e && number && kind && !PyObject_SetAttrString(e, "status", number) && !PyObject_SetAttrString(e, "kind", kind)) PyErr_SetObject((PyObject *)Py_TYPE(e), e);
+  Py_XDECREF(e); Py_XDECREF(kind); Py_XDECREF(message); Py_XDECREF(number);
+}
+static const char *flx_py_utf8(PyObject *o) {
+  Py_ssize_t n = 0;
+  const char *t = PyUnicode_AsUTF8AndSize(o, &n);
+  if (t && (Py_ssize_t)strlen(t) != n) { PyErr_SetString(PyExc_ValueError, "a text with a null character"); t = NULL; }
+  return t;
+}
+/* A sequence as a new C array; what: 'h' handles, 'i' int64, 'd' double, 's' texts, which live as long as `*keep`. */
+static int flx_py_list(PyObject *o, char what, void **out, int32_t *n, PyObject **keep) {
+  PyObject *seq = PySequence_Tuple(o); /* a copy that nobody else changes */
+  Py_ssize_t i, size = seq ? PyTuple_GET_SIZE(seq) : 0;
+  *keep = seq;
+  if (!seq) return -1;
+  if (size > FLX_MAX_COUNT) size = FLX_MAX_COUNT + 1; /* the library says that it is too many */
+  *n = (int32_t)size;
+  if (!(*out = malloc((size_t)size * 8 + 8))) { PyErr_NoMemory(); return -1; }
+  for (i = 0; i < size; ++i) {
+    PyObject *item = PyTuple_GET_ITEM(seq, i);
+    if (what == 'h') { if (flx_py_handle(item, (void **)*out + i)) return -1; }
+    else if (what == 's') { if (!(((const char **)*out)[i] = flx_py_utf8(item))) return -1; }
+    else if (what == 'd') { if ((((double *)*out)[i] = PyFloat_AsDouble(item)) == -1 && PyErr_Occurred()) return -1; }
+    else if ((((int64_t *)*out)[i] = PyLong_AsLongLong(item)) == -1 && PyErr_Occurred()) return -1;
+  }
+  return 0;
+}
+static PyObject *flx_py_tuple(const void *p, int32_t n, char what) {
+  PyObject *t = PyTuple_New(n);
+  for (int32_t i = 0; t && i < n; ++i) {
+    PyObject *item = what == 'h' ? flx_py_capsule(((void *const *)p)[i]) : PyLong_FromLongLong(((const int64_t *)p)[i]);
+    if (!item) { Py_DECREF(t); t = NULL; for (++i; what == 'h' && i < n; ++i) flx_free(((void *const *)p)[i]); break; }
+    PyTuple_SET_ITEM(t, i, item);
+  }
+  return t;
+}
+static int flx_py_memory(PyObject *o, int flags, Py_buffer *view, void **data, int64_t *n) {
+  if (PyObject_GetBuffer(o, view, PyBUF_ANY_CONTIGUOUS | flags)) return -1;
+  *data = view->buf ? view->buf : (void *)""; /* not null: that is how freearg knows */
+  *n = view->len;
+  return 0;
+}
+static PyObject *flx_py_text(const char *t) { if (t) return PyUnicode_DecodeUTF8(t, (Py_ssize_t)strlen(t), "replace"); Py_INCREF(Py_None); return Py_None; }
+static PyObject *flx_py_bytes(const char *t, int64_t n) { if (t) return PyBytes_FromStringAndSize(t, (Py_ssize_t)n); Py_INCREF(Py_None); return Py_None; }
+%}
+%init %{
+  flx_py_errors = PyDict_New();
+  flx_py_error = PyErr_NewExceptionWithDoc("flexor.Error", "A call of the library failed. Attributes: status, kind.", PyExc_RuntimeError, NULL);
+  PyModule_AddObject(m, "errors", flx_py_errors);
+  PyModule_AddObject(m, "Error", flx_py_error);
+%}
+%exception {
+  struct flx_wait wait = flx_wait_take();
+  for (;;) {
+    PyThreadState *thread = wait.slice ? PyEval_SaveThread() : NULL;
+    $action
+    if (!thread) break;
+    PyEval_RestoreThread(thread);
+    if (!flx_wait_more(&wait)) break;
+    if (PyErr_CheckSignals()) SWIG_fail;
+  }
+}
+%typemap(out) flx_status { if ($1) { flx_py_raise($1); SWIG_fail; } Py_INCREF(Py_None); $result = Py_None; }
+%typemap(out) const char * { $result = flx_py_text($1); }
+
+%define FLX_KIND(K)
+%typemap(in) flx_##K { if (flx_py_handle($input, (void **)&$1)) SWIG_fail; }
+%typemap(in, numinputs=0) flx_##K * (flx_##K temp = NULL) { $1 = &temp; }
+%typemap(argout) flx_##K * { $result = SWIG_Python_AppendOutput($result, flx_py_capsule(*$1)); }
+%enddef
+%typemap(in) void *handle { if (flx_py_handle($input, &$1)) SWIG_fail; }
+%typemap(in) const char * { if ($input == Py_None) $1 = NULL; else if (!($1 = ($1_ltype)flx_py_utf8($input))) SWIG_fail; }
+%typemap(freearg) const char * ""
+%typemap(in) char *text { SWIG_exception_fail(SWIG_TypeError, "texts are freed by the glue"); }
+
+%define FLX_LIST(WHAT, PATTERN...)
+%typemap(in) (PATTERN) (PyObject *keep = NULL) { if (flx_py_list($input, WHAT, (void **)&$1, &$2, &keep)) SWIG_fail; }
+%typemap(freearg) (PATTERN) { free((void *)$1); Py_XDECREF(keep$argnum); }
+%typemap(argout) (PATTERN) ""
+%enddef
+FLX_LIST('h', const flx_ndarray *arrays, int32_t narrays)
+FLX_LIST('i', const int64_t *dims, int32_t ndim)
+FLX_LIST('d', const double *scalars, int32_t nscalars)
+FLX_LIST('s', const char *const *names, int32_t nnames)
+%typemap(in) (const char *const *keys, const char *const *values, int32_t npairs) (PyObject *ks = NULL, PyObject *vs = NULL) {
+  PyObject *k = PyMapping_Keys($input), *v = k ? PyMapping_Values($input) : NULL;
+  int bad = !v || flx_py_list(k, 's', (void **)&$1, &$3, &ks) || flx_py_list(v, 's', (void **)&$2, &$3, &vs);
+  Py_XDECREF(k); Py_XDECREF(v);
+  if (bad) SWIG_fail;
+}
+%typemap(argout) (const char *const *keys, const char *const *values, int32_t npairs) ""
+%typemap(freearg) (const char *const *keys, const char *const *values, int32_t npairs) { free((void *)$1); free((void *)$2); Py_XDECREF(ks$argnum); Py_XDECREF(vs$argnum); }
+%typemap(in) (const void *data, int64_t nbytes) (Py_buffer view) { if (flx_py_memory($input, 0, &view, (void **)&$1, &$2)) SWIG_fail; }
+%typemap(in) (void *buffer, int64_t buffer_nbytes) (Py_buffer view) { if (flx_py_memory($input, PyBUF_WRITABLE, &view, &$1, &$2)) SWIG_fail; }
+%typemap(freearg) (const void *data, int64_t nbytes), (void *buffer, int64_t buffer_nbytes) { if ($1) PyBuffer_Release(&view$argnum); }
+
+%typemap(in, numinputs=0) int32_t * (int32_t temp = 0), int64_t * (int64_t temp = 0), double * (double temp = 0) { $1 = &temp; }
+FLX_WAIT_TYPEMAPS
+%typemap(argout) int32_t *, int64_t * { $result = SWIG_Python_AppendOutput($result, PyLong_FromLongLong(*$1)); }
+%typemap(argout) double * { $result = SWIG_Python_AppendOutput($result, PyFloat_FromDouble(*$1)); }
+%typemap(in, numinputs=0) const char ** (const char *temp = NULL) { $1 = ($1_ltype)&temp; }
+%typemap(in, numinputs=0) char ** (char *temp = NULL) { $1 = &temp; }
+%typemap(argout) const char ** { $result = SWIG_Python_AppendOutput($result, flx_py_text(*$1)); }
+%typemap(argout) char ** { $result = SWIG_Python_AppendOutput($result, flx_py_text(*$1)); flx_text_free(*$1); }
+%typemap(in, numinputs=0) (char **out_bytes, int64_t *out_nbytes) (char *temp = NULL, int64_t n = 0) { $1 = &temp; $2 = &n; }
+%typemap(argout) (char **out_bytes, int64_t *out_nbytes) { $result = SWIG_Python_AppendOutput($result, flx_py_bytes(*$1, *$2)); flx_text_free(*$1); }
+%typemap(in, numinputs=0) (int64_t *out_dims, int32_t capacity, int32_t *out_ndim) (int64_t temp[FLX_MAX_NDIM], int32_t n = 0) { $1 = temp; $2 = FLX_MAX_NDIM; $3 = &n; }
+%typemap(argout) (int64_t *out_dims, int32_t capacity, int32_t *out_ndim) { $result = SWIG_Python_AppendOutput($result, flx_py_tuple($1, *$3, 'i')); }
+%typemap(in, numinputs=0) (flx_ndarray *out_arrays, int32_t capacity, int32_t *out_narrays) (int32_t n = 0) { $1 = flx_room(); $2 = FLX_MAX_COUNT; $3 = &n; }
+%typemap(freearg) (flx_ndarray *out_arrays, int32_t capacity, int32_t *out_narrays) { flx_room_back($1); }
+%typemap(argout) (flx_ndarray *out_arrays, int32_t capacity, int32_t *out_narrays) { $result = SWIG_Python_AppendOutput($result, flx_py_tuple($1, *$3, 'h')); }

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+// R: a handle is an external pointer that frees it; a failed call is an error of class flexor_error, with status and kind. SWIG's own .R file is not used:
+// generate.py writes the functions that call this glue. A call that may wait looks for Ctrl-C. What is held when R jumps out of here is R's (R_alloc).
+%{
+#include <alloca.h>
+#include <Rinternals.h>
+static SEXP flx_r_tag(void) { static SEXP tag; if (!tag) tag = Rf_install("flexor"); return tag; }
+static void flx_r_finalize(SEXP p) { flx_free(R_ExternalPtrAddr(p)); R_ClearExternalPtr(p); }
+static SEXP flx_r_own(void *h) {
+  SEXP p;
+  if (!h) return R_NilValue;
+  p = PROTECT(R_MakeExternalPtr(h, flx_r_tag(), R_NilValue));
+  R_RegisterCFinalizerEx(p, flx_r_finalize, TRUE);
+  UNPROTECT(1);
+  return p;
+}
+static void *flx_r_handle(SEXP p) {
+  if (p == R_NilValue) return NULL;
+  if (TYPEOF(p) != EXTPTRSXP || R_ExternalPtrTag(p) != flx_r_tag()) Rf_error("a Flexor handle was expected");
+  return R_ExternalPtrAddr(p); /* null in a session restored from a file; the library says so */
+}
+static const char *flx_r_text(SEXP s) { /* UTF-8, alive until .Call returns */
+  if (s == R_NilValue) return NULL;
+  if (TYPEOF(s) != STRSXP || LENGTH(s) != 1 || STRING_ELT(s, 0) == NA_STRING) Rf_error("a string was expected");
+  return Rf_translateCharUTF8(STRING_ELT(s, 0));
+}
+static SEXP flx_r_string(const char *t) { return t ? Rf_ScalarString(Rf_mkCharCE(t, CE_UTF8)) : R_NilValue; }
+static SEXP flx_r_owned(char *t, R_xlen_t raw) { /* copied to R's memory first: what R then makes of it may fail */
+  char *copy;
+  SEXP s;
+  R_xlen_t n = raw >= 0 ? raw : t ? (R_xlen_t)strlen(t) : 0;
+  if (!t) return R_NilValue;
+  copy = R_alloc((size_t)n + 1, 1);
+  memcpy(copy, t, (size_t)n);
+  copy[n] = 0;
+  flx_text_free(t);
+  if (raw < 0) return flx_r_string(copy);
+  s = Rf_allocVector(RAWSXP, n);
+  if (n) memcpy(RAW(s), copy, (size_t)n);
+  return s;
+}
+static int64_t flx_r_whole(double d, double most) {
+  if (!(d >= -most && d <= most) || d != (double)(int64_t)d) Rf_error("a whole number was expected");
+  return (int64_t)d;
+}
+static double flx_r_number(SEXP s) {
+  if ((TYPEOF(s) != REALSXP && TYPEOF(s) != INTSXP && TYPEOF(s) != LGLSXP) || XLENGTH(s) != 1) Rf_error("a number was expected");
+  return Rf_asReal(s);
+}
+static void *flx_r_list(SEXP s, char what, int32_t *n) { /* what: 'h' a list of handles, 'i' whole numbers, 'd' numbers, 's' strings */
+  R_xlen_t i, size;
+  void **out;
+  if (!Rf_isNull(s) && (what == 'h' ? TYPEOF(s) != VECSXP : what == 's' ? TYPEOF(s) != STRSXP : TYPEOF(s) != REALSXP && TYPEOF(s) != INTSXP))
+    Rf_error(what == 'h' ? "a list of Flexor handles was expected" : what == 's' ? "strings were expected" : "numbers were expected");
+  size = Rf_isNull(s) ? 0 : XLENGTH(s);
+  if (size > FLX_MAX_COUNT) size = FLX_MAX_COUNT + 1; /* the library says that it is too many */
+  out = (void **)R_alloc((size_t)size + 1, sizeof *out);
+  for (i = 0; i < size; ++i) {
+    if (what == 'h') out[i] = flx_r_handle(VECTOR_ELT(s, i));
+    else if (what == 's' && STRING_ELT(s, i) == NA_STRING) Rf_error("a string was expected, given NA");
+    else if (what == 's') out[i] = (void *)Rf_translateCharUTF8(STRING_ELT(s, i));
+    else {
+      double d = TYPEOF(s) == REALSXP ? REAL(s)[i] : INTEGER(s)[i] == NA_INTEGER ? NA_REAL : INTEGER(s)[i];
+      if (what == 'd') ((double *)out)[i] = d;
+      else ((int64_t *)out)[i] = flx_r_whole(d, 9007199254740992.0);
+    }
+  }
+  *n = (int32_t)size;
+  return out;
+}
+static SEXP flx_r_names(SEXP s) {
+  SEXP names = Rf_isNull(s) ? s : Rf_getAttrib(s, R_NamesSymbol);
+  if (!Rf_isNull(s) && XLENGTH(s) && Rf_isNull(names)) Rf_error("options are a named vector of strings, as c(axis = \"1\")");
+  return names;
+}
+static SEXP flx_r_many(const void *p, int32_t n, char what) {
+  SEXP s = PROTECT(Rf_allocVector(what == 'h' ? VECSXP : REALSXP, n));
+  for (int32_t i = 0; i < n; ++i) {
+    if (what == 'h') SET_VECTOR_ELT(s, i, flx_r_own(((void *const *)p)[i]));
+    else REAL(s)[i] = (double)((const int64_t *)p)[i];
+  }
+  UNPROTECT(1);
+  return s;
+}
+static void *flx_r_memory(SEXP s, int64_t *n) {
+  int size = TYPEOF(s) == REALSXP ? 8 : TYPEOF(s) == RAWSXP ? 1 : TYPEOF(s) == INTSXP || TYPEOF(s) == LGLSXP ? 4 : 0;
+  if (!size) Rf_error("a vector of numbers or a raw vector was expected");
+  *n = (int64_t)XLENGTH(s) * size;
+  return size == 8 ? (void *)REAL(s) : size == 1 ? (void *)RAW(s) : TYPEOF(s) == INTSXP ? (void *)INTEGER(s) : (void *)LOGICAL(s);
+}
+static void flx_r_raise(flx_status status) { /* stop(structure(list(message =, call = NULL, status =, kind =), class = ...)) */
+  const char *names[] = {"message", "call", "status", "kind", ""}, *classes[] = {"flexor_error", "error", "condition"};
+  SEXP e = PROTECT(Rf_mkNamed(VECSXP, names)), cls = PROTECT(Rf_allocVector(STRSXP, 3));
+  for (int i = 0; i < 3; ++i) SET_STRING_ELT(cls, i, Rf_mkChar(classes[i]));
+  SET_VECTOR_ELT(e, 0, flx_r_string(flx_last_error()));
+  SET_VECTOR_ELT(e, 2, Rf_ScalarInteger(status));
+  SET_VECTOR_ELT(e, 3, flx_r_string(flx_last_error_field("kind")));
+  Rf_classgets(e, cls);
+  Rf_eval(PROTECT(Rf_lang2(Rf_install("stop"), e)), R_BaseEnv);
+}
+%}
+%exception {
+  struct flx_wait wait = flx_wait_take();
+  for (;;) {
+    $action
+    if (!flx_wait_more(&wait)) break;
+    R_CheckUserInterrupt();
+  }
+}
+%typemap(out) flx_status { $result = R_NilValue; if ($1) flx_r_raise($1); }
+%typemap(out) const char * { $result = flx_r_string($1); }
+%typemap(out) int32_t { $result = Rf_ScalarInteger($1); }
+
+%define FLX_KIND(K)
+%typemap(in) flx_##K { $1 = (flx_##K)flx_r_handle($input); }
+%typemap(in, numinputs=0) flx_##K * (flx_##K temp = NULL) { $1 = &temp; }
+%typemap(argout) flx_##K * { %append_output(flx_r_own(*$1)); }
+%enddef
+%typemap(in) void *handle { $1 = flx_r_handle($input); }
+%typemap(in) char *text { Rf_error("texts are freed by the glue"); }
+%typemap(in) const char * { $1 = ($1_ltype)flx_r_text($input); }
+%typemap(in) int32_t { $1 = (int32_t)flx_r_whole(flx_r_number($input), 2147483647); }
+%typemap(in) int64_t { $1 = flx_r_whole(flx_r_number($input), 9007199254740992.0); }
+%typemap(in) double { $1 = flx_r_number($input); }
+%define FLX_LIST(WHAT, PATTERN...)
+%typemap(in) (PATTERN) { $1 = flx_r_list($input, WHAT, &$2); }
+%typemap(argout) (PATTERN) ""
+%typemap(freearg) (PATTERN) ""
+%enddef
+FLX_LIST('h', const flx_ndarray *arrays, int32_t narrays)
+FLX_LIST('i', const int64_t *dims, int32_t ndim)
+FLX_LIST('d', const double *scalars, int32_t nscalars)
+FLX_LIST('s', const char *const *names, int32_t nnames)
+%typemap(in) (const char *const *keys, const char *const *values, int32_t npairs) { $1 = flx_r_list(flx_r_names($input), 's', &$3); $2 = flx_r_list($input, 's', &$3); }
+%typemap(argout) (const char *const *keys, const char *const *values, int32_t npairs) ""
+%typemap(in) (const void *data, int64_t nbytes) { $1 = flx_r_memory($input, &$2); }
+%typemap(in) (void *buffer, int64_t buffer_nbytes) { $1 = flx_r_memory($input, &$2); }
+
+%typemap(in, numinputs=0) int32_t * (int32_t temp = 0), int64_t * (int64_t temp = 0), double * (double temp = 0) { $1 = &temp; }
+FLX_WAIT_TYPEMAPS
+// SWIG knows no `check` for R. No input comes after timeout_ms (header_rules.py), so nothing fails between this and the call.
+%typemap(in) int64_t timeout_ms { $1 = flx_r_whole(flx_r_number($input), 9007199254740992.0); flx_wait_begin(&$1); }
+%typemap(argout) int32_t * { %append_output(Rf_ScalarInteger(*$1)); }
+%typemap(argout) int32_t *out_ready { %append_output(Rf_ScalarLogical(*$1)); }
+%typemap(argout) int64_t * { %append_output(Rf_ScalarReal((double)*$1)); }
+%typemap(argout) double * { %append_output(Rf_ScalarReal(*$1)); }
+%typemap(in, numinputs=0) const char ** (const char *temp = NULL) { $1 = ($1_ltype)&temp; }
+%typemap(in, numinputs=0) char ** (char *temp = NULL) { $1 = &temp; }
+%typemap(argout) const char ** { %append_output(flx_r_string(*$1)); }
+%typemap(argout) char ** { %append_output(flx_r_owned(*$1, -1)); }
+%typemap(in, numinputs=0) (char **out_bytes, int64_t *out_nbytes) (char *temp = NULL, int64_t n = 0) { $1 = &temp; $2 = &n; }
+%typemap(argout) (char **out_bytes, int64_t *out_nbytes) { %append_output(flx_r_owned(*$1, (R_xlen_t)*$2)); }
+%typemap(in, numinputs=0) (int64_t *out_dims, int32_t capacity, int32_t *out_ndim) (int64_t temp[FLX_MAX_NDIM], int32_t n = 0) { $1 = temp; $2 = FLX_MAX_NDIM; $3 = &n; }
+%typemap(argout) (int64_t *out_dims, int32_t capacity, int32_t *out_ndim) { %append_output(flx_r_many($1, *$3, 'i')); }
+%typemap(in, numinputs=0) (flx_ndarray *out_arrays, int32_t capacity, int32_t *out_narrays) (int32_t n = 0) { R_CheckStack2(FLX_MAX_COUNT * sizeof(flx_ndarray)); $1 = (flx_ndarray *)alloca(FLX_MAX_COUNT * sizeof(flx_ndarray)); $2 = FLX_MAX_COUNT; $3 = &n; }
+%typemap(argout) (flx_ndarray *out_arrays, int32_t capacity, int32_t *out_narrays) { %append_output(flx_r_many($1, *$3, 'h')); }
+%typemap(freearg) int32_t *, int64_t *, double *, char **, const char **, const char *, (int64_t *out_dims, int32_t capacity, int32_t *out_ndim) ""

@@ -9,7 +9,7 @@ PACKAGES_TEST=(libgtest-dev libbenchmark-dev pkg-config python3 swig abigail-too
 # Peers of the benchmarks: OpenBLAS as others use it; what PyTorch and MXNet from PyPI are run by (tools/bench --peers).
 PACKAGES_BENCH=(libopenblas0-pthread)
 PACKAGES_PEERS=(python3-venv python3-dev binutils)
-# ... and the languages whose bindings are tested where they can be had, one group each; Julia comes by tools/get_julia.
+# The languages whose bindings are tested where they can be had, one group each; Julia comes by tools/get_julia.
 PACKAGES_LANGUAGES=("python3-dev" "r-base-core" "openjdk-17-jdk-headless")
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""generate.py INCLUDE OUT [SWIG]: what is made from the C header, read by SWIG, for its bindings: kinds.i (the handle kinds, for flexor.i), flexor.jl (Julia's
+"""generate.py INCLUDE OUT [SWIG]: what is made from the C header, read by SWIG, for its bindings: kinds.i (the handle kinds and functions, for flexor.i), flexor.jl (Julia's
 ccall layer), flexor.R (R's layer over SWIG's C glue). An argument that is in no group is an error: no language would know what to do with it.
 `--self-test` shows it headers that are wrong."""
 import os
@@ -27,6 +27,7 @@ GROUPS = {  # the names of an argument group -> what it is, and its types
 SINGLE = {"int32_t": "int32", "int64_t": "int64", "double": "double", "p.q(const).char": "text", "p.void": "handle", "p.int32_t": "out_int32",
           "p.int64_t": "out_int64", "p.double": "out_double", "p.p.q(const).char": "out_borrowed", "p.p.char": "out_owned"}
 NAMED = {"timeout_ms": "timeout", "out_ready": "out_ready", "out_event": "out_event", "text": "text"}
+STRONG = ("flx_abi_require", "flx_last_error", "flx_version")
 RETURNS = ("flx_status", "void", "int32_t", "p.q(const).char")
 
 
@@ -139,6 +140,8 @@ def generate(include, out, swig="swig"):
     # A file is written only if it changes: what is built from it would be built again.
     head = "Made by bindings/swig/generate.py from the C header; not to be edited.\n"
     files["kinds.i"] = "// " + head + "".join(f"FLX_KIND({k[4:]})\n" for k in sorted(kinds))
+    # Weak, so that an older library that lacks some of them can still be loaded and say so (flx_abi_require).
+    files["kinds.i"] += "%{\n" + "".join(f"#pragma weak {f.name}\n" for f in functions if f.name not in STRONG) + "%}\n"
     with open(os.path.join(HERE, "prelude.jl"), encoding="utf-8") as f:
         files["flexor.jl"] = "# " + head + "".join(f"const {n} = Int32({v})\n" for n, v in constants) + f.read()
     with open(os.path.join(HERE, "prelude.R"), encoding="utf-8") as f:

@@ -154,5 +154,5 @@ FLX_RESULT(jobjectArray, long[][], Handle[][], new long[1][], (flx_ndarray *out_
 %typemap(in) (flx_ndarray *out_arrays, int32_t capacity, int32_t *out_narrays) (int32_t n = 0) { $1 = flx_room(); $2 = FLX_MAX_COUNT; $3 = &n; }
 %typemap(freearg) (flx_ndarray *out_arrays, int32_t capacity, int32_t *out_narrays) { flx_room_back($1); }
 %typemap(argout) (flx_ndarray *out_arrays, int32_t capacity, int32_t *out_narrays) { if (!result) flx_j_set(jenv, $input, flx_j_longs(jenv, $1, *$3)); }
-%pragma(java) jniclasscode=%{ static { System.loadLibrary("flexor_jni"); } %}
+%pragma(java) jniclasscode=%{ static { System.loadLibrary("flexor_jni"); flx_abi_require(flexorConstants.FLX_ABI_VERSION); } %}
 %javaconst(1);

@@ -66,6 +66,10 @@ static PyObject *flx_py_text(const char *t) { if (t) return PyUnicode_DecodeUTF8
 static PyObject *flx_py_bytes(const char *t, int64_t n) { if (t) return PyBytes_FromStringAndSize(t, (Py_ssize_t)n); Py_INCREF(Py_None); return Py_None; }
 %}
 %init %{
+  if (flx_abi_require(FLX_ABI_VERSION)) {
+    PyErr_SetString(PyExc_ImportError, flx_last_error());
+    return NULL;
+  }
   flx_py_errors = PyDict_New();
   flx_py_error = PyErr_NewExceptionWithDoc("flexor.Error", "A call of the library failed. Attributes: status, kind.", PyExc_RuntimeError, NULL);
   PyModule_AddObject(m, "errors", flx_py_errors);

@@ -99,6 +99,9 @@ static void flx_r_raise(flx_status status) { /* stop(structure(list(message =, c
   Rf_eval(PROTECT(Rf_lang2(Rf_install("stop"), e)), R_BaseEnv);
 }
 %}
+%init %{
+  if (flx_abi_require(FLX_ABI_VERSION)) Rf_error("%s", flx_last_error());
+%}
 %exception {
   struct flx_wait wait = flx_wait_take();
   for (;;) {

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # flx_library(SOURCES ... USES rooms ...): the one shared library, target `flexor`. Its symbols are flexor.map's, its C++ runtime is its own:
 # libstdc++ is linked statically and hidden, libgcc_s is shared (an exception out of another C++ library must find the same unwinder).
+# It stays mapped after dlclose (nodelete): its threads, fork handlers and the destructors of thread-local values would otherwise run in thin air.
 function(flx_library)
   cmake_parse_arguments(L "" "" "SOURCES;USES;LIBS" ${ARGN})
   set(script ${PROJECT_SOURCE_DIR}/c_api/flexor.map)
@@ -12,7 +13,7 @@ function(flx_library)
   endforeach()
   target_include_directories(flexor INTERFACE $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
   target_link_options(flexor PRIVATE
-    LINKER:--version-script=${script} LINKER:--no-undefined LINKER:--gc-sections LINKER:--as-needed LINKER:-z,now LINKER:-z,relro
+    LINKER:--version-script=${script} LINKER:--no-undefined LINKER:--gc-sections LINKER:--as-needed LINKER:-z,now LINKER:-z,relro LINKER:-z,nodelete
     LINKER:-Map,$<TARGET_FILE:flexor>.map)
   if(NOT FLEXOR_SANITIZE)
     # A sanitizer has to see the C++ runtime's throw and catch.

@@ -73,6 +73,8 @@ class Ref {
  private:
   T* p_ = nullptr;
 };
+// For statics: nothing may be destroyed at exit, since other threads may still be at work (tests/checks holds the library to it).
+template <class T> const T& Forever(T value) { return *new T(std::move(value)); }
 template <class T, class... A> Ref<T> Make(A&&... a) { return Ref<T>::Take(new T(std::forward<A>(a)...)); }
 
 }  // namespace flx

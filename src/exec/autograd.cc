@@ -70,7 +70,7 @@ class RunGrad final : public Grad {
 };
 
 NDArray Sum(const NDArray& a, const NDArray& b, int mode) {
-  static const Ref<Call> add = Call::New("elemwise_add");
+  static const auto& add = Forever(Call::New("elemwise_add"));
   Array* in[2] = {a.get(), b.get()};
   NDArray out;
   Invoke(*add, mode, in, 2, nullptr, 0, &out, 1);
@@ -217,7 +217,7 @@ struct BackwardRun::State {
       }
   }
   void Store() {
-    static const Ref<Call> copy = Call::New("_copy"), add = Call::New("elemwise_add");
+    static const auto &copy = Forever(Call::New("_copy")), &add = Forever(Call::New("elemwise_add"));
     static std::atomic<int64_t> stores{0};  // one count for all: a gradient attached anew cannot look like the one before
     for (auto& [s, g] : leaves) {
       Array* to = s->grad.get();

@@ -66,7 +66,7 @@ std::vector<NDArray> Invoke(std::string_view op, const std::vector<NDArray>& in,
   return Invoke(*Call::New(op, options), mode, in);
 }
 NDArray CopyOf(const NDArray& a) {
-  static const Ref<Call> copy = Call::New("_copy");
+  static const auto& copy = Forever(Call::New("_copy"));
   return Invoke(*copy, kPlain, {a})[0];
 }
 void CopyInto(const NDArray& from, const NDArray& target) {

@@ -15,7 +15,7 @@ struct NoParams final : ParamSource {
 
 const Registered& FitOptionsEntry() {
   using F = FitOptions;
-  static const Registered entry = Define<Registered, F>("fit").family("fit")
+  static const Registered& entry = *new Registered(Define<Registered, F>("fit").family("fit")
       .doc("Options of a fit.")
       .attr(&F::epochs, "epochs", "How often to go through the training data.").at_least(1)
       .attr(&F::metrics, "metrics", "Metrics to compute on training and validation data: names with commas between, settings in parentheses.")
@@ -25,7 +25,7 @@ const Registered& FitOptionsEntry() {
       .attr(&F::clip_gradient, "clip_gradient", "Scale the gradients of a step so that their common norm is not above this. None: never.").above(0)
       .attr(&F::seed, "seed", "Decides initial values and dropout. None: taken from the process's random stream.").at_least(0)
       .attr(&F::initializer, "initializer", "How parameters begin that the model does not have yet and whose layer says nothing: a name, settings in parentheses. Empty: Xavier.")
-      .attr(&F::report_every, "report_every", "Report after so many batches too. 0: after epochs only.").at_least(0);
+      .attr(&F::report_every, "report_every", "Report after so many batches too. 0: after epochs only.").at_least(0));
   return entry;
 }
 
@@ -228,7 +228,7 @@ void FitTask::ClipGradients() {
   // c / max(norm, c): exactly 1 where nothing is to be clipped
   std::string c = flx::Text(*options_.clip_gradient);
   NDArray factor = Invoke1("_rdiv_scalar", {Invoke1("_maximum_scalar", {Invoke1("sqrt", {total})}, {{"scalar", c}})}, {{"scalar", c}});
-  static const Ref<Call> multiply = Call::New("broadcast_mul");
+  static const auto& multiply = Forever(Call::New("broadcast_mul"));
   for (auto& a : trained_) {
     NDArray g = GradOf(*a), f = Invoke1("Cast", {factor}, {{"dtype", DTypeName(g->dtype)}});
     Array *in[] = {g.get(), f.get()}, *target = g.get();

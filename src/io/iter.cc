@@ -28,7 +28,7 @@ void Iter::SetEpoch(int64_t epoch) {
 }
 
 const Registry<IterDef>& Iters() {
-  static const Registry<IterDef> all("iterator", {ArrayIterDef(), CsvIterDef(), MnistIterDef()});
+  static const auto& all = *new const Registry<IterDef>("iterator", {ArrayIterDef(), CsvIterDef(), MnistIterDef()});
   return all;
 }
 Ref<Iter> CreateIter(std::string_view name, const Settings& settings, const std::vector<NDArray>& arrays, const std::vector<std::string>& names) {

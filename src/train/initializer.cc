@@ -171,7 +171,7 @@ template <class T> void FillAs(const InitializerDef& def, const void* settings, 
 }  // namespace
 
 const Registry<InitializerDef>& Initializers() {
-  static const Registry<InitializerDef> r("initializer", List());
+  static const auto& r = *new const Registry<InitializerDef>("initializer", List());
   return r;
 }
 
@@ -195,7 +195,7 @@ void Initializer::Fill(const std::string& name, uint64_t seed, const NDArray& ar
 }
 
 void FillByName(const Initializer& otherwise, const std::string& name, uint64_t seed, const NDArray& array) {
-  static const Ref<Initializer> zero = Initializer::New("Zero"), one = Initializer::New("One");
+  static const auto &zero = Forever(Initializer::New("Zero")), &one = Forever(Initializer::New("One"));
   auto ends = [&](std::string_view end) { return name.size() >= end.size() && name.compare(name.size() - end.size(), end.size(), end) == 0; };
   if (ends("bias") || ends("beta") || ends("mean")) zero->Fill(name, seed, array);
   else if (ends("gamma") || ends("var")) one->Fill(name, seed, array);

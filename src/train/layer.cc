@@ -34,7 +34,7 @@ std::vector<LayerDef> List() {
 }  // namespace
 
 const Registry<LayerDef>& Layers() {
-  static const Registry<LayerDef> r("layer", List());
+  static const auto& r = *new const Registry<LayerDef>("layer", List());
   return r;
 }
 

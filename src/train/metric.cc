@@ -202,7 +202,7 @@ std::vector<Def> List() {
 }  // namespace
 
 const Registry<MetricDef>& Metrics() {
-  static const Registry<MetricDef> r("metric", List());
+  static const auto& r = *new const Registry<MetricDef>("metric", List());
   return r;
 }
 

@@ -20,7 +20,7 @@ NDArray CastOf(const NDArray& a, DType t) { return Invoke1("Cast", {a}, {{"dtype
 }  // namespace
 
 const Registry<OptimizerDef>& Optimizers() {
-  static const Registry<OptimizerDef> r("optimizer", List());
+  static const auto& r = *new const Registry<OptimizerDef>("optimizer", List());
   return r;
 }
 

@@ -41,7 +41,7 @@ Val ParamReader::Get(const ParamDecl& d, Builder& b) {
 }
 
 void InitMissing(Params* params, const std::vector<ParamDecl>& decls, const Initializer* initializer, uint64_t seed) {
-  static const Ref<Initializer> xavier = Initializer::New("Xavier");
+  static const auto& xavier = Forever(Initializer::New("Xavier"));
   if (!initializer) initializer = xavier.get();
   for (auto& d : decls) {
     if (params->Get(d.name)) continue;

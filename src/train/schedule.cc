@@ -100,7 +100,7 @@ std::vector<Def> List() {
 }  // namespace
 
 const Registry<ScheduleDef>& Schedules() {
-  static const Registry<ScheduleDef> r("schedule", List());
+  static const auto& r = *new const Registry<ScheduleDef>("schedule", List());
   return r;
 }
 

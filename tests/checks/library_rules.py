@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """What the built libflexor.so must be: `library_rules.py LIBRARY MAP BUILD_DIR HEADER...`. `--self-test` checks the parser of linker maps."""
+import glob
 import re
 import subprocess
 import sys
@@ -44,6 +45,15 @@ def main(library, map_file, build, *headers):
     tls = [int(size, 16) for size in re.findall(r"^\s*TLS\s+\S+\s+\S+\s+\S+\s+\S+\s+(0x[0-9a-f]+)", run("readelf", "-lW", library), re.M)]
     if len(tls) != 1 or tls[0] > MAX_TLS:
         wrong.append(f"thread-local memory takes {tls} bytes, the most is {MAX_TLS}")
+    if "NODELETE" not in dynamic:
+        wrong.append("the library may be unmapped by dlclose (-z nodelete): its threads and fork handlers would run in thin air")
+    fini = re.search(r"\(FINI_ARRAYSZ\)\s+(\d+)", dynamic)
+    if not fini or int(fini.group(1)) > 8:  # the compiler's own
+        wrong.append("a destructor of the library runs at exit (.fini_array), while other threads may be at work")
+    for archive in glob.glob(build + "/src/**/libflx_*.a", recursive=True):
+        for line in run("nm", "-uA", archive).splitlines():
+            if line.split()[-1] == "__cxa_atexit" and "record_dmlc.cc" not in line:  # dmlc's header brings iostream's, which only flushes
+                wrong.append(f"{line.split()[0]} a static value is destroyed at exit, while other threads may use it: see Forever (base/ref.h)")
     needed = re.findall(r"\(NEEDED\).*\[(.+?)\]", dynamic)
     if not any(n.startswith("libgcc_s.so") for n in needed):
         wrong.append("libgcc_s must be shared: an exception out of another library would end the process")

@@ -10,7 +10,6 @@ using namespace flx::capi;
 namespace {
 Pin<Iter> PinIter(const char* who, flx_iter i) { return {i, Kind::kIter, "iter", who}; }
 Pin<RecordFile> PinRecord(const char* who, flx_record r) { return {r, Kind::kRecord, "record", who}; }
-using Lock = std::lock_guard<std::mutex>;
 }  // namespace
 
 extern "C" {

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/host_call.h"
 #include "base/small_vector.h"
 #include "exec/autograd.h"
 #include "flexor/c_api.h"
@@ -38,6 +39,7 @@ flx_status SetErrorText(Status s, const char* text) noexcept;
 flx_status HandleException() noexcept;  // inside a catch block: turns whatever flies into a status
 
 template <class F> flx_status Guard(F&& f) noexcept {
+  HostCall call;
   try {
     f();
     return FLX_OK;
@@ -52,6 +54,22 @@ template <class F> flx_status Guard(F&& f) noexcept {
   return ::flx::capi::Guard([&] {
 #define FLX_END \
   });
+
+// The lock of a kind that is locked for the call (rule 11). A fork does not wait for whoever waits here.
+class Lock {
+ public:
+  explicit Lock(std::mutex& m) : mutex_(m) {
+    if (mutex_.try_lock()) return;
+    HostAway away;
+    mutex_.lock();
+  }
+  ~Lock() { mutex_.unlock(); }
+  Lock(const Lock&) = delete;
+  Lock& operator=(const Lock&) = delete;
+
+ private:
+  std::mutex& mutex_;
+};
 
 // ---- arguments ---------------------------------------------------------------------------------------------------------------------
 inline void NeedPointer(const char* who, const char* arg, const void* p) {

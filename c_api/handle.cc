@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "handle.h"
 
-#include <pthread.h>
 #include <sys/mman.h>
 
 #include <mutex>
 
 #include "base/error.h"
+#include "base/fork.h"
 
 namespace flx::capi {
 namespace {
@@ -21,7 +21,8 @@ std::mutex& CentralMutex() {
   // a child of fork must not find it locked by a thread that is not there any more
   static auto* m = [] {
     static std::mutex mutex;
-    pthread_atfork([] { mutex.lock(); }, [] { mutex.unlock(); }, [] { mutex.unlock(); });
+    auto unlock = [] { mutex.unlock(); };
+    AddForkHooks(ForkStage::kStorage, {[] { mutex.lock(); }, unlock, unlock});
     return &mutex;
   }();
   return *m;

@@ -5,7 +5,6 @@
 
 using namespace flx;
 using namespace flx::capi;
-using Lock = std::lock_guard<std::mutex>;
 
 extern "C" {
 

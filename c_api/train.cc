@@ -24,7 +24,6 @@ void NeedCpuOnly(const char* who, const char* device) {
 
 using namespace flx;
 using namespace flx::capi;
-using Lock = std::lock_guard<std::mutex>;
 
 extern "C" {
 

@@ -7,7 +7,8 @@
  *  1. The library never calls; it is called. No function pointer stands in this header. Where user code is wanted (a custom function's gradient,
  *     progress), a flx_task says so as an event, and the thread that drives the task answers.
  *  2. No state of the caller's thread or process is changed or remembered, but the last error and the debugging origin: recording and training are a
- *     `mode` argument, devices are arguments, no signal handler, locale, FPU mode or BLAS setting of the host is touched.
+ *     `mode` argument, devices are arguments, no signal handler, locale or BLAS setting of the host is touched. A call computes in the default
+ *     floating-point mode, whatever the host's, and leaves the host's mode and errno as they were, also when it fails.
  *  3. A handle is an opaque 64-bit value, typed for the C compiler, never an address. A null, freed or wrong-kind handle is an error with a name, not a
  *     crash. flx_free takes any kind, from any thread, in any order, twice, at exit, after fork; it never blocks, calls back, logs or fails.
  *  4. Every function returns flx_status, but those that cannot fail. 0 is success. Out-parameters are untouched on failure.

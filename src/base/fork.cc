@@ -12,6 +12,7 @@ namespace flx {
 namespace {
 constexpr int kPerStage = 8, kStages = int(ForkStage::kCount);
 struct Stages {
+  std::mutex turn;                 // one fork at a time: the system runs the handlers of several threads at once
   std::mutex mutex;
   ForkHooks hooks[kStages][kPerStage];
   std::atomic<int> count[kStages] = {};
@@ -20,6 +21,7 @@ struct Stages {
 Stages& S();
 
 void Before() {
+  S().turn.lock();
   for (int s = 0; s < kStages; ++s)
     for (int i = 0; i < S().count[s].load(std::memory_order_acquire); ++i) if (auto* f = S().hooks[s][i].prepare) f();
   // Taken last: adding hooks takes it only for a moment, and no hook adds one.
@@ -33,6 +35,7 @@ void After(bool child) {
       ForkHooks& h = S().hooks[s][i];
       if (auto* f = child ? h.child : h.parent) f();
     }
+  S().turn.unlock();
 }
 Stages& S() {
   static Stages* s = [] {

@@ -7,6 +7,8 @@
 #include <mutex>
 #include <new>
 
+#include "base/fork.h"
+
 namespace flx {
 
 // T must offer `T* FreeNext()`-like access through Next(T*) -> T*&. Raw memory: the user runs constructors and resets.
@@ -75,7 +77,14 @@ class FreeList {
       Next(p) = Central(), Central() = p;
     }
   }
-  static std::mutex& mutex() { static auto* m = new std::mutex; return *m; }
+  static std::mutex& mutex() {
+    static auto* m = [] {
+      auto unlock = [] { mutex().unlock(); };
+      AddForkHooks(ForkStage::kStorage, {[] { mutex().lock(); }, unlock, unlock});  // a thread of the host may end during a fork
+      return new std::mutex;
+    }();
+    return *m;
+  }
   static T*& Central() { static T* head = nullptr; return head; }
 };
 

@@ -3,6 +3,8 @@
 
 #include <pthread.h>
 
+#include <cfenv>
+
 namespace flx {
 
 BlockSignals::BlockSignals() {
@@ -13,6 +15,9 @@ BlockSignals::BlockSignals() {
   pthread_sigmask(SIG_BLOCK, &all, &before_);
 }
 BlockSignals::~BlockSignals() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-void NameThisThread(const char* name) { pthread_setname_np(pthread_self(), name); }
+void BeginThread(const char* name) {
+  pthread_setname_np(pthread_self(), name);
+  std::fesetenv(FE_DFL_ENV);
+}
 
 }  // namespace flx

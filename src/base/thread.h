@@ -19,12 +19,13 @@ class BlockSignals {
  private:
   sigset_t before_;
 };
-void NameThisThread(const char* name);  // as ps and gdb show it; up to 15 characters
+// Names it, as ps and gdb show it (up to 15 characters), and sets the default floating-point mode: a thread inherits that of whoever started it.
+void BeginThread(const char* name);
 
 // A thread of the engine, the pool or a device. std::system_error if the system has no more.
 template <class F> std::thread StartThread(const char* name, F f) {
   BlockSignals block;
-  return std::thread([name, f = std::move(f)]() mutable { NameThisThread(name); f(); });
+  return std::thread([name, f = std::move(f)]() mutable { BeginThread(name); f(); });
 }
 
 }  // namespace flx

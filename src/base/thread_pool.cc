@@ -17,6 +17,7 @@
 #include "base/config.h"
 #include "base/error.h"
 #include "base/fork.h"
+#include "base/host_call.h"
 #include "base/log.h"
 #include "base/task_heap.h"
 #include "base/thread.h"
@@ -310,6 +311,7 @@ bool HelpUntil(bool (*ready)(void*), void* arg, int64_t timeout_ms) {
     if (Help(left)) continue;
     Pool& p = P();
     if ((done = SpinFor([&] { return ready(arg); }))) break;
+    HostAway away;  // ends after the lock, which a fork takes
     std::unique_lock<std::mutex> lock(p.mutex);
     // Counted before the last look, and looked under the mutex: who makes it ready either sees us or was seen.
     p.asleep.fetch_add(1, std::memory_order_acq_rel);

@@ -11,6 +11,7 @@
 #include <mutex>
 
 #include "base/config.h"
+#include "base/descriptor.h"
 #include "base/fork.h"
 
 namespace flx {
@@ -45,7 +46,7 @@ void Changed(Opt o) {
     S().sink = kUnknown;
   }
 }
-int OpenFile(const std::string& path) { return ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644); }
+int OpenFile(const std::string& path) { return AboveStandard(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644)); }
 void WriteAll(int fd, const std::string& s) {
   for (size_t done = 0; done < s.size();) {
     ssize_t n = ::write(fd, s.data() + done, s.size() - done);

@@ -13,6 +13,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/descriptor.h"
+
 namespace flx {
 namespace {
 
@@ -65,7 +67,7 @@ std::string ReadAll(const std::string& path, int fd) {
 std::string SystemText(int error_number) { return std::generic_category().message(error_number); }
 
 std::unique_ptr<Source> OpenFile(const std::string& path) {
-  int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  int fd = AboveStandard(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (fd < 0) FailSystem(path, -1, "cannot open");
   struct stat st;
   if (::fstat(fd, &st) != 0 || S_ISDIR(st.st_mode)) {
@@ -88,12 +90,12 @@ FileSink::FileSink(const std::string& path) : path_(path) {
   bool exists = ::stat(path_.c_str(), &st) == 0;
   if (exists && S_ISDIR(st.st_mode)) FailFile(Status::kFile, path, -1, "cannot write: expected a file, given a folder.");
   if (exists && !S_ISREG(st.st_mode)) {
-    fd_ = ::open(path_.c_str(), O_WRONLY | O_CLOEXEC);
+    fd_ = AboveStandard(::open(path_.c_str(), O_WRONLY | O_CLOEXEC));
   } else {
     static std::atomic<uint32_t> count{0};
     for (int attempt = 0; attempt < 100 && fd_ < 0; ++attempt) {
       temporary_ = Text(path_, ".tmp-", int64_t(::getpid()), "-", count.fetch_add(1));
-      fd_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+      fd_ = AboveStandard(::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
       if (fd_ < 0 && errno != EEXIST) break;
     }
     if (fd_ >= 0 && exists && ::fchmod(fd_, st.st_mode & 07777) != 0) {}  // keeping the mode is a courtesy

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/descriptor.h"
 #include "base/error.h"
 #include "io/bytes.h"
 
@@ -17,7 +18,9 @@ InflateReader::InflateReader(const std::string& path) : path_(path) {
   struct stat st;
   if (::stat(path.c_str(), &st) != 0) FailFile(Status::kFile, path, -1, Text("cannot open: ", SystemText(errno), "."));
   if (!S_ISREG(st.st_mode)) FailFile(Status::kFile, path, -1, "cannot open: expected a regular file.");
-  gzFile file = gzopen(path.c_str(), "rbe");
+  int fd = AboveStandard(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  gzFile file = fd < 0 ? nullptr : gzdopen(fd, "rbe");
+  if (fd >= 0 && !file) ::close(fd), errno = ENOMEM;
   if (!file) FailFile(Status::kFile, path, -1, Text("cannot open: ", SystemText(errno), "."));
   gzbuffer(file, 1 << 17);
   file_ = file;

@@ -4,6 +4,7 @@
 #include <dmlc/io.h>
 #include <dmlc/recordio.h>
 
+#include "base/descriptor.h"
 #include "base/error.h"
 #include "base/text.h"
 #include "io/record_stream.h"
@@ -41,7 +42,9 @@ class Counted final : public dmlc::Stream {
 
 class DmlcStream final : public RecordStream {
  public:
-  DmlcStream(const std::string& path, RecordAccess access) : path_(path) {
+  // dmlc-core takes these two names for the process's own streams.
+  DmlcStream(const std::string& path, RecordAccess access) : path_(path == "stdin" || path == "stdout" ? "./" + path : path) {
+    HoldStandard hold;
     Guarded(path_, [&] {
       if (access != RecordAccess::kWrite) Measure(access == RecordAccess::kRead);
       if (access == RecordAccess::kRead) {

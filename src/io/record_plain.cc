@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/descriptor.h"
 #include "base/error.h"
 #include "io/bytes.h"
 #include "io/record_stream.h"
@@ -21,7 +22,7 @@ class PlainStream final : public RecordStream {
  public:
   PlainStream(const std::string& path, RecordAccess access) : path_(path) {
     int how = access == RecordAccess::kRead ? O_RDONLY : O_WRONLY | O_CREAT | (access == RecordAccess::kAppend ? O_APPEND : O_TRUNC);
-    fd_ = ::open(path.c_str(), how | O_CLOEXEC, 0666);
+    fd_ = AboveStandard(::open(path.c_str(), how | O_CLOEXEC, 0666));
     if (fd_ < 0) FailSystem("cannot open");
     struct stat st;
     if (::fstat(fd_, &st) != 0 || S_ISDIR(st.st_mode)) {

@@ -56,7 +56,7 @@ class HostCall {  // calls do not nest
 
  private:
   __attribute__((noinline, cold)) void TakeMode() noexcept {
-    std::fegetenv(&mode_);
+    std::feholdexcept(&mode_);  // saves it
     std::fesetenv(FE_DFL_ENV);
     mode_taken_ = true;
   }

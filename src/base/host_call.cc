@@ -17,6 +17,7 @@ namespace flx {
 
 __thread HostMark* t_host_mark = nullptr;
 std::atomic<bool> g_host_forking{false};
+HostMark g_own_mark{{true}, nullptr, false, true};
 
 namespace {
 using Clock = std::chrono::steady_clock;

@@ -17,7 +17,9 @@ struct HostMark {                       // of one thread; lives for ever, is use
   std::atomic<bool> inside{false};
   HostMark* next = nullptr;
   bool unused = false;
+  bool own = false;                     // of the library's threads, all together: always inside, and no fork waits for it
 };
+extern HostMark g_own_mark;
 extern __thread HostMark* t_host_mark __attribute__((tls_model("initial-exec")));  // null: not made yet
 extern std::atomic<bool> g_host_forking;
 HostMark* MakeHostMark() noexcept;
@@ -39,16 +41,17 @@ inline void EnterHostMark(HostMark* m) noexcept {
   if (__builtin_expect(g_host_forking.load(std::memory_order_acquire), 0)) WaitForHostFork(m);
 }
 
-class HostCall {  // calls do not nest
+class HostCall {  // a native operator may call from inside a call
  public:
   HostCall() noexcept : errno_at_(&errno), errno_(*errno_at_), mark_(t_host_mark) {
     if (__builtin_expect(!mark_, 0)) mark_ = MakeHostMark();
-    EnterHostMark(mark_);
+    outer_ = mark_->inside.load(std::memory_order_relaxed);
+    if (!outer_) EnterHostMark(mark_);
     if (__builtin_expect(!DefaultFloatMode(), 0)) TakeMode();
   }
   ~HostCall() {
     if (__builtin_expect(mode_taken_, 0)) std::fesetenv(&mode_);
-    mark_->inside.store(false, std::memory_order_release);
+    if (!outer_) mark_->inside.store(false, std::memory_order_release);
     *errno_at_ = errno_;
   }
   HostCall(const HostCall&) = delete;
@@ -63,7 +66,7 @@ class HostCall {  // calls do not nest
   int* const errno_at_;
   const int errno_;
   HostMark* mark_;
-  bool mode_taken_ = false;
+  bool outer_, mode_taken_ = false;
   std::fenv_t mode_;
 };
 
@@ -71,7 +74,7 @@ class HostCall {  // calls do not nest
 // fork takes (fork.h). Nothing happens on threads that are not inside a call.
 class HostAway {
  public:
-  HostAway() noexcept : mark_(t_host_mark && t_host_mark->inside.load(std::memory_order_relaxed) ? t_host_mark : nullptr) {
+  HostAway() noexcept : mark_(t_host_mark && !t_host_mark->own && t_host_mark->inside.load(std::memory_order_relaxed) ? t_host_mark : nullptr) {
     if (mark_) mark_->inside.store(false, std::memory_order_release);
   }
   ~HostAway() {

@@ -5,6 +5,8 @@
 
 #include <cfenv>
 
+#include "base/host_call.h"
+
 namespace flx {
 
 BlockSignals::BlockSignals() {
@@ -18,6 +20,7 @@ BlockSignals::~BlockSignals() { pthread_sigmask(SIG_SETMASK, &before_, nullptr);
 void BeginThread(const char* name) {
   pthread_setname_np(pthread_self(), name);
   std::fesetenv(FE_DFL_ENV);
+  t_host_mark = &g_own_mark;
 }
 
 }  // namespace flx

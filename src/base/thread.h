@@ -19,7 +19,7 @@ class BlockSignals {
  private:
   sigset_t before_;
 };
-// Names it, as ps and gdb show it (up to 15 characters), and sets the default floating-point mode: a thread inherits that of whoever started it.
+// Names it, as ps and gdb show it (up to 15 characters), sets the default floating-point mode (a thread inherits that of whoever started it) and says that it is ours.
 void BeginThread(const char* name);
 
 // A thread of the engine, the pool or a device. std::system_error if the system has no more.

@@ -4,16 +4,13 @@
 // Each thread keeps the primitives it made; arrays in oneDNN's own blocked formats live for one call only.
 #include <algorithm>
 #include <array>
-#include <atomic>
-#include <chrono>
-#include <cstdlib>
 #include <cstring>
 #include <dnnl.hpp>
 #include <map>
-#include <thread>
 #include <vector>
 
 #include "base/thread_pool.h"
+#include "op/matrix/dnnl_exit.h"
 #include "op/matrix/one_thread.h"
 #include "op/nn/convolution.h"
 #include "op/nn/wide.h"
@@ -148,24 +145,6 @@ Primitive Make(Pass pass, const ConvGeometry& g, int64_t n, int64_t c, int64_t o
   }
   return p;
 }
-// oneDNN destroys its tables at exit, while other threads may be at work and finalizers may still call: from then on our own kernels serve. A handler
-// registered after a table was made runs before its destruction; tables are made with primitives, so it is registered after each of the first ones.
-std::atomic<bool> g_ended{false};
-std::atomic<int> g_running{0}, g_handlers{0};
-void AtExit() {
-  g_ended.store(true, std::memory_order_seq_cst);
-  for (int i = 0; i < 20000 && g_running.load(std::memory_order_seq_cst) > 0; ++i) std::this_thread::sleep_for(std::chrono::microseconds(100));
-}
-void RegisterAtExit() {
-  constexpr int kMost = 256;
-  if (g_handlers.load(std::memory_order_relaxed) < kMost && g_handlers.fetch_add(1, std::memory_order_relaxed) < kMost) std::atexit(AtExit);
-}
-struct Running {  // one convolution; false: oneDNN must not be called any more
-  Running() { g_running.fetch_add(1, std::memory_order_seq_cst); }
-  ~Running() { g_running.fetch_sub(1, std::memory_order_release); }
-  explicit operator bool() const { return !g_ended.load(std::memory_order_seq_cst); }
-};
-
 // What a thread keeps. On the heap: thread-local memory is scarce for a library that is loaded late.
 struct Kept {
   std::map<Key, Primitive> cache;
@@ -174,7 +153,7 @@ struct Kept {
 Kept& ThisThread() {
   struct Owner {
     Kept* kept = nullptr;
-    ~Owner() { if (!g_ended.load()) delete kept; }
+    ~Owner() { if (!g_dnnl_ended.load()) delete kept; }
   };
   thread_local Owner owner;
   if (!owner.kept) owner.kept = new Kept;
@@ -191,7 +170,7 @@ const Primitive& Get(Pass pass, const ConvGeometry& g, int64_t n, int64_t c, int
   if (it == cache.end()) {
     if (cache.size() >= kCachedPrimitives) cache.clear();
     it = cache.emplace(key, Make(pass, g, n, c, o, bias)).first;
-    RegisterAtExit();
+    DnnlMadeTables();
   }
   return it->second;
 }
@@ -286,7 +265,7 @@ struct SharedWeights {
 }  // namespace
 
 bool LibraryConvolution(KernelContext& ctx, const ConvGeometry& g, const float* x, const float* w, const float* bias, float* y) {
-  Running running;
+  DnnlRunning running;
   if (!running || Declines(Pass::kForward, g)) return false;
   Parts parts(g, g.o, kMaxParts);
   if (!Prepare(Pass::kForward, g, parts, bias != nullptr)) return false;
@@ -315,7 +294,7 @@ bool LibraryConvolution(KernelContext& ctx, const ConvGeometry& g, const float* 
 }
 
 bool LibraryConvolutionGradData(KernelContext& ctx, const ConvGeometry& g, const float* w, const float* dy, float* dx) {
-  Running running;
+  DnnlRunning running;
   if (!running || Declines(Pass::kGradData, g)) return false;
   Parts parts(g, g.c, kMaxParts);
   if (!Prepare(Pass::kGradData, g, parts, false)) return false;
@@ -342,7 +321,7 @@ bool LibraryConvolutionGradData(KernelContext& ctx, const ConvGeometry& g, const
 }
 
 bool LibraryConvolutionGradWeight(KernelContext& ctx, const ConvGeometry& g, const float* x, const float* dy, float* dw) {
-  Running running;
+  DnnlRunning running;
   if (!running || Declines(Pass::kGradWeight, g)) return false;
   int64_t size = g.WeightSize(), per = g.c / g.g * g.KernelSize();
   Parts parts(g, g.o, std::clamp<int64_t>(kWeightBytes / std::max<int64_t>(size * 4, 1), 1, kWeightParts));

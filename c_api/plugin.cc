@@ -42,7 +42,8 @@ template <class... A> [[noreturn]] void Refuse(Status s, const std::string& file
 std::recursive_mutex& Mutex() { static auto* m = new std::recursive_mutex; return *m; }
 std::set<void*>& Loaded() { static auto* s = new std::set<void*>; return *s; }
 
-void Init(const std::string& file, void* lib) {
+// `ran`: code of the plugin was called, and may be again.
+void Init(const std::string& file, void* lib, bool* ran) {
   auto abi = reinterpret_cast<int32_t (*)()>(dlsym(lib, "flx_plugin_abi"));
   auto init = reinterpret_cast<flx_status (*)(flx_resolve_fn)>(dlsym(lib, "flx_plugin_init"));
   if (!abi || !init)
@@ -52,6 +53,7 @@ void Init(const std::string& file, void* lib) {
   if (theirs && theirs != OwnAddress())
     Refuse(Status::kState, file, "is bound to another copy of the library, ", FileOf(theirs), "; this one is ", FileOf(OwnAddress()),
            ". Build the plugin without linking Flexor, taking its functions from flx_plugin_init's argument, or load one copy only.");
+  *ran = true;
   int32_t version = abi();
   if (version > FLX_ABI_VERSION)
     Refuse(Status::kUnsupported, file, "needs ABI version ", version, ", this library (", flx_version(), ") has ", FLX_ABI_VERSION, ". Install a newer Flexor.");
@@ -89,10 +91,12 @@ extern "C" flx_status flx_plugin_load(const char* path) {
       dlclose(lib);  // it stays: this was a second reference
       return;
     }
+    bool ran = false;
     try {
-      Init(file, lib);  // from here on it is never unloaded: what it registered before it failed may be called
+      Init(file, lib, &ran);
     } catch (...) {
       Loaded().erase(lib);
+      if (!ran) dlclose(lib);  // else it stays: what it registered before it failed may be called
       throw;
     }
   FLX_END

@@ -4,7 +4,7 @@
  *
  * The whole ABI follows twelve rules.
  *
- *  1. The library never calls; it is called. No function pointer stands in this header. Where user code is wanted (a custom function's gradient,
+ *  1. The library never calls; it is called. No function pointer stands in this header (c_api_native.h, for C and C++ alone, is apart). Where user code is wanted (a custom function's gradient,
  *     progress), a flx_task says so as an event, and the thread that drives the task answers.
  *  2. No state of the caller's thread or process is changed or remembered, but the last error and the debugging origin: recording and training are a
  *     `mode` argument, devices are arguments, no signal handler, locale or BLAS setting of the host is touched. A call computes in the default

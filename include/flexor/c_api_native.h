@@ -10,7 +10,8 @@
  *  2. Callbacks run on engine threads and on threads of the host, several at once: what `user` points to must allow that. A shape rule and a gradient
  *     run in the thread that calls the operator, or goes backward.
  *  3. A callback must not wait for the engine (functions with `timeout_ms` fail there with FLX_ERROR_STATE, whatever the timeout), longjmp, end its thread
- *     or fork. It may call any other function. A C++ exception that leaves it is caught at the border and becomes the failure "[name] the kernel threw: ...".
+ *     or fork. It may call any other function. A C++ exception that leaves it is caught at the border and becomes the failure "[name] the kernel threw: ...":
+ *     a last resort, since the host's C++ runtime may go on counting it as in flight. Catch your own.
  *  4. A context is valid until the callback returns, in the thread that was called; later, or elsewhere, its use is FLX_ERROR_HANDLE or FLX_ERROR_STATE. A
  *     kernel may hand the memory it asked for to threads of its own, as long as they are done when it returns. It is not freed.
  *  5. Where `user` is given with `drop`, the library owns it once the call has succeeded (after a failed call it is still the caller's), and calls

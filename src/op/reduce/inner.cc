@@ -45,29 +45,37 @@ template <class C> constexpr bool kVectors = false;
 template <class C> constexpr bool kVectors = std::is_floating_point_v<C>;
 #endif
 template <class F> struct Vector;
-template <> struct Vector<Sum> {
+struct Adding {
+  template <class V> static HWY_INLINE V Merge(V a, V b) { return hn::Add(a, b); }
+};
+struct Multiplying {
+  template <class V> static HWY_INLINE V Merge(V a, V b) { return hn::Mul(a, b); }
+};
+template <> struct Vector<Sum> : Adding {
   template <class D, class V> static HWY_INLINE V Step(D, V a, V x) { return hn::Add(a, x); }
 };
-template <> struct Vector<NanSum> {
+template <> struct Vector<NanSum> : Adding {
   template <class D, class V> static HWY_INLINE V Step(D, V a, V x) { return hn::Add(a, hn::IfThenElseZero(hn::Eq(x, x), x)); }
 };
-template <> struct Vector<AbsSum> {
+template <> struct Vector<AbsSum> : Adding {
   template <class D, class V> static HWY_INLINE V Step(D, V a, V x) { return hn::Add(a, hn::Abs(x)); }
 };
-template <> struct Vector<SquareSum> {
+template <> struct Vector<SquareSum> : Adding {
   template <class D, class V> static HWY_INLINE V Step(D, V a, V x) { return hn::Add(a, hn::Mul(x, x)); }
 };
-template <> struct Vector<Prod> {
+template <> struct Vector<Prod> : Multiplying {
   template <class D, class V> static HWY_INLINE V Step(D, V a, V x) { return hn::Mul(a, x); }
 };
-template <> struct Vector<NanProd> {
+template <> struct Vector<NanProd> : Multiplying {
   template <class D, class V> static HWY_INLINE V Step(D d, V a, V x) { return hn::Mul(a, hn::IfThenElse(hn::Eq(x, x), x, hn::Set(d, 1))); }
 };
 template <> struct Vector<Max> {  // x where it is greater or NaN: where it is not at most a, unless a is NaN
   template <class D, class V> static HWY_INLINE V Step(D, V a, V x) { return hn::IfThenElse(hn::Or(hn::Gt(x, a), hn::Ne(x, x)), x, a); }
+  template <class V> static HWY_INLINE V Merge(V a, V b) { return Step(0, a, b); }
 };
 template <> struct Vector<Min> {
   template <class D, class V> static HWY_INLINE V Step(D, V a, V x) { return hn::IfThenElse(hn::Or(hn::Lt(x, a), hn::Ne(x, x)), x, a); }
+  template <class V> static HWY_INLINE V Merge(V a, V b) { return Step(0, a, b); }
 };
 template <class F, class C> C FloatRun(const C* HWY_RESTRICT p, int64_t n) {
   using S = Vector<F>;
@@ -85,10 +93,10 @@ template <class F, class C> C FloatRun(const C* HWY_RESTRICT p, int64_t n) {
       a6 = S::Step(d, a6, hn::LoadU(d, p + i + 6 * w)), a7 = S::Step(d, a7, hn::LoadU(d, p + i + 7 * w));
     }
     for (; i + w <= n; i += w) a0 = S::Step(d, a0, hn::LoadU(d, p + i));
-    HWY_ALIGN C lane[8 * HWY_MAX_BYTES / sizeof(C)];
-    hn::Store(a0, d, lane), hn::Store(a1, d, lane + w), hn::Store(a2, d, lane + 2 * w), hn::Store(a3, d, lane + 3 * w);
-    hn::Store(a4, d, lane + 4 * w), hn::Store(a5, d, lane + 5 * w), hn::Store(a6, d, lane + 6 * w), hn::Store(a7, d, lane + 7 * w);
-    for (int64_t half = 4 * w; half > 0; half /= 2)
+    a0 = S::Merge(S::Merge(S::Merge(a0, a4), S::Merge(a2, a6)), S::Merge(S::Merge(a1, a5), S::Merge(a3, a7)));
+    HWY_ALIGN C lane[HWY_MAX_BYTES / sizeof(C)];
+    hn::Store(a0, d, lane);
+    for (int64_t half = w / 2; half > 0; half /= 2)
       for (int64_t j = 0; j < half; ++j) lane[j] = F::template Merge<C>(lane[j], lane[j + half]);
     result = lane[0];
   }

@@ -1,19 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/cache.h"
 
-#include <unistd.h>
-
-#include <initializer_list>
+#include <charconv>
+#include <cstdio>
 
 namespace flx {
 
+// The kernel's word: sysconf() multiplies by the cores of the whole machine where this one is virtual (320 MiB instead of 32, seen).
 int64_t CacheBytes() {
   static const int64_t bytes = [] {
     int64_t most = 0;
-#ifdef _SC_LEVEL3_CACHE_SIZE
-    for (int name : {_SC_LEVEL2_CACHE_SIZE, _SC_LEVEL3_CACHE_SIZE})
-      if (int64_t n = sysconf(name); n > most) most = n;
-#endif
+    for (char index = '0'; index < '5'; ++index) {
+      char path[] = "/sys/devices/system/cpu/cpu0/cache/index0/size", text[32];
+      path[sizeof path - 7] = index;
+      std::FILE* f = std::fopen(path, "re");
+      if (!f) continue;
+      size_t n = std::fread(text, 1, sizeof text, f);
+      std::fclose(f);
+      int64_t size = 0;
+      auto [end, error] = std::from_chars(text, text + n, size);
+      if (error != std::errc() || end == text + n) continue;
+      size *= *end == 'K' ? 1 << 10 : *end == 'M' ? 1 << 20 : 1;
+      if (size > most) most = size;
+    }
     return most > 0 ? most : int64_t(32) << 20;
   }();
   return bytes;

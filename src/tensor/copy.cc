@@ -84,7 +84,7 @@ Loop Collapse(const TensorView& from, const TensorView& to) {
 }
 // Where the source runs along an outer axis (a transpose), square blocks keep both sides in cache. Rows [i, end) of the outer axis.
 constexpr int64_t kBlock = kTileSide;
-void Blocked(const Loop& l, int outer, int64_t i, int64_t end, const char* from, char* to, int fe, int te, RunFn run, TileFn tile, bool stream) {
+void Blocked(const Loop& l, int outer, int64_t i, int64_t end, const char* from, char* to, int fe, int te, RunFn run, TurnFn tile, bool stream) {
   int last = l.n - 1;
   for (; i < end; i += kBlock)
     for (int64_t j = 0; j < l.dim[last]; j += kBlock) {
@@ -94,7 +94,7 @@ void Blocked(const Loop& l, int outer, int64_t i, int64_t end, const char* from,
       if (tile) tile(f, l.fs[last], t, l.ts[outer], ni, nj, stream);
       else for (int64_t a = 0; a < ni; ++a) run(f + a * l.fs[outer] * fe, l.fs[last], t + a * l.ts[outer] * te, l.ts[last], nj);
     }
-  if (stream) FlushTiles();
+  if (stream) FlushPast();
 }
 }  // namespace
 
@@ -115,8 +115,8 @@ void CopyStrided(const TensorView& from, const TensorView& to) {
   int64_t inner = l.dim[last], strips = 1, strip = 0;
   if (outer >= 0) strip = std::max(kBlock, ((1 << 16) / inner + kBlock - 1) / kBlock * kBlock), strips = (l.dim[outer] + strip - 1) / strip, inner *= l.dim[outer];
   int64_t rows = n / inner;
-  TileFn tile = outer >= 0 && from.dtype == to.dtype && l.ts[last] == 1 ? TransposeTile(fe) : nullptr;
-  bool stream = tile && n * te > CacheBytes();
+  TurnFn tile = outer >= 0 && from.dtype == to.dtype && l.ts[last] == 1 ? TransposeTile(fe) : nullptr;
+  bool stream = tile && PastCaches(n * te * 2);
   auto body = [&](int64_t b, int64_t e) {
     for (int64_t u = b; u < e; ++u) {
       int64_t q = u / strips, fo = 0, to_ = 0;

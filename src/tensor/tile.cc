@@ -65,26 +65,48 @@ template <class T> void Tile(const void* from, int64_t from_step, void* to0, int
   alignas(64) T room[kTileSide * kStep];
   auto* p = static_cast<const T*>(from);
   auto* to = static_cast<T*>(to0);
-  for (int64_t j = 0; j < columns; ++j) __builtin_memcpy(room + j * kStep, p + j * from_step, size_t(rows) * sizeof(T));
+  const T* source = p;  // rows so short lie in few pages, and do not fall onto each other
+  int64_t step = from_step;
+  if (from_step > kStep) {
+    for (int64_t j = 0; j < columns; ++j) __builtin_memcpy(room + j * kStep, p + j * from_step, size_t(rows) * sizeof(T));
+    source = room, step = kStep;
+  }
   int64_t i = 0, j = 0;
 #if HWY_TARGET != HWY_SCALAR
   if constexpr (sizeof(T) >= 4) {
     constexpr int64_t kEach = 16 / sizeof(T), kLanes = kBytes / sizeof(T);
     bool past = stream && reinterpret_cast<uintptr_t>(to) % kBytes == 0 && to_step * int64_t(sizeof(T)) % kBytes == 0;
     for (; i + kEach <= rows; i += kEach) {
-      for (j = 0; j + kLanes <= columns; j += kLanes) Turn(room + j * kStep + i, kStep, to + i * to_step + j, to_step, past);
+      for (j = 0; j + kLanes <= columns; j += kLanes) Turn(source + j * step + i, step, to + i * to_step + j, to_step, past);
       for (int64_t k = i; k < i + kEach; ++k)
-        for (int64_t l = j; l < columns; ++l) to[k * to_step + l] = room[l * kStep + k];
+        for (int64_t l = j; l < columns; ++l) to[k * to_step + l] = source[l * step + k];
     }
   }
 #else
   (void)stream;
 #endif
   for (; i < rows; ++i)
-    for (j = 0; j < columns; ++j) to[i * to_step + j] = room[j * kStep + i];
+    for (j = 0; j < columns; ++j) to[i * to_step + j] = source[j * step + i];
 }
 }  // namespace
-TileFn TileOf(int size) { return size == 1 ? &Tile<uint8_t> : size == 2 ? &Tile<uint16_t> : size == 4 ? &Tile<uint32_t> : &Tile<uint64_t>; }
+void CopyPastOf(void* to, const void* from, int64_t bytes) {
+  auto* t = static_cast<uint8_t*>(to);
+  auto* f = static_cast<const uint8_t*>(from);
+#if HWY_TARGET != HWY_SCALAR
+  constexpr int64_t kLine = 64;
+  const DAll<uint8_t> d;
+  int64_t head = int64_t(-reinterpret_cast<uintptr_t>(t) % kLine);
+  if (head > bytes) head = bytes;
+  __builtin_memcpy(t, f, size_t(head));
+  int64_t i = head;
+  for (; i + kLine <= bytes; i += kLine)
+    for (int64_t k = 0; k < kLine; k += kBytes) hn::Stream(hn::LoadU(d, f + i + k), d, t + i + k);
+  __builtin_memcpy(t + i, f + i, size_t(bytes - i));
+#else
+  __builtin_memcpy(t, f, size_t(bytes));
+#endif
+}
+TurnFn TileOf(int size) { return size == 1 ? &Tile<uint8_t> : size == 2 ? &Tile<uint16_t> : size == 4 ? &Tile<uint32_t> : &Tile<uint64_t>; }
 }  // namespace HWY_NAMESPACE
 }  // namespace flx
 HWY_AFTER_NAMESPACE();
@@ -92,7 +114,9 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace flx {
 HWY_EXPORT(TileOf);
-TileFn TransposeTile(int size) { return HWY_DYNAMIC_DISPATCH(TileOf)(size); }
-void FlushTiles() { hwy::FlushStream(); }
+TurnFn TransposeTile(int size) { return HWY_DYNAMIC_DISPATCH(TileOf)(size); }
+HWY_EXPORT(CopyPastOf);
+void CopyPast(void* to, const void* from, int64_t bytes) { HWY_DYNAMIC_DISPATCH(CopyPastOf)(to, from, bytes); }
+void FlushPast() { hwy::FlushStream(); }
 }  // namespace flx
 #endif

@@ -9,12 +9,14 @@
 #include <map>
 #include <vector>
 
+#include "base/cache.h"
 #include "base/thread_pool.h"
 #include "op/matrix/dnnl_exit.h"
 #include "op/matrix/one_thread.h"
 #include "op/nn/convolution.h"
 #include "op/nn/wide.h"
 #include "storage/pool.h"
+#include "tensor/tile.h"
 
 namespace flx {
 namespace {
@@ -49,6 +51,7 @@ struct Primitive {
   dnnl::primitive run;
   Desc x, w, y, user_x, user_w, user_y, bias, scratch;
   dnnl::primitive to_x, to_w, to_y, from;    // reorders; empty where the formats agree. from: of the result
+  int64_t block_x = 0, block_y = 0;          // channels that lie side by side in x and y, where our own tiles reorder them
 };
 
 // Dense or channels-last strides of (n, c, spatial...) inside an array with `channels` channels.
@@ -102,6 +105,34 @@ template <class P, class... A> typename P::primitive_desc MakeDesc(const dnnl::c
 #endif
 }
 
+// 16 or 8 where the format is blocks of so many channels, and there are whole ones; else 0.
+int64_t BlockOf(const ConvGeometry& g, int64_t n, int64_t c, const int64_t* size, const Desc& format) {
+  if (g.last) return 0;
+  using Tag = memory::format_tag;
+  static constexpr Tag kTags[2][3] = {{Tag::aBc16b, Tag::aBcd16b, Tag::aBcde16b}, {Tag::aBc8b, Tag::aBcd8b, Tag::aBcde8b}};
+  Dims dims{n, c};
+  for (int i = 3 - g.nd; i < 3; ++i) dims.push_back(size[i]);
+  for (int k = 0; k < 2; ++k)
+    if (c % (16 >> k) == 0 && format == Desc(dims, memory::data_type::f32, kTags[k][g.nd - 1])) return 16 >> k;
+  return 0;
+}
+// Between channels apart, as the user has them, and blocks of them: n images of c channels, `all` channels in the user's array.
+void ToBlocks(const float* user, float* blocks, int64_t n, int64_t c, int64_t all, int64_t places, int64_t block) {
+  TurnFn turn = TransposeTile(int(sizeof(float)));
+  for (int64_t i = 0; i < n; ++i)
+    for (int64_t k = 0; k < c; k += block, blocks += places * block)
+      for (int64_t p = 0; p < places; p += kTileSide)
+        turn(user + (i * all + k) * places + p, places, blocks + p * block, block, std::min(kTileSide, places - p), block, false);
+}
+void FromBlocks(const float* blocks, float* user, int64_t n, int64_t c, int64_t all, int64_t places, int64_t block, bool past) {
+  TurnFn turn = TransposeTile(int(sizeof(float)));
+  for (int64_t i = 0; i < n; ++i)
+    for (int64_t k = 0; k < c; k += block, blocks += places * block)
+      for (int64_t p = 0; p < places; p += kTileSide)
+        turn(blocks + p * block, block, user + (i * all + k) * places + p, places, block, std::min(kTileSide, places - p), past);
+  if (past) FlushPast();
+}
+
 // n, c and o are those of the part; g has the whole arrays' numbers.
 Primitive Make(Pass pass, const ConvGeometry& g, int64_t n, int64_t c, int64_t o, bool bias) {
   Primitive p;
@@ -143,6 +174,7 @@ Primitive Make(Pass pass, const ConvGeometry& g, int64_t n, int64_t c, int64_t o
     p.x = d.src_desc(), p.w = d.diff_weights_desc(), p.y = d.diff_dst_desc(), p.scratch = d.scratchpad_desc();
     p.to_x = Reorder(p.user_x, p.x), p.to_y = Reorder(p.user_y, p.y), p.from = Reorder(p.w, p.user_w);
   }
+  p.block_x = BlockOf(g, n, c, g.in, p.x), p.block_y = BlockOf(g, n, o, g.out, p.y);
   return p;
 }
 // What a thread keeps. On the heap: thread-local memory is scarce for a library that is loaded late.
@@ -185,6 +217,17 @@ const void* Ready(const dnnl::primitive& r, const Desc& user, const Desc& want, 
   if (!r) return p;
   RunReorder(r, user, p, want, room.data);
   return room.data;
+}
+// ... of x with c channels out of all, or of y: by our tiles where they can.
+const void* ReadyData(const dnnl::primitive& r, const Desc& user, const Desc& want, int64_t block, const float* p, const Buffer& room, int64_t n, int64_t c, int64_t all, int64_t places) {
+  if (!r || !block) return Ready(r, user, want, p, room);
+  ToBlocks(p, static_cast<float*>(room.data), n, c, all, places, block);
+  return room.data;
+}
+void PutData(const dnnl::primitive& r, const Desc& user, const Desc& have, int64_t block, const void* from, float* p, int64_t n, int64_t c, int64_t all, int64_t places, int64_t in_all) {
+  if (!r) return;
+  if (block) FromBlocks(static_cast<const float*>(from), p, n, c, all, places, block, PastCaches(in_all * int64_t(sizeof(float))));
+  else RunReorder(r, have, from, user, p);
 }
 size_t RoomOf(const dnnl::primitive& r, const Desc& d) { return r ? d.get_size() : 0; }
 
@@ -281,14 +324,14 @@ bool LibraryConvolution(KernelContext& ctx, const ConvGeometry& g, const float* 
     const Primitive& p = Get(Pass::kForward, g, parts.size(t), g.c, parts.width(t), bias != nullptr);
     bool own = !(p.w == shared.desc[split]);  // the last, smaller part of the batch may want another format
     Buffer rx(RoomOf(p.to_x, p.x)), rw(own ? RoomOf(p.to_w, p.w) : 0), ry(RoomOf(p.from, p.y)), rs(p.scratch.get_size());
-    const void* px = Ready(p.to_x, p.user_x, p.x, x + n0 * g.c * g.InSize(), rx);
+    const void* px = ReadyData(p.to_x, p.user_x, p.x, p.block_x, x + n0 * g.c * g.InSize(), rx, parts.size(t), g.c, g.c, g.InSize());
     const void* pw = own ? Ready(p.to_w, p.user_w, p.w, w + o0 * per, rw) : shared.data[split];
     float* to = y + Begin(g, n0, o0, g.o, g.OutSize());
     void* py = p.from ? ry.data : to;
     std::unordered_map<int, memory> args{{DNNL_ARG_SRC, At(p.x, px)}, {DNNL_ARG_WEIGHTS, At(p.w, pw)}, {DNNL_ARG_DST, At(p.y, py)}, {DNNL_ARG_SCRATCHPAD, At(p.scratch, rs.data)}};
     if (bias) args.emplace(DNNL_ARG_BIAS, At(p.bias, bias + o0));
     p.run.execute(Stream(), args);
-    if (p.from) RunReorder(p.from, p.y, py, p.user_y, to);
+    PutData(p.from, p.user_y, p.y, p.block_y, py, to, parts.size(t), parts.width(t), g.o, g.OutSize(), g.n * (g.c * g.InSize() + g.o * g.OutSize()));
   });
   return true;
 }
@@ -310,12 +353,12 @@ bool LibraryConvolutionGradData(KernelContext& ctx, const ConvGeometry& g, const
     const Primitive& p = Get(Pass::kGradData, g, parts.size(t), parts.width(t), g.o, false);
     bool own = !(p.w == shared.desc[split]);
     Buffer rx(RoomOf(p.from, p.x)), rw(own ? RoomOf(p.to_w, p.w) : 0), ry(RoomOf(p.to_y, p.y)), rs(p.scratch.get_size());
-    const void* py = Ready(p.to_y, p.user_y, p.y, dy + n0 * g.o * g.OutSize(), ry);
+    const void* py = ReadyData(p.to_y, p.user_y, p.y, p.block_y, dy + n0 * g.o * g.OutSize(), ry, parts.size(t), g.o, g.o, g.OutSize());
     const void* pw = own ? Ready(p.to_w, p.user_w, p.w, weight(c0), rw) : shared.data[split];
     float* to = dx + Begin(g, n0, c0, g.c, g.InSize());
     void* px = p.from ? rx.data : to;
     p.run.execute(Stream(), {{DNNL_ARG_DIFF_DST, At(p.y, py)}, {DNNL_ARG_WEIGHTS, At(p.w, pw)}, {DNNL_ARG_DIFF_SRC, At(p.x, px)}, {DNNL_ARG_SCRATCHPAD, At(p.scratch, rs.data)}});
-    if (p.from) RunReorder(p.from, p.x, px, p.user_x, to);
+    PutData(p.from, p.user_x, p.x, p.block_x, px, to, parts.size(t), parts.width(t), g.c, g.InSize(), g.n * (g.c * g.InSize() + g.o * g.OutSize()));
   });
   return true;
 }
@@ -331,8 +374,8 @@ bool LibraryConvolutionGradWeight(KernelContext& ctx, const ConvGeometry& g, con
     int64_t n0 = parts.first(t), o0 = parts.from(t);
     const Primitive& p = Get(Pass::kGradWeight, g, parts.size(t), g.c, parts.width(t), false);
     Buffer rx(RoomOf(p.to_x, p.x)), rw(RoomOf(p.from, p.w)), ry(RoomOf(p.to_y, p.y)), rs(p.scratch.get_size());
-    const void* px = Ready(p.to_x, p.user_x, p.x, x + n0 * g.c * g.InSize(), rx);
-    const void* py = Ready(p.to_y, p.user_y, p.y, dy + Begin(g, n0, o0, g.o, g.OutSize()), ry);
+    const void* px = ReadyData(p.to_x, p.user_x, p.x, p.block_x, x + n0 * g.c * g.InSize(), rx, parts.size(t), g.c, g.c, g.InSize());
+    const void* py = ReadyData(p.to_y, p.user_y, p.y, p.block_y, dy + Begin(g, n0, o0, g.o, g.OutSize()), ry, parts.size(t), parts.width(t), g.o, g.OutSize());
     float* to = sums + t / parts.splits * size + o0 * per;
     void* pw = p.from ? rw.data : to;
     p.run.execute(Stream(), {{DNNL_ARG_SRC, At(p.x, px)}, {DNNL_ARG_DIFF_DST, At(p.y, py)}, {DNNL_ARG_DIFF_WEIGHTS, At(p.w, pw)}, {DNNL_ARG_SCRATCHPAD, At(p.scratch, rs.data)}});

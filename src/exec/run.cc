@@ -26,12 +26,15 @@ TileFn LoopOf(const TileLoops& l, DType t) {
     default: return nullptr;
   }
 }
-// One elementwise loop over contiguous arrays of one shape and dtype: no view is made.
+// One elementwise loop over contiguous small arrays of one shape and dtype: no view is made. Large ones are the driver's, which knows about threads and
+// caches.
 bool RunPlainTile(const KernelRun& r, const double* scalars) {
   const OpDef& op = r.call->op;
   Array& y = *r.out[0];
+  constexpr int64_t kSmall = 1 << 15;
+  const int64_t n = y.size();
   TileFn f = LoopOf(*op.kernel->loops[0], y.dtype);
-  if (!f || !y.contiguous || r.out.size() != 1 || r.in.size() > 3) return false;
+  if (n > kSmall || !f || !y.contiguous || r.out.size() != 1 || r.in.size() > 3) return false;
   const void* ptr[3];
   for (int i = 0; i < r.in.size(); ++i) {
     Array* a = r.in[i];
@@ -40,18 +43,7 @@ bool RunPlainTile(const KernelRun& r, const double* scalars) {
     if (a->storage == y.storage && a->offset != y.offset) return false;  // may overlap
   }
   char* out = static_cast<char*>(y.storage->Ensure()) + y.offset;
-  int64_t n = y.size(), size = DTypeSize(y.dtype);
-  constexpr int64_t kGrain = 1 << 15;
-  if (n <= kGrain) {
-    if (n) f(ptr, out, n, scalars);
-    return true;
-  }
-  int nin = r.in.size();
-  ParallelFor(n, kGrain, [&](int64_t b, int64_t e) {
-    const void* p[3];
-    for (int i = 0; i < nin; ++i) p[i] = static_cast<const char*>(ptr[i]) + b * size;
-    f(p, out + b * size, e - b, scalars);
-  });
+  if (n) f(ptr, out, n, scalars);
   return true;
 }
 }  // namespace

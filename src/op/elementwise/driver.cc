@@ -4,15 +4,19 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/cache.h"
 #include "base/thread_pool.h"
 #include "op/elementwise/convert.h"
 #include "op/elementwise/formula.h"
 #include "tensor/array.h"
+#include "tensor/tile.h"
 
 namespace flx {
 namespace {
 
 constexpr int64_t kGrain = 32768;  // elements per chunk of a parallel loop
+constexpr int64_t kPastGrain = 4 << 20;  // bytes of a chunk that is written past the caches
+constexpr int64_t kRoom = 2048;    // bytes of a result that is written past the caches
 
 TileFn LoopFor(const TileLoops& l, DType dtype, DType loop_type) {
   if (dtype == DType::kUint64) return l.u64;  // the same bits as int64, in another order
@@ -166,7 +170,12 @@ class Target {
 
 void CopyBytes(const void* from, void* to, int64_t bytes) {
   if (from == to) return;
-  ParallelFor(bytes, kGrain * 8, [&](int64_t b, int64_t e) { std::memcpy(static_cast<char*>(to) + b, static_cast<const char*>(from) + b, size_t(e - b)); });
+  bool past = PastCaches(2 * bytes);
+  ParallelFor(bytes, past ? kPastGrain : kGrain * 8, [&](int64_t b, int64_t e) {
+    if (!past) return std::memcpy(static_cast<char*>(to) + b, static_cast<const char*>(from) + b, size_t(e - b)), void();
+    CopyPast(static_cast<char*>(to) + b, static_cast<const char*>(from) + b, e - b);
+    FlushPast();
+  });
 }
 
 struct Job {
@@ -230,10 +239,24 @@ void RunElementwise(const OpDef& op, const TileLoops& loops, KernelContext&, con
     char* to = static_cast<char*>(out.raw());
     if (n <= kGrain) return fn(reinterpret_cast<const void* const*>(p), to, n, scalars);
     const int size = DTypeSize(loop_type);
-    return ParallelFor(n, kGrain, [&](int64_t b, int64_t e) {
+    bool past = PastCaches(out.bytes() * (nin + 1));
+    for (int k = 0; k < nin; ++k) past &= p[k] != to;  // in place the lines are there already
+    return ParallelFor(n, past ? kPastGrain / size : kGrain, [&](int64_t b, int64_t e) {
       const void* q[kTileInputs];
-      for (int k = 0; k < nin; ++k) q[k] = p[k] + b * size;
-      fn(q, to + b * size, e - b, scalars);
+      if (!past) {
+        for (int k = 0; k < nin; ++k) q[k] = p[k] + b * size;
+        return fn(q, to + b * size, e - b, scalars);
+      }
+      alignas(64) char room[kRoom];  // results rest in the first cache for a moment
+      for (int64_t each = kRoom / size; b < e; b += each) {
+        int64_t m = std::min(each, e - b);
+        for (int k = 0; k < nin; ++k) q[k] = p[k] + b * size;
+        fn(q, room, m, scalars);
+        for (int k = 0; k < nin; ++k)  // on their way while the result leaves
+          for (int64_t c = 0; c < kRoom; c += 64) __builtin_prefetch(static_cast<const char*>(q[k]) + kRoom + c);
+        CopyPast(to + b * size, room, m * size);
+      }
+      FlushPast();
     });
   }
 

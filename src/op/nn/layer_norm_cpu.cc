@@ -5,13 +5,16 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/cache.h"
 #include "base/thread_pool.h"
 #include "op/nn/spans.h"
 #include "op/nn/wide.h"
+#include "tensor/tile.h"
 
 namespace flx {
 namespace {
 
+constexpr int64_t kPastRow = 65536;  // the longest row that is kept for a moment on its way past the caches
 constexpr int64_t kRowParts = 32;  // partial sums of gamma's and beta's gradients, whatever the number of threads
 
 struct Rows {
@@ -37,6 +40,7 @@ template <class T> void Scatter(const Rows& l, const T* room, int64_t r, T* x) {
 template <class T> T Deviation(const T moments[2], int64_t n, double eps) { return T(std::sqrt(double(moments[1]) / double(std::max<int64_t>(n, 1)) + eps)); }
 template <class T> void Forward(const LayerNormAttrs& a, const Rows& l, const T* x, const T* gamma, const T* beta, T* y, T* mean, T* std) {
   const auto& f = SpansOf<T>();
+  bool past = l.inner == 1 && l.n <= kPastRow && PastCaches(2 * l.count() * l.n * int64_t(sizeof(T)));
   ParallelFor(l.count(), GrainOf(l.count(), l.n), [&](int64_t b, int64_t e) {
     std::vector<T> room(size_t(l.n) * 4);
     T *shift = room.data() + l.n, *scale = shift + l.n, *row = scale + l.n;
@@ -47,11 +51,12 @@ template <class T> void Forward(const LayerNormAttrs& a, const Rows& l, const T*
       T s = Deviation(m, l.n, double(a.eps));
       if (mean) mean[r] = m[0];
       if (std) std[r] = s;
-      T* q = l.inner == 1 ? y + r * l.n : row;
-      T inv = 1 / s, mu = m[0];
-      for (int64_t i = 0; i < l.n; ++i) q[i] = (p[i] - mu) * inv * gamma[i] + beta[i];
-      Scatter(l, q, r, y);
+      T* q = l.inner == 1 && !past ? y + r * l.n : row;
+      f.normalize(p, m[0], 1 / s, gamma, beta, l.n, q);
+      if (past) CopyPast(y + r * l.n, q, l.n * int64_t(sizeof(T)));
+      else Scatter(l, q, r, y);
     }
+    if (past) FlushPast();
   });
 }
 template <class T> void Backward(KernelContext& ctx, const Rows& l, double eps, const T* x, const T* gamma, const T* dy, T* dx, T* dgamma, T* dbeta) {

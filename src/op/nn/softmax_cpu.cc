@@ -4,17 +4,23 @@
 
 #include <cmath>
 #include <limits>
+#include <vector>
 
+#include "base/cache.h"
 #include "base/thread_pool.h"
 #include "op/nn/spans.h"
 #include "op/nn/wide.h"
+#include "tensor/tile.h"
 
 namespace flx {
 namespace {
 
+constexpr int64_t kPastRow = 65536;  // the longest row that is kept for a moment
 constexpr int64_t kColumns = 256;  // handled together where the axis is not the last
 
-template <class T> void Row(const Spans<T>& f, const T* x, int64_t n, T scale, bool log, T* y) {
+// `room`, where there is one, holds the row on its way past the caches.
+template <class T> void Row(const Spans<T>& f, const T* x, int64_t n, T scale, bool log, T* to, T* room = nullptr) {
+  T* y = room ? room : to;
   // With a negative scale the largest exponent is that of the smallest x.
   T most;
   if (scale > 0) {
@@ -30,6 +36,7 @@ template <class T> void Row(const Spans<T>& f, const T* x, int64_t n, T scale, b
     T sum = f.exp_sum(x, most, scale, n, y);
     f.affine(y, 0, 1 / sum, 0, n, y);
   }
+  if (room) CopyPast(to, room, n * int64_t(sizeof(T)));
 }
 template <class T> void Columns(const Spans<T>& f, const T* x, int64_t n, int64_t inner, int64_t cols, T scale, bool log, T* y) {
   T most[kColumns], sum[kColumns], k[kColumns], zero[kColumns];
@@ -95,8 +102,11 @@ void Run(KernelContext& ctx, const SoftmaxAttrs& a, const TensorView& x, const T
 template <class T> void SoftmaxLoop(const T* x, int64_t outer, int64_t n, int64_t inner, T scale, bool log, T* y) {
   const auto& f = SpansOf<T>();
   if (inner == 1) {
-    ParallelFor(outer, GrainOf(outer, n, 8192), [&](int64_t b, int64_t e) {
-      for (int64_t r = b; r < e; ++r) Row(f, x + r * n, n, scale, log, y + r * n);
+    bool past = n <= kPastRow && x != y && PastCaches(2 * outer * n * int64_t(sizeof(T)));
+    ParallelFor(outer, GrainOf(outer, n, past ? kPastRow : 8192), [&](int64_t b, int64_t e) {
+      std::vector<T> room(past ? size_t(n) : 0);
+      for (int64_t r = b; r < e; ++r) Row(f, x + r * n, n, scale, log, y + r * n, past ? room.data() : nullptr);
+      if (past) FlushPast();
     });
   } else {
     ForColumns(outer, n, inner, [&](int64_t at, int64_t cols) { Columns(f, x + at, n, inner, cols, scale, log, y + at); });

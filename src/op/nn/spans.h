@@ -14,6 +14,7 @@ template <class T> struct Spans {
   T (*exp_sum)(const T* x, T shift, T scale, int64_t n, T* y);                  // y = exp((x - shift) * scale), their sum; y may be null
   void (*affine)(const T* x, T shift, T scale, T bias, int64_t n, T* y);        // y = (x - shift) * scale + bias
   void (*affine2)(const T* x, const T* y, T shift, T a, T b, T c, int64_t n, T* z);  // z = a * x + b * (y - shift) + c
+  void (*normalize)(const T* x, T shift, T scale, const T* gamma, const T* beta, int64_t n, T* y);  // y = (x - shift) * scale * gamma + beta
   // The same by columns: a coefficient for each element of a row.
   void (*add_rows)(const T* x, int64_t n, T* sum);                              // sum += x
   void (*max_rows)(const T* x, int64_t n, T* most);

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/cache.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <charconv>
-#include <cstdio>
+
+#include "base/descriptor.h"
 
 namespace flx {
 
@@ -13,10 +17,11 @@ int64_t CacheBytes() {
     for (char index = '0'; index < '5'; ++index) {
       char path[] = "/sys/devices/system/cpu/cpu0/cache/index0/size", text[32];
       path[sizeof path - 7] = index;
-      std::FILE* f = std::fopen(path, "re");
-      if (!f) continue;
-      size_t n = std::fread(text, 1, sizeof text, f);
-      std::fclose(f);
+      int fd = AboveStandard(::open(path, O_RDONLY | O_CLOEXEC));
+      if (fd < 0) continue;
+      ssize_t n = ::read(fd, text, sizeof text);
+      ::close(fd);
+      if (n <= 0) continue;
       int64_t size = 0;
       auto [end, error] = std::from_chars(text, text + n, size);
       if (error != std::errc() || end == text + n) continue;

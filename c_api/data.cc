@@ -83,7 +83,7 @@ flx_status flx_iter_reset(flx_iter iter) {
 
 flx_status flx_record_open(const char* path, const char* access, flx_record* out_record) {
   FLX_BEGIN
-    NeedText(who, "path", path);
+    NeedPath(who, path);
     NeedPointer(who, "out_record", out_record);
     *out_record = reinterpret_cast<flx_record>(NewHandle(RecordFile::Open(path, NeedText(who, "access", access)).Leak()));
   FLX_END

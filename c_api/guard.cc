@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <new>
 #include <set>
+#include <system_error>
 
 namespace flx::capi {
 namespace {
@@ -18,6 +19,12 @@ Own& ThisThread() {
   return own;
 }
 thread_local LastError* t_scope = nullptr;
+// What was given may be of any length and bytes; a message is UTF-8, and short enough for a log.
+std::string Shown(const std::string& s) {
+  constexpr size_t kMost = 4000, kHead = 2800, kTail = 1000;
+  if (s.size() <= kMost) return ToUtf8(s);
+  return ToUtf8(Text(std::string_view(s).substr(0, kHead), " ... ", s.size() - kHead - kTail, " more ... ", std::string_view(s).substr(s.size() - kTail)));
+}
 LastError* Last() noexcept {  // null: out of memory
   if (t_scope) return t_scope;
   Own& own = ThisThread();
@@ -36,14 +43,15 @@ flx_status SetErrorText(Status s, const char* text) noexcept {
 }
 flx_status SetError(const Error& e) noexcept {
   LastError* last = Last();
-  if (!last) return SetErrorText(e.status(), "out of memory while the error was being described");
+  if (!last) return SetErrorText(e.status(), "[memory] out of memory while the error was being described");
   LastError& l = *last;
   try {
-    l.message = e.message(), l.kind = StatusName(e.status()), l.op = e.op, l.node = e.node, l.origin = e.origin, l.hint = e.hint, l.file = e.file;
+    l.message = Shown(e.message()), l.kind = StatusName(e.status()), l.op = Shown(e.op), l.node = Shown(e.node), l.origin = Shown(e.origin);
+    l.hint = Shown(e.hint), l.file = e.file;
     l.offset = e.offset < 0 ? "" : Text(e.offset);
     l.fixed = nullptr, l.failed = true;
   } catch (...) {
-    return SetErrorText(e.status(), "out of memory while the error was being described");
+    return SetErrorText(e.status(), "[memory] out of memory while the error was being described");
   }
   return flx_status(e.status());
 }
@@ -53,12 +61,15 @@ flx_status HandleException() noexcept {
   } catch (const Error& e) {
     return SetError(e);
   } catch (const std::bad_alloc&) {
-    return SetErrorText(Status::kMemory, "out of memory");
+    return SetErrorText(Status::kMemory, "[memory] out of memory");
+  } catch (const std::system_error& e) {
+    bool none = e.code() == std::errc::resource_unavailable_try_again || e.code() == std::errc::not_enough_memory;
+    return SetErrorText(none ? Status::kMemory : Status::kInternal, none ? "[memory] the system gives no more threads or memory" : "[library] the system refused a thread or a lock");
   } catch (const std::exception& e) {
     try {
       return SetError(Error(Status::kInternal, Text("an unexpected error inside the library: ", e.what())));
     } catch (...) {
-      return SetErrorText(Status::kMemory, "out of memory");
+      return SetErrorText(Status::kMemory, "[memory] out of memory");
     }
   } catch (...) {
     return SetErrorText(Status::kInternal, "an unknown exception inside the library");
@@ -89,15 +100,35 @@ GradReq NeedGradReq(const char* who, const char* grad_req) {
   if (r == "null") return GradReq::kNull;
   Fail(Status::kArgument, who, "`grad_req` must be write, add or null, given `", r, "`.", DidYouMean(r, {"write", "add", "null"}));
 }
-void NeedBytes(const char* who, const void* data, int64_t nbytes) {
-  if (nbytes < 0) Fail(Status::kArgument, who, "the number of bytes must be 0 or more, given ", nbytes, ".");
-  if (nbytes > 0 && !data) Fail(Status::kArgument, who, "the host memory must not be null when ", nbytes, " bytes are given.");
+void NeedBytes(const char* who, const void* data, int64_t nbytes, const char* arg) {
+  if (nbytes < 0) Fail(Status::kArgument, who, "the bytes of `", arg, "` must be 0 or more, given ", nbytes, ".");
+  if (nbytes > 0 && !data) Fail(Status::kArgument, who, "`", arg, "` must not be null when ", nbytes, " bytes are given.");
 }
+std::string_view NeedText(const char* who, const char* arg, const char* s) {
+  NeedPointer(who, arg, s);
+  if (!IsUtf8(s)) Fail(Status::kArgument, who, "`", arg, "` must be UTF-8, given `", s, "`.");
+  return s;
+}
+const char* OptionalText(const char* who, const char* arg, const char* s) {
+  if (s) NeedText(who, arg, s);
+  return s;
+}
+std::string_view NeedPath(const char* who, const char* s) {
+  NeedPointer(who, "path", s);
+  return s;
+}
+namespace {
+void NeedEntry(const char* who, const char* arg, const char* s, int32_t i) {
+  if (!s) Fail(Status::kArgument, who, "`", arg, "[", i, "]` must not be null.");
+  if (!IsUtf8(s)) Fail(Status::kArgument, who, "`", arg, "[", i, "]` must be UTF-8, given `", s, "`.");
+}
+}  // namespace
 OptionList::OptionList(const char* who, const char* const* keys, const char* const* values, int32_t npairs) {
+  if (npairs < 0 || npairs > FLX_MAX_COUNT) Fail(Status::kArgument, who, "`npairs`, the count of `keys` and `values`, must be in [0, ", int64_t(FLX_MAX_COUNT), "], given ", npairs, ".");
   NeedCount(who, "keys", keys, npairs);
   NeedCount(who, "values", values, npairs);
   for (int32_t i = 0; i < npairs; ++i) {
-    if (!keys[i] || !values[i]) Fail(Status::kArgument, who, "`", keys[i] ? "values" : "keys", "[", i, "]` must not be null.");
+    NeedEntry(who, "keys", keys[i], i), NeedEntry(who, "values", values[i], i);
     emplace_back(keys[i], values[i]);
   }
 }
@@ -105,7 +136,7 @@ std::vector<std::string> NeedNames(const char* who, const char* arg, const char*
   NeedCount(who, arg, names, n);
   std::vector<std::string> out;
   for (int32_t i = 0; i < n; ++i) {
-    if (!names[i]) Fail(Status::kArgument, who, "`", arg, "[", i, "]` must not be null.");
+    NeedEntry(who, arg, names[i], i);
     out.emplace_back(names[i]);
   }
   return out;

@@ -79,15 +79,14 @@ inline void NeedCount(const char* who, const char* arg, const void* p, int64_t n
   if (n < 0 || n > FLX_MAX_COUNT) Fail(Status::kArgument, who, "the count of `", arg, "` must be in [0, ", int64_t(FLX_MAX_COUNT), "], given ", n, ".");
   if (n > 0 && !p) Fail(Status::kArgument, who, "`", arg, "` must not be null when its count is ", n, ".");
 }
-inline std::string_view NeedText(const char* who, const char* arg, const char* s) {
-  NeedPointer(who, arg, s);
-  return s;
-}
+std::string_view NeedText(const char* who, const char* arg, const char* s);      // not null, and UTF-8
+const char* OptionalText(const char* who, const char* arg, const char* s);       // null, or UTF-8
+std::string_view NeedPath(const char* who, const char* s);                       // not null; any bytes may name a file
 Shape NeedShape(const char* who, const int64_t* dims, int32_t ndim);
 DType NeedDType(const char* who, const char* arg, int32_t dtype);
 bool NeedOrder(const char* who, int32_t order);  // true: column-major
 int NeedMode(const char* who, int32_t mode, int allowed);
-void NeedBytes(const char* who, const void* data, int64_t nbytes);
+void NeedBytes(const char* who, const void* data, int64_t nbytes, const char* arg = "data");
 GradReq NeedGradReq(const char* who, const char* grad_req);
 
 struct OptionList : std::vector<std::pair<std::string, std::string>> {

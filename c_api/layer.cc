@@ -8,13 +8,22 @@
 using namespace flx;
 using namespace flx::capi;
 
+namespace flx::capi {
+void NeedRoom(const char* who, const Layer& layer, int ninputs, const flx_ndarray* out_arrays, int32_t capacity, const int32_t* out_narrays) {
+  NeedPointer(who, "out_narrays", out_narrays);
+  int n = layer.OutputCount(ninputs);
+  if (capacity < n) Fail(Status::kArgument, who, "layer ", layer.def.name, " gives ", n, " arrays, `capacity` is ", capacity, ".");
+  if (n > 0) NeedPointer(who, "out_arrays", out_arrays);
+}
+}  // namespace flx::capi
+
 extern "C" {
 
 flx_status flx_layer_create(const char* kind, const char* name, const char* const* keys, const char* const* values, int32_t npairs, flx_layer* out_layer) {
   FLX_BEGIN
     NeedText(who, "kind", kind);
     NeedPointer(who, "out_layer", out_layer);
-    *out_layer = GiveLayer(Layer::New(kind, OptionList(who, keys, values, npairs), name ? name : ""));
+    *out_layer = GiveLayer(Layer::New(kind, OptionList(who, keys, values, npairs), name ? std::string(NeedText(who, "name", name)) : ""));
   FLX_END
 }
 flx_status flx_layer_add(flx_layer layer, flx_layer child) {
@@ -76,9 +85,8 @@ flx_status flx_layer_run(flx_layer layer, flx_params params, int32_t mode, const
     Ref<Params> p = params ? PinParams(who, params).ref() : Make<Params>();
     NeedMode(who, mode, FLX_RECORD | FLX_TRAIN);
     ArrayList a(who, "arrays", arrays, narrays);
-    NeedPointer(who, "out_arrays", out_arrays);
-    NeedPointer(who, "out_narrays", out_narrays);
     l->Freeze();
+    NeedRoom(who, *l, a.size(), out_arrays, capacity, out_narrays);
     EagerBuilder b(mode);
     ParamReader reader(*p);
     std::vector<Val> x;
@@ -155,7 +163,7 @@ flx_status flx_params_attach(flx_params params, const char* grad_req) {
 flx_status flx_params_save(flx_params params, const char* path, const char* format, int64_t timeout_ms, int32_t* out_ready) {
   FLX_BEGIN
     auto p = PinParams(who, params);
-    NeedText(who, "path", path);
+    NeedPath(who, path);
     NeedPointer(who, "out_ready", out_ready);
     auto list = p->all();
     for (auto& x : list)
@@ -163,13 +171,13 @@ flx_status flx_params_save(flx_params params, const char* path, const char* form
         *out_ready = 0;
         return;
       }
-    SaveParams(*p, path, format ? format : "");
+    SaveParams(*p, path, format ? std::string(NeedText(who, "format", format)) : "");
     *out_ready = 1;
   FLX_END
 }
 flx_status flx_params_load(const char* path, const char* device, flx_params* out_params) {
   FLX_BEGIN
-    NeedText(who, "path", path);
+    NeedPath(who, path);
     NeedPointer(who, "out_params", out_params);
     NeedCpuOnly(who, device);
     *out_params = GiveParams(LoadParams(path));

@@ -17,7 +17,7 @@ using namespace flx::capi;
 
 namespace {
 void NeedCpu(const char* who, const char* device) {
-  const Device* d = ResolveDevice(device);
+  const Device* d = ResolveDevice(OptionalText(who, "device", device));
   if (d) Fail(Status::kUnsupported, who, "statistics of device `", device, "` are not kept yet.");
 }
 std::string LibraryPath() {
@@ -56,7 +56,7 @@ flx_status flx_abi_require(int32_t abi_version) {
 const char* flx_version(void) { return FLEXOR_VERSION; }
 flx_status flx_origin_set(const char* origin) {
   FLX_BEGIN
-    SetOrigin(origin ? origin : "");
+    SetOrigin(origin ? std::string(NeedText(who, "origin", origin)) : "");
   FLX_END
 }
 flx_status flx_library_text(const char* field, const char** out_text) {
@@ -128,7 +128,7 @@ flx_status flx_handle_kind(void* handle, const char** out_kind) {
 flx_status flx_handle_live(const char* kind, int64_t* out_count) {
   FLX_BEGIN
     NeedPointer(who, "out_count", out_count);
-    *out_count = CountLive(kind ? KindFromName(kind) : Kind::kNone);
+    *out_count = CountLive(kind ? KindFromName(NeedText(who, "kind", kind).data()) : Kind::kNone);
   FLX_END
 }
 flx_status flx_shutdown(int64_t timeout_ms, int32_t* out_ready) {

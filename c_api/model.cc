@@ -50,7 +50,7 @@ flx_status flx_model_meta_set(flx_model model, const char* key, const char* valu
   FLX_BEGIN
     auto m = PinModel(who, model);
     std::string k(NeedText(who, "key", key));
-    if (value) m->SetMeta(k, value);
+    if (value) m->SetMeta(k, std::string(NeedText(who, "value", value)));
     else m->RemoveMeta(k);
   FLX_END
 }
@@ -86,15 +86,14 @@ flx_status flx_model_run(flx_model model, int32_t mode, const flx_ndarray* array
     auto m = PinModel(who, model);
     NeedMode(who, mode, FLX_RECORD | FLX_TRAIN);
     ArrayList a(who, "arrays", arrays, narrays);
-    NeedPointer(who, "out_arrays", out_arrays);
-    NeedPointer(who, "out_narrays", out_narrays);
+    NeedRoom(who, *m->layer(), a.size(), out_arrays, capacity, out_narrays);
     GiveArrays(who, m->Run(mode, a.refs()), out_arrays, capacity, out_narrays);
   FLX_END
 }
 flx_status flx_model_save(flx_model model, const char* path, int64_t timeout_ms, int32_t* out_ready) {
   FLX_BEGIN
     auto m = PinModel(who, model);
-    NeedText(who, "path", path);
+    NeedPath(who, path);
     NeedPointer(who, "out_ready", out_ready);
     bool ready = ParamsReady(who, *m, timeout_ms);
     if (ready) m->Save(path);
@@ -103,7 +102,7 @@ flx_status flx_model_save(flx_model model, const char* path, int64_t timeout_ms,
 }
 flx_status flx_model_load(const char* path, const char* device, flx_model* out_model) {
   FLX_BEGIN
-    NeedText(who, "path", path);
+    NeedPath(who, path);
     NeedPointer(who, "out_model", out_model);
     NeedCpuOnly(who, device);
     *out_model = GiveModel(Model::Load(path));

@@ -8,7 +8,7 @@ using namespace flx::capi;
 
 namespace {
 void NeedCpuDevice(const char* who, const char* device) {
-  if (ResolveDevice(device)) Fail(Status::kUnsupported, who, "arrays on device `", device, "` are not there yet.");
+  if (ResolveDevice(OptionalText(who, "device", device))) Fail(Status::kUnsupported, who, "arrays on device `", device, "` are not there yet.");
 }
 NDArray View(const Array& a, int mode, const char* op, const std::vector<std::pair<std::string, std::string>>& options) {
   return Invoke1(op, {Ref<Array>(const_cast<Array*>(&a))}, options, mode);
@@ -63,7 +63,7 @@ flx_status flx_ndarray_read(flx_ndarray array, void* buffer, int64_t buffer_nbyt
     auto a = PinArray(who, array);
     DType host = NeedDType(who, "host_dtype", host_dtype);
     bool column = NeedOrder(who, order);
-    NeedBytes(who, buffer, buffer_nbytes);
+    NeedBytes(who, buffer, buffer_nbytes, "buffer");
     NeedPointer(who, "out_ready", out_ready);
     *out_ready = ReadArray(*a, buffer, buffer_nbytes, host, column, timeout_ms);
   FLX_END
@@ -167,7 +167,7 @@ flx_status flx_ndarray_at(flx_ndarray array, int64_t index, int32_t mode, flx_nd
     NeedPointer(who, "out_array", out_array);
     NeedMode(who, mode, FLX_RECORD | FLX_TRAIN);
     int64_t n = AxisZero(who, *a), i = index < 0 ? index + n : index;
-    if (i < 0 || i >= n) Fail(Status::kIndex, who, "index must be in [", -n, ", ", n, "), given ", index, ".");
+    if (i < 0 || i >= n) Fail(Status::kIndex, who, "`index` must be in [", -n, ", ", n, "), given ", index, ".");
     NDArray row = View(*a, mode, "slice_axis", {{"axis", "0"}, {"begin", Text(i)}, {"end", Text(i + 1)}});
     *out_array = GiveArray(View(*row, mode, "squeeze", {{"axis", "0"}}));
   FLX_END

@@ -18,7 +18,7 @@ std::vector<Shape> InputShapes(const char* who, const OptionList& options, DType
   return shapes;
 }
 void NeedCpuOnly(const char* who, const char* device) {
-  if (ResolveDevice(device)) Fail(Status::kUnsupported, who, "device `", device, "` is not supported here yet.");
+  if (ResolveDevice(OptionalText(who, "device", device))) Fail(Status::kUnsupported, who, "device `", device, "` is not supported here yet.");
 }
 }  // namespace flx::capi
 

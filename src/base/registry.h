@@ -79,7 +79,7 @@ template <class Entry> class Registry {
     }
     std::string listed;
     for (auto& e : entries_) listed += Text(listed.empty() ? "" : ", ", e.name);
-    Fail(Status::kName, "", "no ", what_, " is named `", name_or_alias, "`.", DidYouMean(name_or_alias, names), " There are: ", listed, ".");
+    Fail(Status::kName, what_, "no ", what_, " is named `", name_or_alias, "`.", DidYouMean(name_or_alias, names), " There are: ", listed, ".");
   }
 
  private:

@@ -42,6 +42,8 @@ struct Engine::Impl {
   std::mutex mutex;                 // failures and counters
   std::deque<Ref<const Poison>> failures;
   Counter* counters = nullptr;      // every thread's; they live for ever
+  // Made beforehand: when it is needed there is no memory to make it.
+  const Ref<const Poison> out_of_memory = Make<const Poison>(Error(Status::kMemory, "[engine] no memory to say how an operation failed"));
 };
 
 __thread std::atomic<int64_t>* Engine::t_inline_ = nullptr;
@@ -79,9 +81,8 @@ struct EngineInternals {
     } catch (...) {
       Error e = Engine::CurrentError();
       try { op->Describe(&e); } catch (...) {}  // the error itself matters more
-      static const Poison* out_of_memory = new Poison(Error(Status::kMemory, "[engine] no memory to say how an operation failed"));
       Ref<const Poison> p;
-      try { p = Make<const Poison>(std::move(e)); } catch (...) { p = Ref<const Poison>(out_of_memory); }
+      try { p = Make<const Poison>(std::move(e)); } catch (...) { p = I().out_of_memory; }
       Fail(op, p);
       Engine::Get().NoteFailure(p);
       return;
@@ -420,7 +421,7 @@ void Engine::NoteFailure(const Ref<const Poison>& p) {
   auto& f = impl_->failures;
   if (f.size() >= kKept) f.erase(std::remove_if(f.begin(), f.end(), [](auto& q) { return q->seen.load(); }), f.end());
   if (f.size() >= kKept) f.pop_front();
-  f.push_back(p);
+  try { f.push_back(p); } catch (...) {}  // no memory to remember it: who reads the arrays is told
 }
 Ref<const Poison> Engine::NextUnseen() {
   std::lock_guard<std::mutex> lock(impl_->mutex);

@@ -198,11 +198,10 @@ Safetensors Read(Source& source) {
 // ---- writing ------------------------------------------------------------------------------------------------------------------------------
 
 std::string Quoted(const std::string& s) {
-  try {
-    return json(s).dump();
-  } catch (const json::exception&) {
-    Fail(Status::kArgument, kWho, "names and metadata must be UTF-8, given `", s, "`.");
-  }
+  if (!IsUtf8(s)) Fail(Status::kArgument, kWho, "names and metadata must be UTF-8, given `", s, "`.");
+  std::string quoted;
+  AppendQuoted(&quoted, s);
+  return quoted;
 }
 const char* TypeName(DType t) {
   for (auto& n : kTypes)

@@ -92,7 +92,7 @@ const OpDef& FindOp(std::string_view name) {
     for (auto* a : d->aliases) all.emplace_back(a);
   }
   std::sort(all.begin(), all.end());
-  Fail(Status::kName, name, "no operator has this name.", DidYouMean(name, all));
+  Fail(Status::kName, name.empty() ? "operator" : name, "no operator has this name.", DidYouMean(name, all));
 }
 const OpDef& AddOp(OpDef def) {
   std::lock_guard<std::mutex> lock(g_add_mutex);

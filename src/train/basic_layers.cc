@@ -55,6 +55,10 @@ std::vector<Val> Sequential(LayerContext& c, const Layer& layer, const std::vect
   for (size_t i = 0; i < children.size(); ++i) y = c.RunChild(*children[i], int(i), y);
   return y;
 }
+int SequentialOutputs(const Layer& layer, int n) {
+  for (auto& child : layer.children()) n = child->OutputCount(n);
+  return n;
+}
 }  // namespace
 
 void AddBasicLayers(std::vector<Def>* all) {
@@ -88,7 +92,7 @@ void AddBasicLayers(std::vector<Def>* all) {
       .with(&Def::inputs, std::vector<LayerInput>{{"data", "Indices, of any dtype."}}).with(&Def::any_dtype, true)
       .with(&Def::params, std::vector<LayerParam>{{"weight", "(input_dim, output_dim)"}}).with(&Def::forward, &Embedding));
   all->push_back(Define<Def>("Sequential").alias("HybridSequential").alias("Chain").family("container").doc("Its children one after the other.").example("Sequential")
-      .with(&Def::container, true).with(&Def::forward, &Sequential));
+      .with(&Def::container, true).with(&Def::outputs, &SequentialOutputs).with(&Def::forward, &Sequential));
 }
 
 }  // namespace flx

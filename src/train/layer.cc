@@ -140,6 +140,8 @@ std::vector<Val> LayerContext::Run(const Layer& layer, const std::vector<Val>& x
       Fail(Status::kType, def.name, "layers take floating dtypes, given ", dtype_, ". Cast the input, and scale it where it needs that (images: divide by 255).");
     if (!IsFloat(dtype_)) dtype_ = DType::kFloat32;
     y = def.forward(*this, layer, x);
+    if (!def.container && int(y.size()) != layer.OutputCount(int(x.size())))
+      Fail(Status::kInternal, def.name, "gives ", y.size(), " outputs, its definition says ", layer.OutputCount(int(x.size())), ".");
   } catch (const Error& e) {
     if (e.node.empty()) FailIn(e, path, layer);
     throw;

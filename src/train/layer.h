@@ -67,6 +67,7 @@ struct LayerDef : Registered {
   bool any_dtype = false;           // takes integers too (indices)
   bool any_params = false;          // the settings say what they are called
   std::vector<Val> (*forward)(LayerContext& c, const Layer& layer, const std::vector<Val>& x) = nullptr;
+  int (*outputs)(const Layer& layer, int ninputs) = nullptr;  // how many forward gives, known before it runs; null: one
   void (*check)(const void* settings) = nullptr;  // what single ranges cannot say
 };
 const Registry<LayerDef>& Layers();     // layers and losses
@@ -94,6 +95,7 @@ class Layer final : public Object {
   const std::string& Text(std::string_view field) const;
   // The layer at this path of positions, "" being this one; null if there is none.
   Ref<Layer> At(std::string_view path) const;
+  int OutputCount(int ninputs) const { return def.outputs ? def.outputs(*this, ninputs) : 1; }
   int height() const { return height_; }
 
  private:

@@ -44,6 +44,20 @@ TEST(Text, SplitJoinTrim) {
   EXPECT_EQ(Trim(" \t x\n"), "x");
   EXPECT_EQ(Text(std::vector<int64_t>{2}), "(2,)");
 }
+TEST(Text, Utf8) {
+  for (const char* good : {"", "plain", "\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x98\x80", "\xf4\x8f\xbf\xbf"}) EXPECT_TRUE(IsUtf8(good)) << good;
+  // a lone byte, cut short, too long a spelling, half of a UTF-16 pair, beyond U+10FFFF
+  for (const char* bad : {"\xff", "a\xe2\x82", "\xc0\x80", "\xe0\x80\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\x80"}) {
+    EXPECT_FALSE(IsUtf8(bad)) << bad;
+    EXPECT_TRUE(IsUtf8(ToUtf8(bad))) << bad;
+  }
+  EXPECT_EQ(ToUtf8("a\xff\xc3\xa9"), "a\xef\xbf\xbd\xc3\xa9");
+}
+TEST(Text, QuotedAsJson) {
+  std::string s;
+  AppendQuoted(&s, std::string_view("a\"\\/\b\t\n\v\f\r\x01\x1f\x7f\xc3\xa9\0z", 17));
+  EXPECT_EQ(s, "\"a\\\"\\\\/\\b\\t\\n\\u000b\\f\\r\\u0001\\u001f\x7f\xc3\xa9\\u0000z\"");
+}
 TEST(Philox, TheTestVectorOfItsAuthors) {  // Random123 1.09, kat_vectors: philox4x32-10, counter and key all ones
   Philox p({0, 0});
   p.key[0] = p.key[1] = 0xffffffff;

@@ -15,6 +15,9 @@ int expect_status(flx_status want, flx_status got, const char *who, const char *
 #define EXPECT_STATUS(want, call) expect_status((want), (call), "", __FILE__, __LINE__, #call)
 
 void run_test(const char *name, void (*test)(void));
+void use_folder(const char *path); /* where scratch_file makes files */
+int wrong_so_far(void);            /* faults of the test at work */
+int finish_tests(void);            /* prints `N passed, N failed`; 0 if none failed */
 
 /* Kinds of handles, in one order everywhere. */
 enum { NDARRAY, ENTRY, CALL, LAYER, PARAMS, MODEL, OPTIMIZER, SCHEDULE, INITIALIZER, METRIC, ITER, RECORD, TASK, KINDS };
@@ -45,14 +48,12 @@ flx_ndarray make_array(int64_t size, double value); /* float32 (size,) */
 const char *scratch_file(const char *name);         /* a path in the test's own folder */
 
 /* the tests */
-void test_bad_handles(void);
 void test_freeing(void);
 void test_live_counts(void);
 void test_kinds(void);
 void test_threads(void);
 void test_free_elsewhere(void);
-void test_counts(void);
-void test_null_pointers(void);
+void test_refused_before_running(void);
 void test_untouched(void);
 void test_missing_files(void);
 void test_error_fields(void);

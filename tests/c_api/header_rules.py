@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rules of the public C headers. `header_rules.py CASES_H... HEADER...` (the lists of cases end in _cases.h) checks them, `--self-test` checks the rules on samples that break them.
 Every function has a comment of at least one sentence that names each of its arguments in backquotes; no argument is named as a keyword of any language; types are
-those of rule 6; functions that may wait, and only those, have `timeout_ms`; every handle argument stands in the test's list of cases."""
+those of rule 6; functions that may wait, and only those, have `timeout_ms`; each function of the
+native header with a handle stands in a list of cases (misuse.c calls every function of c_api.h wrongly, by itself)."""
 import keyword
 import os
 import re
@@ -78,7 +79,7 @@ def check(header, cases, native=False):
         outs = [a for a in names if a.startswith("out_")]
         if outs and not any(a in names[-4:] for a in outs):
             wrong.append(f"{name}: results stand last")
-        if any(is_handle(k) and not a.startswith("out_") for k, a in args) and name not in listed:
+        if native and any(is_handle(k) and not a.startswith("out_") for k, a in args) and name not in listed:
             wrong.append(f"{name}: takes a handle and stands in no list of cases")
     return wrong, {f.name for f in functions}, listed
 
@@ -106,7 +107,7 @@ def self_test():
         wrong, names, listed = check(header, cases, native)
         return wrong + unknown(listed, names)
 
-    faults = [f"not seen: {what}" for what, (h, c) in bad.items() if not faults_of(h, c)]
+    faults = [f"not seen: {what}" for what, (h, c) in bad.items() if not faults_of(h, c, "case" in what)]
     faults += [f"wrongly seen: {w}" for w in faults_of(good, cases) + faults_of(good.replace("double value", "flx_drop_fn value"), cases, True)]
     print("\n".join(faults) or f"{len(bad)} bad samples and a good one told apart")
     return 1 if faults else 0

@@ -263,7 +263,9 @@ struct Parts {
 // Where channel c of image n begins.
 int64_t Begin(const ConvGeometry& g, int64_t n, int64_t c, int64_t channels, int64_t places) { return n * channels * places + (g.last ? c : c * places); }
 
-[[noreturn]] void Broken(const dnnl::error& e) { Fail(Status::kInternal, "Convolution", "oneDNN failed: ", e.what(), "."); }
+[[noreturn]] void Broken(const dnnl::error& e) {
+  Fail(e.status == dnnl_out_of_memory ? Status::kMemory : Status::kInternal, "Convolution", "oneDNN failed: ", e.what(), ".");
+}
 // Makes the primitives that this call needs, so that what oneDNN has no implementation for is known before anything runs.
 bool Prepare(Pass pass, const ConvGeometry& g, const Parts& parts, bool bias) {
   OneThread one;
@@ -272,7 +274,8 @@ bool Prepare(Pass pass, const ConvGeometry& g, const Parts& parts, bool bias) {
       int64_t c = pass == Pass::kGradData && parts.splits > 1 ? parts.width(t) : g.c, o = pass != Pass::kGradData && parts.splits > 1 ? parts.width(t) : g.o;
       Get(pass, g, parts.size(t), c, o, bias);
     }
-  } catch (const dnnl::error&) {
+  } catch (const dnnl::error& e) {
+    if (e.status == dnnl_out_of_memory) Broken(e);  // no reason to compute otherwise, and other bits
     return false;
   }
   return true;

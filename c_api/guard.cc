@@ -6,6 +6,8 @@
 #include <set>
 #include <system_error>
 
+#include "base/utf8.h"
+
 namespace flx::capi {
 namespace {
 // Static thread-local memory is scarce where a host opens the library late (glibc keeps some 1,600 bytes for all that do): a pointer, not the texts.

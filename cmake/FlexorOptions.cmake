@@ -10,7 +10,7 @@ option(FLEXOR_WITH_DMLC "RecordIO and streams by dmlc-core; else our own reader"
 option(FLEXOR_BUILD_TESTS "Build the tests" ON)
 option(FLEXOR_BUILD_EXAMPLES "Build the examples" ON)
 option(FLEXOR_BUILD_BENCHMARKS "Build the benchmarks" ON)
-option(FLEXOR_BUILD_FUZZERS "Build the fuzzers of the file readers (clang)" OFF)
+option(FLEXOR_BUILD_FUZZERS "Build the fuzz targets for libFuzzer (clang)" OFF)
 option(FLEXOR_WERROR "Warnings are errors" ON)
 set(FLEXOR_SANITIZE "" CACHE STRING "address (with undefined), thread, or nothing")
 set(FLEXOR_ISA "" CACHE STRING "baseline: compile the SIMD kernels for the baseline only (quicker builds)")

@@ -23,9 +23,6 @@ bool ParseDouble(std::string_view s, double* out);
 bool ParseBool(std::string_view s, bool* out);  // true false 1 0, any case
 std::string_view Trim(std::string_view s);
 std::vector<std::string> Split(std::string_view s, char at);
-bool IsUtf8(std::string_view s);
-std::string ToUtf8(std::string_view s);  // what is no UTF-8 becomes U+FFFD
-void AppendQuoted(std::string* s, std::string_view utf8);  // as a JSON string
 std::string Join(const std::vector<std::string>& parts, std::string_view with);
 
 inline void Append(std::string* s, std::string_view v) { s->append(v); }

@@ -7,6 +7,8 @@
 #include <unordered_set>
 #include <vector>
 
+#include "base/utf8.h"
+
 namespace flx {
 namespace {
 

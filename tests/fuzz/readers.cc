@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// libFuzzer targets for the readers (clang 15 or later: _Float16); FLEXOR_FUZZ_READER says which. A reader may refuse with an Error of status kFormat and nothing else.
-//   CC=clang-16 CXX=clang++-16 cmake -G Ninja -B build/fuzz -DFLEXOR_BUILD_FUZZERS=ON -DFLEXOR_SANITIZE=address -DFLEXOR_WERROR=OFF \
-//     -DCMAKE_BUILD_TYPE= -DCMAKE_CXX_FLAGS="-O1 -g1 -fsanitize=fuzzer-no-link"
-//   ninja -C build/fuzz fuzz_params && build/fuzz/tests/fuzz/fuzz_params -max_total_time=60 CORPUS tests/golden/files/params
+// Fuzz targets for the readers; FLEXOR_FUZZ_READER says which. A reader may refuse with an Error of status kFormat and nothing else.
 #include <sys/mman.h>
 #include <unistd.h>
 

@@ -59,6 +59,7 @@ static rule rules[] = {
     {"flx_params_load", "path", "@saved.flx", 0},
     {"flx_model_load", "path", "@saved.flx", 0},
     {"flx_record_open", "path", "@rows.rec", 0},
+    {"flx_plugin_load", "path", "@rows.csv", 0},
     {"*", "path", "@new.flx", 0},
     {"*", "access", "read", 0},
     {"flx_ndarray_item", "array", "one", 0},

@@ -75,12 +75,15 @@ int64_t RunWithFailure(int64_t n, bool from_there_on, bool any_thread) {
   return seen;
 }
 void RunRight() {
-  Bag bag;
-  try {
-    if (SmallRun(bag, g_folder) != g_right) Wrong("the run after it gives other results");
-  } catch (const Failure& f) {
-    Wrong("the run after it fails: " + f.call + ": " + f.message);
+  {
+    Bag bag;
+    try {
+      if (SmallRun(bag, g_folder) != g_right) Wrong("the run after it gives other results");
+    } catch (const Failure& f) {
+      Wrong("the run after it fails: " + f.call + ": " + f.message);
+    }
   }
+  Settle();
 }
 int64_t CountAllocations() { return RunWithFailure(INT64_MAX, false, false); }
 

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/config.h"
+#include "base/deadline.h"
 #include "base/error.h"
 #include "base/fork.h"
 #include "base/host_call.h"
@@ -301,7 +302,7 @@ bool HelpUntil(bool (*ready)(void*), void* arg, int64_t timeout_ms) {
   if (timeout_ms == 0) return false;
   constexpr int64_t kLongest = int64_t(1000) * 3600 * 24 * 365;  // so that the clock's arithmetic cannot overflow
   bool limited = timeout_ms > 0 && timeout_ms < kLongest;
-  auto deadline = Clock::now() + std::chrono::milliseconds(limited ? timeout_ms : 0);
+  auto deadline = DeadlineAfter(limited ? timeout_ms : 0);
   auto left_us = [&] { return limited ? std::max(0.0, std::chrono::duration<double, std::micro>(deadline - Clock::now()).count()) : -1.0; };
   bool done = false;
   for (;;) {

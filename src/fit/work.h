@@ -4,13 +4,14 @@
 #include <chrono>
 #include <deque>
 
+#include "base/deadline.h"
 #include "fit/task.h"
 
 namespace flx {
 
 class Deadline {
  public:
-  explicit Deadline(int64_t timeout_ms) : limit_(timeout_ms), end_(Clock::now() + std::chrono::milliseconds(std::max<int64_t>(timeout_ms, 0))) {}
+  explicit Deadline(int64_t timeout_ms) : limit_(timeout_ms), end_(DeadlineAfter(timeout_ms)) {}
   int64_t left() const {  // as a timeout: -1 without limit
     if (limit_ < 0) return -1;
     return std::max<int64_t>(0, std::chrono::duration_cast<std::chrono::milliseconds>(end_ - Clock::now()).count());

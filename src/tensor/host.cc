@@ -4,6 +4,7 @@
 #include <chrono>
 #include <memory>
 
+#include "base/deadline.h"
 #include "base/text.h"
 #include "storage/pool.h"
 #include "tensor/array.h"
@@ -32,7 +33,7 @@ bool AcquireRead(const Array& a, int64_t timeout_ms, VarUse* use) {
   using Clock = std::chrono::steady_clock;
   *use = {&a.storage->var, Access::kRead};
   if (Engine::TryAcquire(use, 1)) return true;
-  auto end = Clock::now() + std::chrono::milliseconds(timeout_ms);
+  auto end = DeadlineAfter(timeout_ms);
   for (;;) {
     int64_t left = timeout_ms < 0 ? -1 : std::max<int64_t>(0, std::chrono::duration_cast<std::chrono::milliseconds>(end - Clock::now()).count());
     if (!Engine::Get().WaitToRead(&a.storage->var, left)) return false;

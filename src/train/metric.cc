@@ -5,6 +5,8 @@
 #include <cmath>
 #include <limits>
 
+#include "base/deadline.h"
+
 
 namespace flx {
 namespace {
@@ -262,7 +264,7 @@ void Metric::Update(const std::vector<NDArray>& labels, const std::vector<NDArra
 
 bool Metric::Value(int i, int64_t timeout_ms, double* value) const {
   const Part& p = part(i);
-  auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(timeout_ms);
+  auto end = DeadlineAfter(timeout_ms);
   std::vector<double> sums = p.numbers;
   for (size_t k = 0; k < sums.size(); ++k) {
     if (!p.arrays[k]) continue;

@@ -30,6 +30,15 @@ void test_refused_before_running(void) {
   flx_free(norm), flx_free(p), flx_free(m), flx_free(x), flx_free(mean), flx_free(out[0]);
 }
 
+/* The longest timeout is as good as none: the clock must not run over. */
+void test_longest_timeout(void) {
+  int32_t event = FLX_PENDING;
+  make_good();
+  EXPECT_OK(flx_task_next(good.task, INT64_MAX, &event));
+  EXPECT(event != FLX_PENDING);
+  free_good();
+}
+
 void test_untouched(void) {
   make_good();
   flx_ndarray kept = good.ndarray, other = make_array(2, 1);

@@ -54,6 +54,7 @@ void test_kinds(void);
 void test_threads(void);
 void test_free_elsewhere(void);
 void test_refused_before_running(void);
+void test_longest_timeout(void);
 void test_untouched(void);
 void test_missing_files(void);
 void test_error_fields(void);

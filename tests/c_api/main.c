@@ -16,6 +16,7 @@ int main(int argc, char **argv) {
   run_test("handles made, used and freed by 8 threads", test_threads);
   run_test("freed in another thread while used", test_free_elsewhere);
   run_test("too small a capacity is told before running", test_refused_before_running);
+  run_test("the longest timeout", test_longest_timeout);
   run_test("a failure leaves out-parameters untouched", test_untouched);
   run_test("missing and broken files", test_missing_files);
   run_test("facts of an error", test_error_fields);

@@ -69,12 +69,12 @@ template <> struct Vector<Prod> : Multiplying {
 template <> struct Vector<NanProd> : Multiplying {
   template <class D, class V> static HWY_INLINE V Step(D d, V a, V x) { return hn::Mul(a, hn::IfThenElse(hn::Eq(x, x), x, hn::Set(d, 1))); }
 };
-template <> struct Vector<Max> {  // x where it is greater or NaN: where it is not at most a, unless a is NaN
-  template <class D, class V> static HWY_INLINE V Step(D, V a, V x) { return hn::IfThenElse(hn::Or(hn::Gt(x, a), hn::Ne(x, x)), x, a); }
+template <> struct Vector<Max> {  // x where it is greater or NaN, which Highway's Ne does not find
+  template <class D, class V> static HWY_INLINE V Step(D, V a, V x) { return hn::IfThenElse(hn::Or(hn::Gt(x, a), hn::Not(hn::Eq(x, x))), x, a); }
   template <class V> static HWY_INLINE V Merge(V a, V b) { return Step(0, a, b); }
 };
 template <> struct Vector<Min> {
-  template <class D, class V> static HWY_INLINE V Step(D, V a, V x) { return hn::IfThenElse(hn::Or(hn::Lt(x, a), hn::Ne(x, x)), x, a); }
+  template <class D, class V> static HWY_INLINE V Step(D, V a, V x) { return hn::IfThenElse(hn::Or(hn::Lt(x, a), hn::Not(hn::Eq(x, x))), x, a); }
   template <class V> static HWY_INLINE V Merge(V a, V b) { return Step(0, a, b); }
 };
 template <class F, class C> C FloatRun(const C* HWY_RESTRICT p, int64_t n) {

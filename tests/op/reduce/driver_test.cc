@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -178,6 +179,31 @@ TEST(Reduce, SameBitsInsideALoop) {
       });
       EXPECT_EQ(outside, inside);
     }
+}
+
+// In whole vectors, in what is left of them, and side by side: NaN is the extreme, and the first one is where it is.
+TEST(Reduce, NanWhereverItStands) {
+  for (int64_t n : {1, 7, 16, 129, 600, 5000})
+    for (int64_t at : {int64_t(0), n / 2, n - 1})
+      for (bool max : {false, true}) {
+        std::vector<float> x(size_t(n), max ? -std::numeric_limits<float>::infinity() : std::numeric_limits<float>::infinity());
+        x[size_t(at)] = x[size_t(n - 1)] = std::numeric_limits<float>::quiet_NaN();
+        float y = 0;
+        int64_t index = -1;
+        ReduceSpec spec;
+        spec.kind = max ? ReduceKind::kMax : ReduceKind::kMin, spec.axes = 1;
+        Reduce(spec, MakeView(x.data(), DType::kFloat32, Shape{n}), MakeView(&y, DType::kFloat32, Shape{}));
+        EXPECT_NE(y, y) << n << " " << at;
+        ArgReduce(max, MakeView(x.data(), DType::kFloat32, Shape{n}), 0, MakeView(&index, DType::kInt64, Shape{}));
+        EXPECT_EQ(at, index) << n;
+        std::vector<float> rows(size_t(3 * n), 0.f), of(static_cast<size_t>(n));
+        std::copy(x.begin(), x.end(), rows.begin() + n);
+        std::vector<int64_t> found(static_cast<size_t>(n));
+        Reduce(spec, MakeView(rows.data(), DType::kFloat32, Shape{3, n}), MakeView(of.data(), DType::kFloat32, Shape{n}));
+        ArgReduce(max, MakeView(rows.data(), DType::kFloat32, Shape{3, n}), 0, MakeView(found.data(), DType::kInt64, Shape{n}));
+        EXPECT_NE(of[size_t(at)], of[size_t(at)]) << n;
+        EXPECT_EQ(1, found[size_t(at)]) << n;
+      }
 }
 
 }  // namespace

@@ -158,7 +158,9 @@ flx_status flx_ndarray_slice(flx_ndarray array, int64_t start, int64_t stop, int
     NeedMode(who, mode, FLX_RECORD | FLX_TRAIN);
     int64_t n = AxisZero(who, *a), b = start < 0 ? start + n : start, e = stop < 0 ? stop + n : stop;
     if (b < 0 || e > n || b > e) Fail(Status::kIndex, who, "expected 0 <= start <= stop <= ", n, " (negative counts from the end), given ", start, " and ", stop, ".");
-    *out_array = GiveArray(View(*a, mode, "slice_axis", {{"axis", "0"}, {"begin", Text(b)}, {"end", Text(e)}}));
+    bool plain = !(mode & FLX_RECORD) || !IsRecorded(*a);  // nothing for the tape: no operator is needed
+    *out_array = GiveArray(plain ? Array::NewRows(a.ref(), b, e, false)
+                                 : View(*a, mode, "slice_axis", {{"axis", "0"}, {"begin", Text(b)}, {"end", Text(e)}}));
   FLX_END
 }
 flx_status flx_ndarray_at(flx_ndarray array, int64_t index, int32_t mode, flx_ndarray* out_array) {
@@ -168,6 +170,10 @@ flx_status flx_ndarray_at(flx_ndarray array, int64_t index, int32_t mode, flx_nd
     NeedMode(who, mode, FLX_RECORD | FLX_TRAIN);
     int64_t n = AxisZero(who, *a), i = index < 0 ? index + n : index;
     if (i < 0 || i >= n) Fail(Status::kIndex, who, "`index` must be in [", -n, ", ", n, "), given ", index, ".");
+    if (!(mode & FLX_RECORD) || !IsRecorded(*a)) {
+      *out_array = GiveArray(Array::NewRows(a.ref(), i, i + 1, true));
+      return;
+    }
     NDArray row = View(*a, mode, "slice_axis", {{"axis", "0"}, {"begin", Text(i)}, {"end", Text(i + 1)}});
     *out_array = GiveArray(View(*row, mode, "squeeze", {{"axis", "0"}}));
   FLX_END

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tensor/array.h"
 
+#include <algorithm>
+#include <cmath>
 #include <deque>
 #include <mutex>
 
@@ -125,6 +127,13 @@ Ref<Array> Array::NewView(const Ref<Array>& of, const Shape& s, const Shape& str
   if (!a->contiguous) a->strides_ = new Shape(strides);
   return a;
 }
+Ref<Array> Array::NewRows(const Ref<Array>& of, int64_t begin, int64_t end, bool drop) {
+  Shape s = of->shape, strides = of->Strides();
+  int64_t offset = of->offset + begin * strides[0] * DTypeSize(of->dtype);
+  if (drop) s.Erase(0), strides.Erase(0);
+  else s[0] = end - begin;
+  return NewView(of, s, strides, offset);
+}
 Ref<Array> Array::NewAlias(const Ref<Array>& of) {
   auto a = Ref<Array>::Take(ArrayPool::Get());
   a->dtype = of->dtype, a->shape = of->shape, a->storage = of->storage, a->offset = of->offset;
@@ -152,7 +161,11 @@ Ref<Array> Array::NewForeign(void* data, const Shape& s, DType t, void (*drop)(v
 }
 Ref<Array> Array::Filled(const Shape& s, DType t, double v) {
   auto a = New(s, t);
-  FillStrided(a->View(), v);
+  constexpr int64_t kSmall = 4 << 10;
+  if (a->bytes() > kSmall) FillStrided(a->View(), v);
+  else if (v == 0 && !std::signbit(v)) std::memset(a->storage->Ensure(), 0, size_t(a->bytes()));
+  else if (t == DType::kFloat32) std::fill_n(static_cast<float*>(a->storage->Ensure()), a->size(), float(v));
+  else FillStrided(a->View(), v);
   return a;
 }
 

@@ -85,6 +85,8 @@ class Array final : public Object {
   static Ref<Array> New(const Shape& s, DType t, const Device* device = nullptr);  // contiguous, memory not taken yet
   static Ref<Array> NewLike(const Array& a);  // of its shape and dtype, contiguous, on the CPU
   static Ref<Array> NewView(const Ref<Array>& of, const Shape& s, const Shape& strides, int64_t byte_offset);  // no history
+  // Elements [begin, end) of axis 0; `drop`: without that axis (end is begin + 1). The caller has looked at the bounds.
+  static Ref<Array> NewRows(const Ref<Array>& of, int64_t begin, int64_t end, bool drop);
   static Ref<Array> NewAlias(const Ref<Array>& of);                                  // a view of all of it, no history
   static Ref<Array> NewFrom(const void* data, const Shape& s, DType t);              // a copy
   static Ref<Array> NewForeign(void* data, const Shape& s, DType t, void (*drop)(void*), void* user);  // over the host's memory; see Storage::Foreign

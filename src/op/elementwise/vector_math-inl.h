@@ -253,13 +253,27 @@ void FloatLoop(const void* const* in, void* out, int64_t n, const double* scalar
     hn::StoreU(ApplyFormula<T>(f, x, std::integral_constant<size_t, kArgs>(), std::make_index_sequence<kArgs>()).v, d, to + i);
   }
   if (i == n) return;
-  HWY_ALIGN T rest[HWY_MAX_BYTES / sizeof(T)];  // the tail as a whole register, so that an element's bits do not depend on its place
+  // The tail as a whole register, so that an element's bits do not depend on its place; spare lanes repeat an element, which has no surprise.
+  constexpr std::integral_constant<size_t, kArgs> args{};
+  constexpr std::make_index_sequence<kArgs> each{};
+  if (n - i == 1) {  // loads of just what was stored: an operation on one element does not wait for the store before it
+    for (int k = 0; k < kIn; ++k) x[k] = P(hn::Set(d, from[k][i]));
+    to[i] = hn::GetLane(ApplyFormula<T>(f, x, args, each).v);
+    return;
+  }
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX2  // masked loads and stores touch no lane that is off
+  const auto on = hn::FirstN(d, size_t(n - i));
+  for (int k = 0; k < kIn; ++k) x[k] = P(hn::IfThenElse(on, hn::MaskedLoad(on, d, from[k] + i), hn::Set(d, from[k][n - 1])));
+  hn::BlendedStore(ApplyFormula<T>(f, x, args, each).v, on, d, to + i);
+#else
+  HWY_ALIGN T rest[HWY_MAX_BYTES / sizeof(T)];
   for (int k = 0; k < kIn; ++k) {
     for (int64_t j = 0; j < lanes; ++j) rest[j] = from[k][i + j < n ? i + j : n - 1];
     x[k] = P(hn::Load(d, rest));
   }
-  hn::Store(ApplyFormula<T>(f, x, std::integral_constant<size_t, kArgs>(), std::make_index_sequence<kArgs>()).v, d, rest);
+  hn::Store(ApplyFormula<T>(f, x, args, each).v, d, rest);
   for (int64_t j = 0; i + j < n; ++j) to[i + j] = rest[j];
+#endif
 }
 template <class I, class F, int kIn, int kScalars>
 void IntLoop(const void* const* in, void* out, int64_t n, const double* scalars) {

@@ -15,7 +15,15 @@ constexpr uint32_t kSlabSlots = 1u << kSlabBits, kSlabs = 1u << (kSlotBits - kSl
 constexpr int kBatch = 64;
 std::atomic<Slot*> g_slabs[kSlabs];
 std::atomic<uint32_t> g_top{1};  // slot 0 is never used, so that no handle is null
-Slot* g_free = nullptr;
+uint32_t g_free = 0;  // the central list's first slot; 0: empty
+
+// Of a slot in use, whose room is its object's: from the slab it lies in.
+uint32_t FindIndex(const Slot* s) {
+  for (uint32_t k = 0;; ++k) {
+    const Slot* slab = g_slabs[k].load(std::memory_order_relaxed);
+    if (slab && s >= slab && s < slab + kSlabSlots) return k << kSlabBits | uint32_t(s - slab);
+  }
+}
 
 std::mutex& CentralMutex() {
   // a child of fork must not find it locked by a thread that is not there any more
@@ -28,13 +36,14 @@ std::mutex& CentralMutex() {
   return *m;
 }
 
-struct Local { Slot* head = nullptr; int count = 0; bool registered = false; };
+struct Local { uint32_t head = 0; int count = 0; bool registered = false; };
 void Drain(Local* l, int keep) {
   std::lock_guard<std::mutex> lock(CentralMutex());
   for (; l->count > keep; --l->count) {
-    Slot* s = l->head;
+    uint32_t i = l->head;
+    Slot* s = SlotAt(i);
     l->head = s->next;
-    s->next = g_free, g_free = s;
+    s->next = g_free, g_free = i;
   }
 }
 struct AtExit {
@@ -53,11 +62,11 @@ __attribute__((noinline)) void Refill(Local* l) {
   }
   std::lock_guard<std::mutex> lock(CentralMutex());
   for (; l->count < kBatch; ++l->count) {
-    Slot* s = g_free;
-    if (s) {
-      g_free = s->next;
+    uint32_t i = g_free;
+    if (i) {
+      g_free = SlotAt(i)->next;
     } else {
-      uint32_t i = g_top.load(std::memory_order_relaxed);
+      i = g_top.load(std::memory_order_relaxed);
       if (i >= 1u << kSlotBits) {
         if (l->count) return;
         Fail(Status::kMemory, "handle", "all ", (1u << kSlotBits) - 1, " handles are in use. Free those that are not needed (flx_free).");
@@ -68,11 +77,9 @@ __attribute__((noinline)) void Refill(Local* l) {
         if (p == MAP_FAILED) Fail(Status::kMemory, "handle", "the system has no memory for more handles.");
         g_slabs[slab].store(static_cast<Slot*>(p), std::memory_order_release);  // zero pages are valid slots
       }
-      s = g_slabs[slab].load(std::memory_order_relaxed) + (i & (kSlabSlots - 1));
-      s->index = i;
       g_top.store(i + 1, std::memory_order_release);
     }
-    s->next = l->head, l->head = s;
+    SlotAt(i)->next = l->head, l->head = i;
   }
 }
 }  // namespace
@@ -93,22 +100,22 @@ void* NewHandle(Object* object) {
       throw;
     }
   }
-  Slot* s = l.head;
+  uint32_t index = l.head;
+  Slot* s = SlotAt(index);
   l.head = s->next, --l.count;
   s->object = object;
   uint64_t generation = s->word.load(std::memory_order_relaxed) >> 32, kind = uint64_t(object->kind());
   s->word.store(generation << 32 | kind << 24, std::memory_order_release);
-  return reinterpret_cast<void*>(kind << 56 | uint64_t(s->index) << 32 | generation);
+  return reinterpret_cast<void*>(kind << 56 | uint64_t(index) << 32 | generation);
 }
 
 void Reclaim(Slot* s) noexcept {
   Object* object = s->object;
-  s->object = nullptr;
   uint64_t generation = (s->word.load(std::memory_order_relaxed) >> 32) + 1;
   s->word.store(generation << 32, std::memory_order_release);
   if (generation <= 0xffffffff) {  // else retired: no handle may ever mean two objects
     Local& l = local();
-    s->next = l.head, l.head = s;
+    s->next = l.head, l.head = FindIndex(s);
     if (++l.count > 4 * kBatch) Drain(&l, 2 * kBatch);
   }
   object->Unref();

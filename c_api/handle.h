@@ -11,14 +11,17 @@
 
 namespace flx::capi {
 
+constexpr uint64_t kSlotBits = 24, kSlabBits = 16;
+
 struct Slot {
   static constexpr uint64_t kPins = 0x7fffff, kFreed = 1ull << 23;
   std::atomic<uint64_t> word{0};  // generation << 32 | kind << 24 | freed << 23 | pins; kind 0: not in use
-  Object* object = nullptr;       // one reference
-  uint32_t index = 0;
-  Slot* next = nullptr;
+  union {
+    Object* object = nullptr;     // one reference
+    uint32_t next;                // not in use: the next free slot's number; 0: none
+  };
 };
-constexpr uint64_t kSlotBits = 24, kSlabBits = 16;
+static_assert(sizeof(Slot) == 16);
 
 Slot* SlotAt(uint32_t index);                 // null if never made
 void* NewHandle(Object* object);              // takes over the reference

@@ -15,7 +15,7 @@ namespace flx {
 template <class T, T*& (*Next)(T*)>
 class FreeList {
  public:
-  static constexpr int kBatch = 64;
+  static constexpr int kBatch = 64, kSlabBatches = 8;
   // A constructed object, or memory from which `construct` makes one; objects are constructed once and reused as they are.
   template <class C> static T* Get(C construct) {
 #if defined(__SANITIZE_ADDRESS__)
@@ -63,11 +63,13 @@ class FreeList {
       Next(p) = l->head, l->head = p;
     }
     if (l->count) return;
-    auto* slab = static_cast<char*>(::operator new(sizeof(T) * kBatch, std::align_val_t(alignof(T))));
-    for (int i = 0; i < kBatch; ++i, ++l->count) {
-      T* p = construct(static_cast<void*>(slab + size_t(i) * sizeof(T)));
+    Slab& slab = CurrentSlab();
+    if (slab.left == 0) slab.at = static_cast<char*>(::operator new(sizeof(T) * kBatch * kSlabBatches, std::align_val_t(alignof(T)))), slab.left = kSlabBatches;
+    for (int i = 0; i < kBatch; ++i, ++l->count, slab.at += sizeof(T)) {
+      T* p = construct(static_cast<void*>(slab.at));
       Next(p) = l->head, l->head = p;
     }
+    --slab.left;
   }
   __attribute__((noinline)) static void Drain(Local* l, int keep) {
     std::lock_guard<std::mutex> lock(mutex());
@@ -85,6 +87,8 @@ class FreeList {
     }();
     return *m;
   }
+  struct Slab { char* at = nullptr; int left = 0; };  // batches not handed out yet
+  static Slab& CurrentSlab() { static Slab slab; return slab; }
   static T*& Central() { static T* head = nullptr; return head; }
 };
 

@@ -104,13 +104,14 @@ TEST(Async, OverlapsWithItsCaller) {
   EngineMode m("threaded");
   auto x = Array::Filled({1 << 22}, DType::kFloat32, 0.5);
   Read(Long(x));
-  using Clock = std::chrono::steady_clock;
-  auto t0 = Clock::now();
-  auto y = Long(x);
-  auto pushed = Clock::now() - t0;
-  WaitToRead(*y);
-  auto all = Clock::now() - t0;
-  EXPECT_LT(pushed.count() * 4, all.count()) << "the pushes took as long as the work";
+  // A busy machine may keep this thread from running until the work is done, but not every time.
+  bool overlapped = false;
+  for (int attempt = 0; attempt < 50 && !overlapped; ++attempt) {
+    auto y = Long(x);
+    overlapped = !WaitToRead(*y, 0);
+    WaitToRead(*y);
+  }
+  EXPECT_TRUE(overlapped) << "the pushes never came back before the work was done";
 }
 TEST(Async, PoisonReachesWhatReadsItAndIsClearedByAnOverwrite) {
   EngineMode m("threaded");

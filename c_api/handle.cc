@@ -17,11 +17,14 @@ std::atomic<Slot*> g_slabs[kSlabs];
 std::atomic<uint32_t> g_top{1};  // slot 0 is never used, so that no handle is null
 uint32_t g_free = 0;  // the central list's first slot; 0: empty
 
+// Numbers that follow each other lie 64 bytes apart: handles made side by side and used by different threads share no cache line.
+uint32_t PlaceOf(uint32_t i) { return (i << 2 & (kSlabSlots - 1)) | i >> (kSlabBits - 2); }
+uint32_t NumberOf(uint32_t place) { return place >> 2 | (place << (kSlabBits - 2) & (kSlabSlots - 1)); }
 // Of a slot in use, whose room is its object's: from the slab it lies in.
 uint32_t FindIndex(const Slot* s) {
   for (uint32_t k = 0;; ++k) {
     const Slot* slab = g_slabs[k].load(std::memory_order_relaxed);
-    if (slab && s >= slab && s < slab + kSlabSlots) return k << kSlabBits | uint32_t(s - slab);
+    if (slab && s >= slab && s < slab + kSlabSlots) return k << kSlabBits | NumberOf(uint32_t(s - slab));
   }
 }
 
@@ -86,7 +89,7 @@ __attribute__((noinline)) void Refill(Local* l) {
 
 Slot* SlotAt(uint32_t index) {
   Slot* slab = g_slabs[index >> kSlabBits].load(std::memory_order_acquire);
-  return slab ? slab + (index & (kSlabSlots - 1)) : nullptr;
+  return slab ? slab + PlaceOf(index & (kSlabSlots - 1)) : nullptr;
 }
 
 void* NewHandle(Object* object) {

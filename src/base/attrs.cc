@@ -32,9 +32,12 @@ const Field* Schema::Find(std::string_view name) const {
   return nullptr;
 }
 
+namespace {
+bool Bounded(const Field& f) { return f.low > -std::numeric_limits<double>::infinity() || f.high < std::numeric_limits<double>::infinity(); }
+}  // namespace
 std::string Schema::RangeText(const Field& f) const {
   bool low = f.low > -std::numeric_limits<double>::infinity(), high = f.high < std::numeric_limits<double>::infinity();
-  if (!low && !high) return "";
+  if (!Bounded(f)) return "";
   return Text(low && !f.low_open ? "[" : "(", f.low, ", ", f.high, high && !f.high_open ? "]" : ")");
 }
 
@@ -44,7 +47,7 @@ void Schema::CheckRange(std::string_view who, const Field& f, const void* attrs)
     bool ok = (f.low_open ? v > f.low : v >= f.low) && (f.high_open ? v < f.high : v <= f.high);
     if (!ok) Fail(Status::kArgument, who, "attribute `", f.name, "` must be in ", RangeText(f), ", given ", Print(f, attrs), ".");
   };
-  if (RangeText(f).empty()) return;
+  if (!Bounded(f)) return;
   double v;
   if (f.type->number(f.ptr(attrs), &v)) check(v);
   else if (f.type == FieldTypeOf<Ints>()) for (auto e : *static_cast<const Ints*>(f.ptr(attrs))) check(double(e));

@@ -15,7 +15,7 @@ namespace flx {
 template <class T, T*& (*Next)(T*)>
 class FreeList {
  public:
-  static constexpr int kBatch = 64, kSlabBatches = 8;
+  static constexpr int kBatch = 64, kSlabBatches = 8, kStep = 27;
   // A constructed object, or memory from which `construct` makes one; objects are constructed once and reused as they are.
   template <class C> static T* Get(C construct) {
 #if defined(__SANITIZE_ADDRESS__)
@@ -65,11 +65,12 @@ class FreeList {
     if (l->count) return;
     Slab& slab = CurrentSlab();
     if (slab.left == 0) slab.at = static_cast<char*>(::operator new(sizeof(T) * kBatch * kSlabBatches, std::align_val_t(alignof(T)))), slab.left = kSlabBatches;
-    for (int i = 0; i < kBatch; ++i, ++l->count, slab.at += sizeof(T)) {
-      T* p = construct(static_cast<void*>(slab.at));
+    for (int i = 0; i < kBatch; ++i, ++l->count) {
+      // Objects made one after the other lie apart: used by different threads, they share no cache line.
+      T* p = construct(static_cast<void*>(slab.at + size_t(i * kStep % kBatch) * sizeof(T)));
       Next(p) = l->head, l->head = p;
     }
-    --slab.left;
+    slab.at += kBatch * sizeof(T), --slab.left;
   }
   __attribute__((noinline)) static void Drain(Local* l, int keep) {
     std::lock_guard<std::mutex> lock(mutex());

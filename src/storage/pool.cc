@@ -31,7 +31,7 @@ namespace flx {
 namespace {
 constexpr int64_t kGather = 64 << 10;            // a thread's live bytes are made known in steps of this
 constexpr size_t kCountedAtOnce = 32 << 10;      // blocks from this size on are counted exactly
-constexpr size_t kThreadBytes = 16 << 20;        // a thread keeps no more than this
+constexpr size_t kThreadBytes = 4 << 20;         // a thread keeps no more than this: what one thread frees another may want
 
 struct Block { Block* next; };
 struct Chain { Block* head = nullptr; };
@@ -63,10 +63,10 @@ ThreadCache g_gone;                              // marks threads whose cache ha
 // initial-exec: found without a call; there is only this pointer.
 __attribute__((tls_model("initial-exec"))) thread_local ThreadCache* t_cache = nullptr;
 
-// How many blocks of a class a thread keeps: a quarter of a megabyte's worth, at least two, at most 64.
+// How many blocks of a class a thread keeps: a quarter of a megabyte's worth, at least one, at most 64.
 constexpr int Keep(int c) {
   size_t n = (size_t(256) << 10) / ClassSize(c);
-  return n < 2 ? 2 : n > 64 ? 64 : int(n);
+  return n < 1 ? 1 : n > 64 ? 64 : int(n);
 }
 
 void Guard(void* p, int c) {                     // a cached block may not be touched beyond its link

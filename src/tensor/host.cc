@@ -70,6 +70,11 @@ bool ReadArray(const Array& a, void* buffer, int64_t nbytes, DType host, bool co
   if (!AcquireRead(a, timeout_ms, &use)) return false;
   struct Guard { VarUse* u; ~Guard() { Engine::Release(u, 1); } } guard{&use};
   ThrowIfPoisoned(a);
+  if (a.size() == 1 && host == DType::kFloat64) {  // item(): no view is worth making
+    const char* at = static_cast<char*>(a.storage->Ensure()) + a.offset;
+    *static_cast<double*>(buffer) = Dispatch(a.dtype, [&](auto zero) { return LoadAs(*reinterpret_cast<const decltype(zero)*>(at)); });
+    return true;
+  }
   CopyStrided(a.View(), HostView(buffer, a.shape, host, column_major));
   return true;
 }

@@ -15,15 +15,15 @@
 namespace {
 using flx::Error;
 
-void params(std::string_view bytes, const std::string&) {
+[[maybe_unused]] void params(std::string_view bytes, const std::string&) {
   auto arrays = flx::ParseMxnetParams(bytes);
   flx::ParseMxnetParams(flx::SerializeMxnetParams(arrays));  // what was read can be written and read
 }
-void safetensors(std::string_view bytes, const std::string&) {
+[[maybe_unused]] void safetensors(std::string_view bytes, const std::string&) {
   auto text = flx::SerializeSafetensors(flx::ParseSafetensors(bytes));
   if (flx::SerializeSafetensors(flx::ParseSafetensors(text)) != text) std::abort();
 }
-void record(std::string_view bytes, const std::string& path) {
+[[maybe_unused]] void record(std::string_view bytes, const std::string& path) {
   auto f = flx::RecordFile::Open(path, "read");
   for (std::string r; f->Read(&r);)
     if (r.size() > bytes.size()) std::abort();
@@ -32,8 +32,8 @@ void record(std::string_view bytes, const std::string& path) {
     for (std::string r; f->Read(&r);) {}
   }
 }
-void idx(std::string_view, const std::string& path) { flx::ReadIdx(path); }
-void csv(std::string_view, const std::string& path) {
+[[maybe_unused]] void idx(std::string_view, const std::string& path) { flx::ReadIdx(path); }
+[[maybe_unused]] void csv(std::string_view, const std::string& path) {
   flx::CreateIter("CSVIter", {{"data_csv", path}, {"data_shape", "(3,)"}, {"batch_size", "2"}})->Next();
 }
 

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # cmake --install: the library, its headers, find_package(Flexor) and flexor.pc. The static rooms stay behind.
 include(CMakePackageConfigHelpers)
+if("$CACHE{CMAKE_INSTALL_DOCDIR}" STREQUAL "")
+  set(CMAKE_INSTALL_DOCDIR ${CMAKE_INSTALL_DATAROOTDIR}/doc/flexor)  # the Debian package's name, not the project's
+endif()
 if(TARGET flexor)
   install(TARGETS flexor EXPORT FlexorTargets LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
   install(DIRECTORY include/flexor DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h" PATTERN "*.hpp")

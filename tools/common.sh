@@ -5,7 +5,7 @@
 # Debian 12's names. What builds the library and the examples:
 PACKAGES_BUILD=(cmake ninja-build ccache g++ libopenblas-serial-dev libdnnl-dev libdmlc-dev libhwy-dev nlohmann-json3-dev zlib1g-dev)
 # ... and what the tests and the benchmarks need besides:
-PACKAGES_TEST=(libgtest-dev libbenchmark-dev pkg-config python3 swig abigail-tools libopenblas0-pthread)
+PACKAGES_TEST=(libgtest-dev libbenchmark-dev pkg-config python3 swig abigail-tools libopenblas0-pthread dpkg-dev file)
 # libFuzzer, for tools/fuzz only:
 PACKAGES_FUZZ=(clang-16 libclang-rt-16-dev)
 # Peers of the benchmarks: OpenBLAS as others use it; what PyTorch and MXNet from PyPI are run by (tools/bench --peers).

@@ -23,6 +23,9 @@ int main() {
     y.dot(flexor::ones({3, 3}));
   } catch (const flexor::ShapeError& e) {
     std::cout << e.what() << "\n";
+#ifdef _GLIBCXX_USE_CXX11_ABI
+    std::cout << "C++ ABI: " << _GLIBCXX_USE_CXX11_ABI << "\n";  // install_test.sh looks for it
+#endif
     return 0;
   }
   return 1;

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+# cpack: one Debian package, of what cmake --install installs. docs/building.md says how it is made, tests/install/deb_test.sh what it holds.
+if(NOT TARGET flexor)
+  return()
+endif()
+
+# Whoever passes the library on passes on the notices of the code within it. Here they come from Debian's packages of that code.
+set(within libhwy-dev nlohmann-json3-dev)
+if(FLEXOR_WITH_OPENBLAS)
+  list(APPEND within libopenblas-serial-dev)
+endif()
+set(FLEXOR_NOTICES "")
+set(without_notice "")
+foreach(package ${within})
+  set(notice /usr/share/doc/${package}/copyright)
+  if(EXISTS ${notice})
+    file(READ ${notice} text)
+    string(APPEND FLEXOR_NOTICES "\n==== ${package} ====\n\n${text}")
+  else()
+    list(APPEND without_notice ${notice})
+  endif()
+endforeach()
+if(without_notice)
+  message(STATUS "No Debian package can be made here: there is no ${without_notice}")
+  return()
+endif()
+configure_file(cmake/copyright.in copyright @ONLY)
+install(FILES ${PROJECT_BINARY_DIR}/copyright DESTINATION ${CMAKE_INSTALL_DOCDIR})
+
+set(CPACK_GENERATOR DEB)
+set(CPACK_VERBATIM_VARIABLES ON)
+set(CPACK_PACKAGE_NAME flexor)
+set(CPACK_PACKAGE_VENDOR "Flexor")
+set(CPACK_PACKAGE_CONTACT "The Flexor developers")
+set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
+set(CPACK_STRIP_FILES ON)
+# Folders are for everyone to read, whatever the umask of who runs cpack; CPACK_INSTALL_DEFAULT_DIRECTORY_PERMISSIONS bows to it.
+file(CONFIGURE OUTPUT FlexorFolders.cmake @ONLY CONTENT [[
+file(GLOB_RECURSE all LIST_DIRECTORIES true "${CPACK_TEMPORARY_INSTALL_DIRECTORY}/*")
+foreach(path ${all})
+  if(IS_DIRECTORY "${path}" AND NOT IS_SYMLINK "${path}")
+    file(CHMOD "${path}" PERMISSIONS OWNER_READ OWNER_WRITE OWNER_EXECUTE GROUP_READ GROUP_EXECUTE WORLD_READ WORLD_EXECUTE)
+  endif()
+endforeach()
+]])
+set(CPACK_PRE_BUILD_SCRIPTS ${PROJECT_BINARY_DIR}/FlexorFolders.cmake)
+set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
+set(CPACK_DEBIAN_PACKAGE_SECTION libs)
+set(CPACK_DEBIAN_PACKAGE_DESCRIPTION "deep learning: one C++ core behind a C ABI
+The shared library with its headers for C and C++, for find_package(Flexor)
+and for pkg-config. It trains and runs neural networks, and reads and writes
+safetensors and the files of Apache MXNet.")
+set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
+# Of this very version: until 1.0.0 the ABI may change from one version to the next.
+set(CPACK_DEBIAN_PACKAGE_GENERATE_SHLIBS ON)
+set(CPACK_DEBIAN_PACKAGE_GENERATE_SHLIBS_POLICY "=")
+set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
+include(CPack)

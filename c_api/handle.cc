@@ -17,9 +17,9 @@ std::atomic<Slot*> g_slabs[kSlabs];
 std::atomic<uint32_t> g_top{1};  // slot 0 is never used, so that no handle is null
 uint32_t g_free = 0;  // the central list's first slot; 0: empty
 
-// Numbers that follow each other lie 64 bytes apart: handles made side by side and used by different threads share no cache line.
-uint32_t PlaceOf(uint32_t i) { return (i << 2 & (kSlabSlots - 1)) | i >> (kSlabBits - 2); }
-uint32_t NumberOf(uint32_t place) { return place >> 2 | (place << (kSlabBits - 2) & (kSlabSlots - 1)); }
+// Numbers that follow each other lie 64 bytes apart, in pages of 256 slots: handles made side by side and used by different threads share no cache line.
+uint32_t PlaceOf(uint32_t i) { return (i & ~255u) | (i << 2 & 255) | (i >> 6 & 3); }
+uint32_t NumberOf(uint32_t place) { return (place & ~255u) | (place >> 2 & 63) | (place << 6 & 255); }
 // Of a slot in use, whose room is its object's: from the slab it lies in.
 uint32_t FindIndex(const Slot* s) {
   for (uint32_t k = 0;; ++k) {

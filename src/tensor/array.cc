@@ -51,25 +51,26 @@ struct ArrayPool {
 };
 
 Ref<Storage> Storage::New(int64_t bytes, const Device* device) {
+  if (__builtin_expect(bytes >= kOnDevice, 0)) HostAlloc(size_t(bytes));  // refuses it: no machine has so much
   Storage* s = StoragePool::List::Get(&StoragePool::Construct);
   s->refs_.store(1, std::memory_order_relaxed);
-  s->bytes_ = bytes, s->device_ = device;
-  if (bytes <= int64_t(sizeof s->small_) && !device) s->data_.store(s->small_, std::memory_order_relaxed);
+  s->bytes_ = bytes;
+  if (device) s->bytes_ |= kOnDevice, s->device_ = device;
+  else if (bytes <= int64_t(sizeof s->small_)) s->data_.store(s->small_, std::memory_order_relaxed);
   return flx::Ref<Storage>::Take(s);
 }
 Ref<Storage> Storage::Foreign(void* data, int64_t bytes, void (*drop)(void*), void* user) {
   auto* owner = new Owner{drop, user};
   Ref<Storage> s = New(bytes);
-  std::memcpy(s->small_, &owner, sizeof owner);
-  s->bytes_ |= kForeign;
+  s->bytes_ |= kForeign, s->owner_ = owner;
   s->data_.store(data, std::memory_order_release);
   return s;
 }
 void* Storage::Allocate() {
-  void* fresh = HostAlloc(size_t(bytes_));
+  void* fresh = HostAlloc(size_t(bytes()));
   void* none = nullptr;
   if (!data_.compare_exchange_strong(none, fresh, std::memory_order_acq_rel)) {  // two readers of an array nobody wrote
-    HostFree(fresh, size_t(bytes_));
+    HostFree(fresh, size_t(bytes()));
     return none;
   }
   return fresh;
@@ -77,12 +78,10 @@ void* Storage::Allocate() {
 void Storage::Destroy() {
   void* d = data_.load(std::memory_order_relaxed);
   if (bytes_ < 0) {
-    Owner* owner;
-    std::memcpy(&owner, small_, sizeof owner);
-    if (owner->drop) Engine::Defer(owner->drop, owner->user);
-    delete owner;
+    if (owner_->drop) Engine::Defer(owner_->drop, owner_->user);
+    delete owner_;
   } else if (d && d != small_) {
-    HostFree(d, size_t(bytes_));
+    HostFree(d, size_t(bytes()));
   }
   data_.store(nullptr, std::memory_order_relaxed);
   var.Reset();

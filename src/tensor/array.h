@@ -22,7 +22,7 @@ Writer WriterOf(const char* name);      // the same for the same name; 0 is "". 
 const char* WriterName(Writer w);
 
 // The memory. Taken when an operation runs (Ensure), never while it is queued; given back, without the engine, by whoever lets go last.
-class alignas(16) Storage {
+class Storage {
  public:
   static Ref<Storage> New(int64_t bytes, const Device* device = nullptr);
   // Over memory of the host's: drop(user) is called once, by the engine (Engine::Defer), after the last reference went.
@@ -33,13 +33,13 @@ class alignas(16) Storage {
   }
   void* Ensure() { void* d = data_.load(std::memory_order_acquire); return d ? d : Allocate(); }
   void* data() const { return data_.load(std::memory_order_acquire); }
-  int64_t bytes() const { return bytes_ & ~kForeign; }
-  const Device* device() const { return device_; }
+  int64_t bytes() const { return bytes_ & ~(kForeign | kOnDevice); }
+  const Device* device() const { return bytes_ & kOnDevice ? device_ : nullptr; }
   // The sole owner may reuse it without asking the engine. Foreign memory has its host beside us.
   bool unique() const { return refs_.load(std::memory_order_acquire) == 1 && bytes_ >= 0; }
-  // A write by operator `who` was pushed: a new version. The name serves the message of a backward pass that finds its input changed.
   // The first write of memory that nobody else can see yet.
   void NoteFirstWriter(Writer who) { var.version.store(1, std::memory_order_relaxed), writer_.store(who, std::memory_order_relaxed); }
+  // A write by operator `who` was pushed: a new version. The name serves the message of a backward pass that finds its input changed.
   void NoteWriter(Writer who) { var.BumpVersion(); writer_.store(who, std::memory_order_relaxed); }
   const char* writer() const { return WriterName(writer_.load(std::memory_order_relaxed)); }
   Var var;
@@ -51,7 +51,7 @@ class alignas(16) Storage {
   void* Allocate();
   void Destroy();
   struct Owner { void (*drop)(void*); void* user; };
-  static constexpr int64_t kForeign = int64_t(1) << 63;  // a bit of bytes_: small_ holds the address of the Owner
+  static constexpr int64_t kForeign = int64_t(1) << 63, kOnDevice = int64_t(1) << 62;  // bits of bytes_: which of the last union it is
   mutable std::atomic<int32_t> refs_{1};
   std::atomic<Writer> writer_{0};
   std::atomic<void*> data_{nullptr};
@@ -59,10 +59,13 @@ class alignas(16) Storage {
     int64_t bytes_ = 0;
     Storage* next_;  // in the free list
   };
-  const Device* device_ = nullptr;
-  alignas(8) char small_[8];  // a number needs no second block
+  union {
+    alignas(8) char small_[8];  // a number needs no second block
+    Owner* owner_;              // kForeign
+    const Device* device_;      // kOnDevice
+  };
 };
-static_assert(sizeof(Storage) == 80, "an array of one element takes 200 bytes: 104 + 80 + a handle's 16");
+static_assert(sizeof(Storage) == 72, "an array of one element takes 192 bytes: 104 + 72 + a handle's 16");
 
 class TapeNode;      // exec/tape.h
 struct GradSlot;     // exec/tape.h: an attached gradient

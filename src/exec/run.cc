@@ -253,8 +253,9 @@ static void Queue(const KernelRun& run, SmallVector<VarUse, 12>* uses, double es
   auto op = std::make_unique<QueuedRun>();
   op->run.call = run.call, op->run.training = run.training, op->run.ticket = run.ticket, op->run.fresh = run.fresh;
   op->call = Ref<const Call>(run.call);
-  for (auto* a : run.in) { if (a) a->AddRef(); op->run.in.emplace_back(a); }
-  for (auto* o : run.out) { if (o) o->AddRef(); op->run.out.emplace_back(o); }
+  // the place before the reference: the list may have no memory to grow
+  for (auto* a : run.in) { op->run.in.emplace_back(a); if (a) a->AddRef(); }
+  for (auto* o : run.out) { op->run.out.emplace_back(o); if (o) o->AddRef(); }
   // runtime values may live in the caller's frame: keep a copy
   if (run.attrs == run.call->attrs.get()) op->attrs = run.call->attrs;
   else op->attrs = run.call->op.schema.Copy(run.attrs);

@@ -14,11 +14,7 @@
 #include <cstring>
 #include <new>
 
-#if defined(__SANITIZE_ADDRESS__)
-#define REAL(f) __interceptor_##f
-#else
 #define REAL(f) __libc_##f
-#endif
 extern "C" {
 void* REAL(malloc)(size_t);
 void* REAL(calloc)(size_t, size_t);
@@ -93,33 +89,3 @@ int pthread_create(pthread_t* t, const pthread_attr_t* attr, void* (*f)(void*), 
   return real(t, attr, f, arg);
 }
 }
-
-#if defined(__SANITIZE_ADDRESS__)
-// A build with a sanitizer has the shared libstdc++, and the sanitizer's operator new does not call malloc. In other builds the library has its own.
-namespace {
-void* New(size_t n, size_t align, const void* caller) {
-  void* p = Fails(caller) ? nullptr : align ? REAL(memalign)(align, n) : REAL(malloc)(n);
-  return p;
-}
-void* Thrown(void* p) {
-  if (!p) throw std::bad_alloc();
-  return p;
-}
-}  // namespace
-void* operator new(size_t n) { return Thrown(New(n, 0, CALLER)); }
-void* operator new[](size_t n) { return Thrown(New(n, 0, CALLER)); }
-void* operator new(size_t n, std::align_val_t a) { return Thrown(New(n, size_t(a), CALLER)); }
-void* operator new[](size_t n, std::align_val_t a) { return Thrown(New(n, size_t(a), CALLER)); }
-void* operator new(size_t n, const std::nothrow_t&) noexcept { return New(n, 0, CALLER); }
-void* operator new[](size_t n, const std::nothrow_t&) noexcept { return New(n, 0, CALLER); }
-void operator delete(void* p) noexcept { REAL(free)(p); }
-void operator delete[](void* p) noexcept { REAL(free)(p); }
-void operator delete(void* p, size_t) noexcept { REAL(free)(p); }
-void operator delete[](void* p, size_t) noexcept { REAL(free)(p); }
-void operator delete(void* p, std::align_val_t) noexcept { REAL(free)(p); }
-void operator delete[](void* p, std::align_val_t) noexcept { REAL(free)(p); }
-void operator delete(void* p, size_t, std::align_val_t) noexcept { REAL(free)(p); }
-void operator delete[](void* p, size_t, std::align_val_t) noexcept { REAL(free)(p); }
-void operator delete(void* p, const std::nothrow_t&) noexcept { REAL(free)(p); }
-void operator delete[](void* p, const std::nothrow_t&) noexcept { REAL(free)(p); }
-#endif

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <mutex>
 #include <random>
 #include <thread>
@@ -118,33 +119,43 @@ TEST_P(StressTest, RandomGraphsFromManyThreads) {
   }
 }
 // One pusher: program order is the order of the calls, so the result is known beforehand.
-TEST_P(StressTest, OneThreadGetsItsProgramsResult) {
-  constexpr int kVars = 12, kOps = 20000;
-  Share share("one thread");
+void OneThreadsProgram(unsigned seed, int ops, int look) {
+  constexpr int kVars = 12;
   std::vector<CellRef> cells;
   for (int i = 0; i < kVars; ++i) cells.push_back(Make<Cell>());
   std::vector<int64_t> values(kVars);
   std::vector<int64_t*> v, w;
   for (auto& x : values) v.push_back(&x);
   for (auto& c : cells) w.push_back(&c->value);
-  std::mt19937 g(5);
-  for (int i = 0; i < kOps; ++i) {
+  std::mt19937 g(seed);
+  for (int i = 0; i < ops; ++i) {
     Step s = RandomStep(g, kVars);
     s.Run(v);
     std::vector<CellUse> uses;
     for (int k = 0; k < s.nreads; ++k) uses.push_back({cells[size_t(s.reads[k])], Access::kRead});
     for (int k = 0; k < s.nwrites; ++k) uses.push_back({cells[size_t(s.writes[k])], s.update ? Access::kUpdate : Access::kWrite});
     RunOrPush(uses, [s, &w] { s.Run(w); }, g() % 3 == 0 ? 1e6 : 1);
-    if (i % 1000 == 0) {
+    if (i % look == 0) {
       int k = int(g() % kVars);
       ASSERT_TRUE(Engine::Get().WaitToRead(&cells[size_t(k)]->var, -1));
-      ASSERT_EQ(cells[size_t(k)]->value, values[size_t(k)]) << i;
+      ASSERT_EQ(cells[size_t(k)]->value, values[size_t(k)]) << "seed " << seed << ", operation " << i;
     }
   }
   for (int k = 0; k < kVars; ++k) {
     ASSERT_TRUE(Engine::Get().WaitToRead(&cells[size_t(k)]->var, -1));
-    EXPECT_EQ(cells[size_t(k)]->value, values[size_t(k)]);
+    ASSERT_EQ(cells[size_t(k)]->value, values[size_t(k)]) << "seed " << seed;
   }
+  ASSERT_TRUE(Engine::Get().WaitAll(120000));  // an operation may still let go of `w`
+}
+TEST_P(StressTest, OneThreadGetsItsProgramsResult) {
+  Share share("one thread");
+  OneThreadsProgram(5, 20000, 1000);
+}
+// FLEXOR_TEST_SEEDS: how many (tools/test --all: 100,000).
+TEST_P(StressTest, ShortProgramsOfManySeeds) {
+  Share share("many seeds");
+  const char* given = std::getenv("FLEXOR_TEST_SEEDS");
+  for (int seed = 0, n = given ? std::atoi(given) : 300; seed < n && !HasFatalFailure(); ++seed) OneThreadsProgram(unsigned(seed), 40, 16);
 }
 TEST_P(StressTest, OverlappingSetsInOppositeOrders) {
   constexpr int kVars = 6, kOps = 3000;

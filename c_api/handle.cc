@@ -14,12 +14,14 @@ namespace {
 constexpr uint32_t kSlabSlots = 1u << kSlabBits, kSlabs = 1u << (kSlotBits - kSlabBits);
 constexpr int kBatch = 64;
 std::atomic<Slot*> g_slabs[kSlabs];
-std::atomic<uint32_t> g_top{1};  // slot 0 is never used, so that no handle is null
+std::atomic<uint32_t> g_top{kBatch};  // slot 0 is never used, so that no handle is null; batches begin with a cache line
 uint32_t g_free = 0;  // the central list's first slot; 0: empty
 
-// Numbers that follow each other lie 64 bytes apart, in pages of 256 slots: handles made side by side and used by different threads share no cache line.
-uint32_t PlaceOf(uint32_t i) { return (i & ~255u) | (i << 2 & 255) | (i >> 6 & 3); }
-uint32_t NumberOf(uint32_t place) { return (place & ~255u) | (place >> 2 & 63) | (place << 6 & 255); }
+// A batch of numbers belongs to one thread and fills whole cache lines; in it, numbers that follow each other lie on different ones: neither threads of
+// their own handles nor threads that were given handles made side by side share a line.
+static_assert(kBatch == 64 && sizeof(Slot) == 16);
+uint32_t PlaceOf(uint32_t i) { return (i & ~63u) | (i << 2 & 63) | (i >> 4 & 3); }
+uint32_t NumberOf(uint32_t place) { return (place & ~63u) | (place >> 2 & 15) | (place << 4 & 63); }
 // Of a slot in use, whose room is its object's: from the slab it lies in.
 uint32_t FindIndex(const Slot* s) {
   for (uint32_t k = 0;; ++k) {
@@ -72,7 +74,7 @@ __attribute__((noinline)) void Refill(Local* l) {
       i = g_top.load(std::memory_order_relaxed);
       if (i >= 1u << kSlotBits) {
         if (l->count) return;
-        Fail(Status::kMemory, "handle", "all ", (1u << kSlotBits) - 1, " handles are in use. Free those that are not needed (flx_free).");
+        Fail(Status::kMemory, "handle", "all ", (1u << kSlotBits) - kBatch, " handles are in use. Free those that are not needed (flx_free).");
       }
       uint32_t slab = i >> kSlabBits;
       if (!g_slabs[slab].load(std::memory_order_relaxed)) {

@@ -163,7 +163,7 @@ Kind KindFromName(const char* name) {
 int64_t CountLive(Kind kind) {
   int64_t n = 0;
   uint32_t top = g_top.load(std::memory_order_acquire);
-  for (uint32_t i = 1; i < top; ++i) {
+  for (uint32_t i = kBatch; i < top; ++i) {
     uint64_t w = SlotAt(i)->word.load(std::memory_order_relaxed);
     Kind k = Kind(w >> 24 & 0xff);
     n += k != Kind::kNone && !(w & Slot::kFreed) && (kind == Kind::kNone || k == kind);

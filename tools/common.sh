@@ -11,8 +11,9 @@ PACKAGES_FUZZ=(clang-16 libclang-rt-16-dev)
 # Peers of the benchmarks: OpenBLAS as others use it; what PyTorch and MXNet from PyPI are run by (tools/bench --peers).
 PACKAGES_BENCH=(libopenblas0-pthread)
 PACKAGES_PEERS=(python3-venv python3-dev binutils)
-# The languages whose bindings are tested where they can be had, one group each; Julia comes by tools/get_julia.
-PACKAGES_LANGUAGES=("python3-dev" "r-base-core" "openjdk-17-jdk-headless")
+# The languages whose bindings are tested where they can be had, and a second compiler for programs outside the tree, one group each; Julia comes by
+# tools/get_julia.
+PACKAGES_LANGUAGES=("python3-dev" "r-base-core" "openjdk-17-jdk-headless" "clang")
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 JOBS=$(nproc)
@@ -85,7 +86,7 @@ install_packages() {
   echo "apt-get update, then installing ${missing[*]}"
   quiet "$log" "${as_root[@]}" apt-get update && quiet "$log" "${as_root[@]}" apt-get install -y --no-install-recommends "${missing[@]}"
 }
-# The languages of the bindings. One that cannot be had is left out, and its test says that it was skipped.
+# The languages of the bindings and clang. One that cannot be had is left out, and its test says that it was skipped.
 install_languages() {
   local group
   # shellcheck disable=SC2068,SC2086

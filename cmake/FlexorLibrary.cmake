@@ -13,8 +13,11 @@ function(flx_library)
   endforeach()
   target_include_directories(flexor INTERFACE $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
   target_link_options(flexor PRIVATE
-    LINKER:--version-script=${script} LINKER:--no-undefined LINKER:--gc-sections LINKER:--as-needed LINKER:-z,now LINKER:-z,relro LINKER:-z,nodelete
+    LINKER:--version-script=${script} LINKER:--gc-sections LINKER:--as-needed LINKER:-z,now LINKER:-z,relro LINKER:-z,nodelete
     LINKER:-Map,$<TARGET_FILE:flexor>.map)
+  if(NOT (FLEXOR_SANITIZE AND CMAKE_CXX_COMPILER_ID STREQUAL "Clang"))  # clang's sanitizers are linked into the program alone
+    target_link_options(flexor PRIVATE LINKER:--no-undefined)
+  endif()
   if(NOT FLEXOR_SANITIZE)
     # A sanitizer has to see the C++ runtime's throw and catch.
     target_link_options(flexor PRIVATE -static-libstdc++ LINKER:--exclude-libs,ALL)

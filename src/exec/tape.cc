@@ -218,6 +218,10 @@ void AttachGrad(const NDArray& a, GradReq req, const NDArray& grad) {
     Fail(Status::kType, "attach", "gradients need a floating dtype, given ", a->dtype, ". Cast the array first.");
   if (grad && (grad->shape != a->shape || grad->dtype != a->dtype))
     Fail(Status::kShape, "attach", "the gradient must be like the array, ", Describe(*a), ", given ", Describe(*grad), ".");
+  // Memory of its own; and not an array whose own gradient leads back here, which nobody could ever free.
+  for (const Array* g = grad.get(); g; g = g->grad ? g->grad->grad.get() : nullptr)
+    if (g == a.get() || g->storage == a->storage)
+      Fail(Status::kArgument, "attach", "the gradient of an array must be another array, whose gradient it is not itself. Give a new one, or none to have it made.");
   if (a->node) DropNode(std::exchange(a->node, nullptr));
   if (a->grad) DropSlot(std::exchange(a->grad, nullptr));
   if (req == GradReq::kNull) return;

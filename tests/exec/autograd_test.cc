@@ -39,6 +39,9 @@ TEST(Autograd, GradientGivenByTheUserIsFilled) {
   Backward({Invoke1("square", {x}, {}, kRec)}, {}, 0);
   EXPECT_EQ(Read(alias), (std::vector<double>{2, 4}));
   MessageOf([&] { AttachGrad(x, GradReq::kWrite, Of({1, 2, 3})); }, Status::kShape);
+  MessageOf([&] { AttachGrad(x, GradReq::kWrite, x); }, Status::kArgument);  // nobody could free it
+  MessageOf([&] { AttachGrad(g, GradReq::kWrite, x); }, Status::kArgument);
+  MessageOf([&] { AttachGrad(x, GradReq::kWrite, Detach(x)); }, Status::kArgument);
   MessageOf([&] { AttachGrad(Array::Filled({2}, DType::kInt32, 0), GradReq::kWrite); }, Status::kType);
 }
 TEST(Autograd, SharedSubexpressionsAndBroadcasting) {

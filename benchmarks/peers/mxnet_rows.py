@@ -3,7 +3,7 @@
 import numpy
 
 import rows
-from rows import BIG, CONVOLUTIONS, PRODUCTS, SIDE, measure
+from rows import BIG, CONVOLUTIONS, PRODUCTS, SIDE, chain, measure
 
 for alias, kind in (("bool", bool), ("int", int), ("float", float), ("object", object)):  # names that NumPy no longer has and MXNet uses
     if alias not in numpy.__dict__:
@@ -12,13 +12,6 @@ import mxnet as mx
 from mxnet import autograd, nd
 
 rows.PEER = "mxnet"
-
-
-def chain(x, one):
-    for _ in range(5):
-        x = x + one
-        x = x * one
-    return x
 
 
 def calls():

@@ -7,20 +7,13 @@ os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", os.path.join(os.path.dirname(sy
 import logging
 
 import rows
-from rows import BIG, CONVOLUTIONS, PRODUCTS, SIDE, measure
+from rows import BIG, CONVOLUTIONS, PRODUCTS, SIDE, chain, measure
 
 logging.disable(logging.WARNING)
 import torch
 import torch.nn.functional as F
 
 rows.PEER = "torch"
-
-
-def chain(x, one):
-    for _ in range(5):
-        x = x + one
-        x = x * one
-    return x
 
 
 def calls():

@@ -221,7 +221,8 @@ void AttachGrad(const NDArray& a, GradReq req, const NDArray& grad) {
   // Memory of its own; and not an array whose own gradient leads back here, which nobody could ever free.
   for (const Array* g = grad.get(); g; g = g->grad ? g->grad->grad.get() : nullptr)
     if (g == a.get() || g->storage == a->storage)
-      Fail(Status::kArgument, "attach", "the gradient of an array must be another array, whose gradient it is not itself. Give a new one, or none to have it made.");
+      Fail(Status::kArgument, "attach", "the gradient must have memory of its own, given ", grad == a ? "the array itself" : g == grad.get() ? "its memory" :
+           "an array whose own gradient leads back to this one", ". Give a new array, or none to have it made.");
   if (a->node) DropNode(std::exchange(a->node, nullptr));
   if (a->grad) DropSlot(std::exchange(a->grad, nullptr));
   if (req == GradReq::kNull) return;

@@ -139,14 +139,6 @@ int abi_stale_rules(void) {
   return stale;
 }
 
-#define NEED(call)                                                                       \
-  do {                                                                                   \
-    if ((call) != FLX_OK) {                                                              \
-      fprintf(stderr, "%s:%d: %s: %s\n", __FILE__, __LINE__, #call, flx_last_error()); \
-      exit(1);                                                                           \
-    }                                                                                    \
-  } while (0)
-
 static flx_ndarray matrix(int64_t rows, int64_t columns) {
   const int64_t dims[2] = {rows, columns};
   flx_ndarray a = NULL;

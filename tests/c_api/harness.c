@@ -31,14 +31,11 @@ void run_test(const char *name, void (*test)(void)) {
   fflush(stdout);
 }
 
-/* What the fixtures need must work, or there is nothing to test. */
-#define NEED(call)                                                                  \
-  do {                                                                              \
-    if ((call) != FLX_OK) {                                                         \
-      fprintf(stderr, "%s:%d: %s: %s\n", __FILE__, __LINE__, #call, flx_last_error()); \
-      exit(1);                                                                      \
-    }                                                                               \
-  } while (0)
+void need(flx_status got, const char *file, int line, const char *text) {
+  if (got == FLX_OK) return;
+  fprintf(stderr, "%s:%d: %s: %s\n", file, line, text, flx_last_error());
+  exit(1);
+}
 
 static char folder[256];
 const char *scratch_file(const char *name) {

@@ -14,6 +14,10 @@ int expect_status(flx_status want, flx_status got, const char *who, const char *
 #define EXPECT_OK(call) expect_status(FLX_OK, (call), "", __FILE__, __LINE__, #call)
 #define EXPECT_STATUS(want, call) expect_status((want), (call), "", __FILE__, __LINE__, #call)
 
+/* What the fixtures need must work, or there is nothing to test: ends the program. */
+void need(flx_status got, const char *file, int line, const char *text);
+#define NEED(call) need((call), __FILE__, __LINE__, #call)
+
 void run_test(const char *name, void (*test)(void));
 void use_folder(const char *path); /* where scratch_file makes files */
 int wrong_so_far(void);            /* faults of the test at work */

@@ -9,7 +9,7 @@ std::vector<Shape> InputShapes(const char* who, const OptionList& options, DType
   std::vector<Shape> shapes;
   for (auto& o : options) {
     if (o.first != "dtype") {
-      shapes.push_back(ParseInputShape(o.second));
+      shapes.push_back(ParseShape("input shape", o.second));
     } else if (!DTypeFromName(o.second, dtype) || !IsFloat(*dtype)) {
       Fail(Status::kType, who, "`dtype` must be float32, float64, float16 or bfloat16, given `", o.second, "`.");
     }

@@ -2,11 +2,11 @@
 #include "interop/safetensors.h"
 
 #include <algorithm>
-#include <iterator>
 #include <nlohmann/json.hpp>
 #include <unordered_set>
 #include <vector>
 
+#include "base/json.h"
 #include "base/utf8.h"
 
 namespace flx {
@@ -25,21 +25,6 @@ constexpr Name kTypes[] = {{"F32", DType::kFloat32}, {"F64", DType::kFloat64},  
 static_assert(sizeof kTypes / sizeof *kTypes == kDTypeCount, "every dtype has a name");
 
 // ---- reading --------------------------------------------------------------------------------------------------------------------------
-
-// Hands the parser its characters and tells how far it has come, so that an error can say where.
-struct Characters {
-  using iterator_category = std::input_iterator_tag;
-  using value_type = char;
-  using difference_type = std::ptrdiff_t;
-  using pointer = const char*;
-  using reference = const char&;
-  const char* p = nullptr;
-  const char** furthest = nullptr;
-  reference operator*() const { return *p; }
-  Characters& operator++() { ++p; if (p > *furthest) *furthest = p; return *this; }
-  Characters operator++(int) { Characters c = *this; ++*this; return c; }
-  friend bool operator!=(const Characters& a, const Characters& b) { return a.p != b.p; }
-};
 
 struct Entry {
   std::string name;
@@ -187,7 +172,7 @@ Safetensors Read(Source& source) {
   if (text.empty() || text[0] != '{') in.FailAt(8, "the header must begin with `{`.");
 
   Header header(source.name(), text);
-  Characters first{text.data(), header.furthest()}, last{text.data() + text.size(), header.furthest()};
+  CountedText first{text.data(), header.furthest()}, last{text.data() + text.size(), header.furthest()};
   json::sax_parse(first, last, &header);
   CheckEntries(header, source.name(), in.at(), in.left());
 

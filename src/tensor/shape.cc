@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tensor/shape.h"
 
+#include "base/attrs.h"
 #include "base/text.h"
 
 namespace flx {
@@ -49,6 +50,19 @@ void Append(std::string* s, const Shape& v) {
     if (v[i] < 0) s->push_back('?'); else AppendInt(s, v[i]);
   }
   s->append(v.ndim() == 1 ? ",)" : ")");
+}
+Shape ParseShape(std::string_view who, std::string_view text) {
+  std::vector<std::string_view> items;
+  Shape s;
+  bool ok = attrs_detail::ParseItems(text, &items) && items.size() <= size_t(kMaxNdim);
+  for (size_t i = 0; ok && i < items.size(); ++i) {
+    int64_t n;
+    if (items[i] == "None" || items[i] == "?") n = -1;
+    else ok = ParseInt(items[i], &n) && n >= -1;
+    if (ok) s.push_back(n);
+  }
+  if (!ok) Fail(Status::kArgument, who, "expected sizes such as `(None, 1, 28, 28)`, None for any, given `", text, "`.");
+  return s;
 }
 int NormalAxis(const char* who, int64_t axis, int ndim) {
   if (axis < -ndim || axis >= ndim)

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <initializer_list>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -82,6 +83,9 @@ class Shape {
   int ndim_ = 0;
 };
 void Append(std::string* s, const Shape& v);  // "(2, 3)", "(3,)", "()", "unknown"
+
+// "(None, 1, 28, 28)": None, ? or -1 is an unknown size.
+Shape ParseShape(std::string_view who, std::string_view text);
 
 // Axis in [-n, n) to [0, n), or an error naming `who`.
 int NormalAxis(const char* who, int64_t axis, int ndim);

@@ -186,18 +186,5 @@ std::vector<Shape> OutputShapes(const Layer& layer, const std::vector<Shape>& in
   for (Val y : LayerContext(b, source).Run(layer, AddInputs(&b, inputs, dtype))) shapes.push_back(b.shape(y));
   return shapes;
 }
-Shape ParseInputShape(std::string_view text) {
-  std::vector<std::string_view> items;
-  Shape s;
-  bool ok = attrs_detail::ParseItems(text, &items) && items.size() <= size_t(kMaxNdim);
-  for (size_t i = 0; ok && i < items.size(); ++i) {
-    int64_t n;
-    if (items[i] == "None") n = -1;
-    else ok = ParseInt(items[i], &n) && n >= -1;
-    if (ok) s.push_back(n);
-  }
-  if (!ok) Fail(Status::kArgument, "input shape", "expected sizes such as `(None, 1, 28, 28)`, None for any, given `", text, "`.");
-  return s;
-}
 
 }  // namespace flx

@@ -109,8 +109,6 @@ class Layer final : public Object {
 // The parameters a layer has for inputs of these shapes, in order. An unknown size (-1, as the batch's often is) does not matter for most layers.
 std::vector<ParamDecl> DeclareParams(const Layer& layer, const std::vector<Shape>& inputs, DType dtype = DType::kFloat32);
 std::vector<Shape> OutputShapes(const Layer& layer, const std::vector<Shape>& inputs, DType dtype = DType::kFloat32);
-// "(None, 1, 28, 28)", with -1 for None.
-Shape ParseInputShape(std::string_view text);
 // A table of layers, output shapes and numbers of parameters, with totals, at most `columns` wide (0: 80).
 std::string Summary(const Layer& layer, const std::vector<Shape>& inputs, int columns);
 

@@ -33,7 +33,7 @@ Work WorkOf(const OperatorSettings& s) {
   w.attrs = w.op->schema.Parse(w.op->name, kv.data(), kv.size());
   w.params = Pairs("params", s.params);
   for (auto& p : w.params) {
-    ParseInputShape(p.second);
+    ParseShape("input shape", p.second);
     bool there = false;
     for (size_t i = 1; i < w.op->inputs.size(); ++i) there |= p.first == w.op->inputs[i].name && w.op->Present(int(i), w.attrs.get());
     if (!there) Fail(Status::kName, "Operator", "`", s.op, "` has no input `", p.first, "` beside its data; `params` names it.");
@@ -46,7 +46,7 @@ void Check(const void* settings) { WorkOf(*static_cast<const OperatorSettings*>(
 Shape ParamShape(const Work& w, int port, const Shape& data, const Infer& told) {
   for (auto& p : w.params) {
     if (p.first != w.op->inputs[size_t(port)].name) continue;
-    Shape s = ParseInputShape(p.second);
+    Shape s = ParseShape("input shape", p.second);
     for (int i = 0; i < s.ndim(); ++i)
       if (s[i] < 0) s[i] = data.ndim() > 1 ? data[1] : data.ndim() == 1 ? data[0] : 1;
     return s;

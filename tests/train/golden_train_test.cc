@@ -69,7 +69,7 @@ TEST(Golden, Initializers) {
       continue;
     }
     const Line& expect = *c.Find("expect");
-    Shape shape = ParseInputShape("(" + c.Find("param")->get("shape") + ")");
+    Shape shape = ParseShape("input shape", "(" + c.Find("param")->get("shape") + ")");
     NDArray a = Array::New(shape, DType::kFloat64);
     init->Fill(name, 1, a);
     std::vector<double> v(size_t(shape.size()));

@@ -35,7 +35,7 @@ std::string Failure(const std::function<void()>& f, Status status) {
 bool Has(const std::string& text, const char* part) { return text.find(part) != std::string::npos; }
 
 TEST(Layer, ParametersHaveGluonsNamesAndOrder) {
-  auto decls = DeclareParams(*LeNet(), {ParseInputShape("(None, 1, 28, 28)")});
+  auto decls = DeclareParams(*LeNet(), {ParseShape("input shape", "(None, 1, 28, 28)")});
   std::vector<std::string> names;
   for (auto& d : decls) names.push_back(d.name + Text(d.shape));
   EXPECT_EQ(names, (std::vector<std::string>{"0.weight(20, 1, 5, 5)", "0.bias(20,)", "1.gamma(20,)", "1.beta(20,)", "1.running_mean(20,)", "1.running_var(20,)",
@@ -162,11 +162,11 @@ TEST(Params, ValuesDependOnSeedNameAndShapeOnly) {
 }
 
 TEST(Layer, SummaryFitsItsColumns) {
-  std::string s = Summary(*LeNet(), {ParseInputShape("(None, 1, 28, 28)")}, 80);
+  std::string s = Summary(*LeNet(), {ParseShape("input shape", "(None, 1, 28, 28)")}, 80);
   EXPECT_TRUE(Has(s, "(None, 20, 24, 24)")) << s;
   EXPECT_TRUE(Has(s, "parameters 431,360, trained 431,220")) << s;
   for (int columns : {30, 40, 60, 100}) {
-    std::string t = Summary(*LeNet(), {ParseInputShape("(None, 1, 28, 28)")}, columns);
+    std::string t = Summary(*LeNet(), {ParseShape("input shape", "(None, 1, 28, 28)")}, columns);
     for (auto& line : Split(t, '\n')) {
       if (line.find("trained") == std::string::npos) {
         EXPECT_LE(int(line.size()), columns) << t;

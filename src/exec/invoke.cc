@@ -15,6 +15,7 @@ namespace {
        names.empty() ? "" : ")", ", given ", nin, ".");
 }
 void CheckCount(const Call& call, int nin) {
+  if (call.op.subgraphs) Fail(Status::kUnsupported, call.op.name, "runs inside graphs only. Imperatively, write the loop or the condition in your own language.");
   if (call.ninputs < 0 ? nin < call.op.list_min : nin != call.ninputs) FailCount(call, nin);
 }
 

@@ -11,6 +11,7 @@ void FillAllOps(std::vector<OpDef>* ops) {
   AddInitOps(ops);
   AddNnOps(ops);
   AddLossOps(ops);
+  AddControlOps(ops);
   AddOptimOps(ops);
 }
 }  // namespace flx

@@ -20,6 +20,7 @@ void AddNnOps(std::vector<OpDef>* ops);
 void AddNnCpuKernels(KernelList* list);
 void AddLossOps(std::vector<OpDef>* ops);
 void AddLossCpuKernels(KernelList* list);
+void AddControlOps(std::vector<OpDef>* ops);
 void AddOptimOps(std::vector<OpDef>* ops);
 void AddOptimCpuKernels(KernelList* list);
 }  // namespace flx

@@ -190,6 +190,7 @@ struct OpDef {
   int list_min = 1;                      // fewest inputs of a variadic operator
   const char* count_attr = nullptr;      // the attribute that MXNet fills with the number of inputs (num_args)
   uint32_t traits = 0;
+  int subgraphs = 0;                     // graphs that a node of it holds (control flow): run by exec, inferred by graph
   int nscalars = 0;                      // of an elementwise operator: runtime numbers its loops take
   AnyFn infer_fn = nullptr, types_fn = nullptr, gradient_fn = nullptr, compose_fn = nullptr, view_fn = nullptr, cost_fn = nullptr,
         outputs_fn = nullptr, visible_fn = nullptr, scalars_fn = nullptr;
@@ -282,6 +283,7 @@ template <class A = NoAttrs> class Op {
   Op& input_list(const char* n, const char* doc, const char* count_attr = nullptr, int at_least = 1) {
     d_.inputs.push_back(MakePort(n, doc)); d_.variadic = true, d_.count_attr = count_attr, d_.list_min = at_least; return *this;
   }
+  Op& subgraphs(int n) { d_.subgraphs = n; return *this; }
   Op& aux(const char* n, const char* init, const char* doc) { Port p = MakePort(n, doc); p.aux = init; d_.inputs.push_back(p); return *this; }
   Op& output(const char* n, const char* doc = "") { d_.outputs.push_back(MakePort(n, doc)); return *this; }
   Op& hidden(const char* n, const char* doc = "") { Port p = MakePort(n, doc); p.hidden = true; d_.outputs.push_back(p); return *this; }

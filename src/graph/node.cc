@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "graph/node.h"
+
+#include "graph/infer.h"
+
+namespace flx {
+namespace {
+constexpr const char* kHidden[] = {"ctx_group", "lr_mult", "wd_mult", "force_mirroring", "mirror_stage"};
+
+bool Dunder(std::string_view key) { return key.size() > 4 && key.substr(0, 2) == "__" && key.substr(key.size() - 2) == "__"; }
+
+uint64_t PresentPorts(const OpDef& op, const void* attrs) {
+  uint64_t present = 0;
+  for (int i = 0; i < int(op.inputs.size()); ++i) present |= uint64_t(op.Present(i, attrs)) << i;
+  return present;
+}
+}  // namespace
+
+bool IsHiddenKey(std::string_view key) {
+  for (auto* k : kHidden)
+    if (key == k) return true;
+  return false;
+}
+std::string StoredKey(const std::string& key) { return IsHiddenKey(key) ? "__" + key + "__" : key; }
+
+Attrs ParseTexts(const OpDef& op, const std::string& node, const AttrDict& texts) {
+  std::vector<KeyValue> kv;
+  for (auto& t : texts) {
+    if (Dunder(t.first) || IsHiddenKey(t.first)) continue;
+    if (op.count_attr && t.first == op.count_attr && !op.schema.Find(t.first)) continue;  // the number of inputs tells
+    kv.emplace_back(t.first, t.second);
+  }
+  try {
+    return op.schema.Parse(op.name, kv.data(), kv.size());
+  } catch (Error& e) {
+    if (e.status() == Status::kMemory) throw;
+    Error named(e.status(), Text(e.message(), " [node `", node, "`]"));
+    named.op = op.name, named.node = node, named.hint = e.hint;
+    throw named;
+  }
+}
+
+Node::Node(const OpDef* o, std::string n, std::vector<Entry> in, std::vector<Ref<Symbol>> sub)
+    : op(o), name(std::move(n)), inputs(std::move(in)), subgraphs(std::move(sub)) {}
+Node::~Node() = default;
+Ref<Node> Node::New(const OpDef* op, std::string name, AttrDict texts, std::vector<Entry> inputs, std::vector<Ref<Symbol>> subgraphs) {
+  auto s = std::make_shared<NodeSettings>();
+  if (op) s->attrs = ParseTexts(*op, name, texts);
+  s->texts = std::move(texts);
+  auto n = Ref<Node>::Take(new Node(op, std::move(name), std::move(inputs), std::move(subgraphs)));
+  n->settings_ = s;
+  if (op && op->subgraphs) CheckControl(*n, *s);
+  return n;
+}
+
+void Node::SetText(const std::string& key, const std::string* value) {
+  auto old = settings();
+  for (;;) {
+    auto s = std::make_shared<NodeSettings>(*old);
+    if (value) s->texts[StoredKey(key)] = *value;
+    else s->texts.erase(StoredKey(key));
+    if (op) {
+      s->attrs = ParseTexts(*op, name, s->texts);
+      bool same = CountOutputs(*s) == CountOutputs(*old) && CountVisible(*s) == CountVisible(*old) &&
+                  (op->variadic || PresentPorts(*op, s->attrs.get()) == PresentPorts(*op, old->attrs.get()));
+      if (!same) Fail(Status::kArgument, op->name, "`", key, "` of node `", name, "` cannot change: the node would have other inputs or outputs. Compose it anew.");
+      if (op->subgraphs) CheckControl(*this, *s);
+    }
+    if (std::atomic_compare_exchange_strong(&settings_, &old, std::shared_ptr<const NodeSettings>(s))) return;
+  }
+}
+
+int Node::PortOf(int i, const NodeSettings& s) const {
+  if (!op || op->variadic) return i;
+  for (int p = 0; p < int(op->inputs.size()); ++p)
+    if (op->Present(p, s.attrs.get()) && i-- == 0) return p;
+  return -1;
+}
+
+void Node::Unref() const {
+  if (refs_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+  // Whatever only this node held goes with it, one after the other.
+  std::vector<Ref<Node>> dead;
+  auto take = [&](const Node* n) {
+    for (auto& e : const_cast<std::vector<Entry>&>(n->inputs)) dead.push_back(std::move(e.node));
+    delete n;
+  };
+  take(this);
+  while (!dead.empty()) {
+    const Node* n = dead.back().Leak();
+    dead.pop_back();
+    if (n->refs_.fetch_sub(1, std::memory_order_acq_rel) == 1) take(n);
+  }
+}
+
+std::string OutputName(const Node& node, const NodeSettings& s, int output) {
+  if (node.variable()) return node.name;
+  const OpDef& op = *node.op;
+  // An operator whose first output is called `output` names the others too (BatchNorm's mean and var); the rest is counted.
+  if (!op.outputs_fn && std::string_view(op.outputs[0].name) == "output") return Text(node.name, "_", op.outputs[size_t(output)].name);
+  return node.CountVisible(s) == 1 ? node.name + "_output" : Text(node.name, "_output", output);
+}
+std::string InputName(const Node& node, const NodeSettings& s, int input) {
+  if (node.variable()) return {};
+  if (node.op->variadic) return Text(node.op->inputs[0].name, "[", input, "]");
+  return node.op->inputs[size_t(node.PortOf(input, s))].name;
+}
+
+}  // namespace flx

@@ -12,5 +12,7 @@ void FillAllCpuKernels(KernelList* list) {
   AddNnCpuKernels(list);
   AddLossCpuKernels(list);
   AddOptimCpuKernels(list);
+  AddSequenceCpuKernels(list);
+  AddVisionCpuKernels(list);
 }
 }  // namespace flx

@@ -13,5 +13,7 @@ void FillAllOps(std::vector<OpDef>* ops) {
   AddLossOps(ops);
   AddControlOps(ops);
   AddOptimOps(ops);
+  AddSequenceOps(ops);
+  AddVisionOps(ops);
 }
 }  // namespace flx

@@ -23,4 +23,8 @@ void AddLossCpuKernels(KernelList* list);
 void AddControlOps(std::vector<OpDef>* ops);
 void AddOptimOps(std::vector<OpDef>* ops);
 void AddOptimCpuKernels(KernelList* list);
+void AddSequenceOps(std::vector<OpDef>* ops);
+void AddSequenceCpuKernels(KernelList* list);
+void AddVisionOps(std::vector<OpDef>* ops);
+void AddVisionCpuKernels(KernelList* list);
 }  // namespace flx

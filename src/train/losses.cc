@@ -128,6 +128,26 @@ std::vector<Val> CosineEmbedding(LayerContext& c, const Layer& layer, const std:
   return {Finish(c, layer, c.Op("where", {same, 1.0 - cosine, apart}), At(x, 3))};
 }
 
+enum class CtcLayout { kNtc, kTnc };
+enum class LabelLayout { kNt, kTn };
+}  // namespace
+template <> struct EnumNames<CtcLayout> { static constexpr const char* names[] = {"NTC", "TNC"}; };
+template <> struct EnumNames<LabelLayout> { static constexpr const char* names[] = {"NT", "TN"}; };
+namespace {
+struct CtcSettings { double weight = 1; CtcLayout layout = CtcLayout::kNtc; LabelLayout label_layout = LabelLayout::kNt; };
+std::vector<Val> Ctc(LayerContext& c, const Layer& layer, const std::vector<Val>& x) {
+  auto& s = layer.as<CtcSettings>();
+  Val p = x[0], l = x[1], w = At(x, 4);
+  if (ShapeOf(p).ndim() != 3 || ShapeOf(l).ndim() != 2)
+    Fail(Status::kShape, layer.def.name, "expected pred of three axes and labels of two, given ", ShapeOf(p), " and ", ShapeOf(l), ".");
+  if (s.layout == CtcLayout::kNtc) p = c.Op("SwapAxis", {p}, {{"dim1", "0"}, {"dim2", "1"}});
+  if (s.label_layout == LabelLayout::kTn) l = c.Op("SwapAxis", {l}, {{"dim1", "0"}, {"dim2", "1"}});
+  Val n = At(x, 2), m = At(x, 3);
+  Val loss = c.Op("CTCLoss", {p, l, n, m}, {{"use_data_lengths", n ? "True" : "False"}, {"use_label_lengths", m ? "True" : "False"}, {"blank_label", "last"}});
+  if (w) loss = loss * CastTo(ReshapeTo(w, ShapeOf(loss)), TypeOf(loss));
+  return {s.weight != 1 ? loss * s.weight : loss};
+}
+
 std::vector<LayerInput> Inputs(const char* pred, const char* label) {
   return {{"pred", pred}, {"label", label}, {"sample_weight", "Multiplies the loss: one for each sample, or as the loss broadcasts.", true}};
 }
@@ -170,6 +190,14 @@ void AddLosses(std::vector<Def>* all) {
       .with(&Def::inputs, std::vector<LayerInput>{{"input1", "A vector for each sample."}, {"input2", "Another."}, {"label", "1: they should be alike; -1: not."},
                                                   {"sample_weight", "Multiplies the loss.", true}})
       .attr(&CosineSettings::margin, "margin", "The cosine below which vectors count as different.").range(-1, 1).with(&Def::forward, &CosineEmbedding));
+  all->push_back(Define<Def, CtcSettings>("CTCLoss").family("loss").example("CTCLoss").with(&Def::loss, true)
+      .doc("-log of the probability that softmax(pred) spells the label, wherever its classes lie on the steps (Graves et al., 2006). The last class is the blank.")
+      .with(&Def::inputs, std::vector<LayerInput>{{"pred", "Scores of each step, (batch, steps, classes), or as layout says."}, {"label", "Classes from 0; a label ends at the first -1, or at its length."},
+                                                  {"pred_lengths", "How many steps of each sample count.", true}, {"label_lengths", "How many classes of each label count.", true},
+                                                  {"sample_weight", "Multiplies the loss: one for each sample.", true}})
+      .attr(&CtcSettings::weight, "weight", "Multiplies the loss.").at_least(0)
+      .attr(&CtcSettings::layout, "layout", "The axes of pred: N is the batch, T the steps, C the classes.")
+      .attr(&CtcSettings::label_layout, "label_layout", "The axes of label.").with(&Def::forward, &Ctc));
 }
 
 }  // namespace flx

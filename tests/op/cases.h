@@ -55,6 +55,8 @@ void AddInitCases(std::vector<Case>* c);
 void AddNnCases(std::vector<Case>* c);
 void AddLossCases(std::vector<Case>* c);
 void AddOptimCases(std::vector<Case>* c);
+void AddSequenceCases(std::vector<Case>* c);
+void AddVisionCases(std::vector<Case>* c);
 void AddInternalCases(std::vector<Case>* c);
 
 }  // namespace flx::cases

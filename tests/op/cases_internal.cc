@@ -18,6 +18,9 @@ void Layers(std::vector<Case>* c) {
                 {{"batch_stats", "False"}, {"fix_gamma", "False"}}});
   c->push_back(Case{"_layer_norm_grad", {Uniform({3, 4}, -2, 2), Uniform({4}, 0.5, 1.5), Uniform({3, 4}, -1, 1)}, {}}.Tolerance(3));
   c->push_back({"_softmax_cross_entropy_grad", {Uniform({3, 4}, -2, 2), Constant(Values({0, 3, 1})), Uniform({1}, 0.5, 1)}, {}});
+  c->push_back({"_ctc_loss_grad", {Uniform({3, 2, 2}, -1, 1), Uniform({2}, -1, 1)}, {}});
+  c->push_back({"_box_nms_grad", {Integers({2, 2}, {1, -1, 0, 1}), Uniform({2, 2, 6}, -1, 1)}, {{"out_format", "center"}}});
+  c->push_back({"_sequence_last_grad", {Uniform({2, 2}, -1, 1), Integers({2}, {3, 1})}, {{"use_sequence_length", "True"}, {"shape", "(3, 2, 2)"}}});
   c->push_back({"_softmax_output_grad", {Uniform({3, 4}, 0.1, 0.4), Constant(Values({0, 3, 1}))}, {}});
 }
 }  // namespace

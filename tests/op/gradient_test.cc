@@ -135,6 +135,8 @@ int main(int argc, char** argv) {
   AddNnCases(&cases);
   AddLossCases(&cases);
   AddOptimCases(&cases);
+  AddSequenceCases(&cases);
+  AddVisionCases(&cases);
   AddInternalCases(&cases);
   RegisterAll(&cases);
   testing::InitGoogleTest(&argc, argv);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The operators of this family and their CPU kernels, listed one by one.
 #include "op/families.h"
+#include "op/loss/ctc.h"
 #include "op/loss/regression.h"
 #include "op/loss/softmax_output.h"
 
@@ -8,7 +9,7 @@ namespace flx {
 
 void AddLossOps(std::vector<OpDef>* ops) {
   for (auto make : {&SoftmaxOutputOp, &SoftmaxOutputGradOp, &SoftmaxCrossEntropyOp, &SoftmaxCrossEntropyGradOp, &LinearRegressionOutputOp, &LogisticRegressionOutputOp,
-                    &MaeRegressionOutputOp, &MakeLossOp})
+                    &MaeRegressionOutputOp, &MakeLossOp, &CtcLossOp, &CtcLossGradOp})
     ops->push_back(make());
 }
 void AddLossCpuKernels(KernelList* list) {
@@ -16,6 +17,8 @@ void AddLossCpuKernels(KernelList* list) {
   list->push_back(Kernel<SoftmaxOutputGradKernel>(&SoftmaxOutputGradCpu));
   list->push_back(Kernel<SoftmaxCrossEntropyKernel>(&SoftmaxCrossEntropyCpu));
   list->push_back(Kernel<SoftmaxCrossEntropyGradKernel>(&SoftmaxCrossEntropyGradCpu));
+  list->push_back(Kernel<CtcKernel>(&CtcLossCpu));
+  list->push_back(Kernel<CtcGradKernel>(&CtcLossGradCpu));
 }
 
 }  // namespace flx

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The operators of this family and their CPU kernels, listed one by one.
 #include "op/families.h"
+#include "op/nn/attention.h"
 #include "op/nn/batch_norm.h"
 #include "op/nn/convolution.h"
 #include "op/nn/dropout.h"
@@ -16,7 +17,8 @@ namespace flx {
 void AddNnOps(std::vector<OpDef>* ops) {
   for (auto make : {&FullyConnectedOp, &ConvolutionOp, &ConvolutionGradDataOp, &ConvolutionGradWeightOp, &DeconvolutionOp, &PoolingOp, &PoolingGradOp, &PoolingTakeOp,
                     &BatchNormOp, &BatchNormGradOp, &LayerNormOp, &LayerNormGradOp, &DropoutOp, &SoftmaxOp, &SoftminOp, &LogSoftmaxOp, &SoftmaxGradOp, &LogSoftmaxGradOp,
-                    &SoftmaxActivationOp, &L2NormalizationOp, &InstanceNormOp, &GroupNormOp, &LrnOp, &UpSamplingOp})
+                    &SoftmaxActivationOp, &L2NormalizationOp, &InstanceNormOp, &GroupNormOp, &LrnOp, &UpSamplingOp, &SelfAttentionQkOp,
+                    &SelfAttentionValueOp, &CrossAttentionQkOp, &CrossAttentionValueOp, &DivSqrtDimOp})
     ops->push_back(make());
 }
 void AddNnCpuKernels(KernelList* list) {

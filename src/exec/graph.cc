@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "exec/graph.h"
+
+#include "exec/core.h"
+#include "exec/loop.h"
+
+namespace flx {
+namespace {
+// `*`, `?` and `|`; going back to the last star only, so that no pattern takes long.
+bool MatchOne(std::string_view p, std::string_view s) {
+  size_t i = 0, k = 0, star = p.npos, from = 0;
+  while (k < s.size()) {
+    if (i < p.size() && (p[i] == '?' || (p[i] == s[k] && p[i] != '*'))) ++i, ++k;
+    else if (i < p.size() && p[i] == '*') star = i++, from = k;
+    else if (star != p.npos) i = star + 1, k = ++from;
+    else return false;
+  }
+  while (i < p.size() && p[i] == '*') ++i;
+  return i == p.size();
+}
+bool Matches(std::string_view pattern, std::string_view s) {
+  for (auto& p : Split(pattern, '|'))
+    if (MatchOne(Trim(p), s)) return true;
+  return false;
+}
+}  // namespace
+
+Ref<Graph> Graph::New(const Ref<Symbol>& symbol, std::string_view monitor) {
+  if (monitor.empty()) return Ref<Graph>::Take(new Graph(symbol));
+  std::vector<Entry> all = symbol->outputs;
+  for (int i = 0, n = symbol->Count(Part::kInternal); i < n; ++i) {
+    Entry e = symbol->At(Part::kInternal, i);
+    if (!e.node->variable() && Matches(monitor, symbol->Name(Part::kInternal, i))) all.push_back(std::move(e));
+  }
+  if (all.size() == symbol->outputs.size())
+    Fail(Status::kArgument, "graph", "`monitor` = `", monitor, "` matches no internal output of the symbol. Names are such as `", symbol->Name(Part::kInternal, symbol->Count(Part::kInternal) - 1), "`; `*` stands for any text.");
+  return Ref<Graph>::Take(new Graph(Symbol::New(std::move(all))));
+}
+
+GraphRun::GraphRun(Ref<const Graph> graph, int mode, const std::vector<NDArray>& arrays) : graph_(std::move(graph)), mode_(mode) {
+  const GraphIndex& g = graph_->program().index;
+  size_t nargs = g.arguments.size();
+  if (arrays.size() != nargs + g.auxiliaries.size()) {
+    const Symbol& s = *graph_->symbol;
+    Fail(Status::kArgument, "graph", "expected ", nargs, " arguments (", Join(s.Names(Part::kArgument), ", "), ") and ", g.auxiliaries.size(), " auxiliary states",
+         g.auxiliaries.empty() ? "" : " (", Join(s.Names(Part::kAuxiliary), ", "), g.auxiliaries.empty() ? "" : ")", ", given ", arrays.size(), " arrays.");
+  }
+  std::vector<NDArray> inputs;
+  size_t arg = 0, aux = nargs;
+  for (int i : g.inputs_order) inputs.push_back(arrays[arg < nargs && g.arguments[arg] == i ? arg++ : aux++]);
+  Enter(graph_->program(), std::move(inputs));
+}
+GraphRun::~GraphRun() = default;
+
+void GraphRun::Enter(const Program& p, std::vector<NDArray> inputs) {
+  auto f = std::make_unique<Frame>();
+  f->program = &p;
+  f->values.resize(size_t(p.index.values()));
+  for (size_t i = 0; i < inputs.size(); ++i) f->values[size_t(p.index.first_value[size_t(p.index.inputs_order[i])])] = std::move(inputs[i]);
+  f->shaped = p.CallsFor(f->values);
+  frames_.push_back(std::move(f));
+}
+
+// The error, with the node whose operator gave it.
+[[noreturn]] static void FailIn(const Error& e, const Node& n) {
+  if (e.status() == Status::kMemory || !e.node.empty()) throw e;
+  Error named(e.status(), Text(e.message(), " [node `", n.name, "`]"));
+  named.op = e.op.empty() ? n.kind() : e.op, named.node = n.name, named.origin = e.origin, named.hint = e.hint, named.file = e.file, named.offset = e.offset;
+  throw named;
+}
+
+void GraphRun::RunStep(Frame* f) {
+  const Program::Step& s = f->program->steps[f->at];
+  const Call& call = s.call ? *s.call : *(*f->shaped)[size_t(s.shaped)];
+  SmallVector<Array*, 8> in;
+  for (int k = 0; k < s.ninputs; ++k) in.emplace_back(f->values[size_t(s.inputs[k])].get());
+  SmallVector<NDArray, 4> out(call.noutputs);
+  try {
+    InvokeAll(call, mode_, in.data(), in.size(), nullptr, 0, out.data(), nullptr);
+  } catch (const Error& e) {
+    FailIn(e, *s.node);
+  }
+  for (int k = 0; k < call.noutputs; ++k) f->values[size_t(s.first + k)] = std::move(out[k]);
+}
+
+void GraphRun::Finish(Frame* f, std::vector<NDArray> results) {
+  const Program::Step& s = f->program->steps[f->at];
+  for (size_t k = 0; k < results.size(); ++k) f->values[size_t(s.first) + k] = std::move(results[k]);
+  f->loop = nullptr;
+}
+
+bool GraphRun::Go(int64_t timeout_ms) {
+  while (!frames_.empty()) {
+    Frame* f = frames_.back().get();
+    const Program& p = *f->program;
+    if (f->at == p.steps.size()) {
+      results_.clear();
+      for (int32_t v : p.index.outputs) results_.push_back(f->values[size_t(v)]);
+      frames_.pop_back();
+      continue;
+    }
+    const Program::Step& s = p.steps[f->at];
+    if (s.control == Control::kNone) {
+      RunStep(f);
+    } else {
+      if (!f->loop) f->loop = std::make_unique<Loop>();
+      try {
+        if (!GoLoop(f, timeout_ms)) return false;
+      } catch (const Error& e) {
+        FailIn(e, *s.node);
+      }
+      if (f->loop) continue;  // a sub-graph was entered
+    }
+    for (int32_t v : s.last) f->values[size_t(v)] = nullptr;
+    ++f->at;
+  }
+  outputs_ = std::move(results_);
+  return true;
+}
+
+}  // namespace flx

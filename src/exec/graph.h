@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// A symbol that runs: node by node, as if its operators had been called by hand. Immutable; any number of runs may be under way at once.
+#pragma once
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "exec/program.h"
+
+namespace flx {
+
+class Graph final : public Object {
+ public:
+  // monitor: internals whose names match the pattern (`*` any text, `?` any character, `|` between patterns) become outputs after the symbol's own; empty: none.
+  static Ref<Graph> New(const Ref<Symbol>& symbol, std::string_view monitor = {});
+  const Ref<Symbol> symbol;  // with the monitored outputs
+  bool waits() const { return program_.waits; }
+  int inputs() const { return int(program_.index.arguments.size() + program_.index.auxiliaries.size()); }
+  int outputs() const { return int(program_.index.outputs.size()); }
+  const Program& program() const { return program_; }
+
+ private:
+  explicit Graph(Ref<Symbol> s) : Object(Kind::kGraph), symbol(s), program_(std::move(s)) {}
+  Program program_;
+};
+
+// One run. arrays: the arguments, then the auxiliary states, in the symbol's order; states are changed in place in training. mode: kRecord, kTrain.
+class GraphRun {
+ public:
+  GraphRun(Ref<const Graph> graph, int mode, const std::vector<NDArray>& arrays);
+  ~GraphRun();
+  // Goes on until the outputs are there (true), or a condition that must be read is not ready when the time is up (false). timeout as in Engine.
+  bool Go(int64_t timeout_ms);
+  const std::vector<NDArray>& outputs() const { return outputs_; }
+
+  struct Loop;
+  struct Frame {
+    const Program* program;
+    std::vector<NDArray> values;  // by value number
+    std::shared_ptr<const Program::Shaped> shaped;
+    size_t at = 0;                // the next step
+    std::unique_ptr<Loop> loop;   // of the control flow at work
+  };
+
+ private:
+  void Enter(const Program& p, std::vector<NDArray> inputs);  // in the order of index().inputs_order
+  void RunStep(Frame* f);
+  void Finish(Frame* f, std::vector<NDArray> results);        // of the control flow at work
+  bool GoLoop(Frame* f, int64_t timeout_ms);                  // false: waits
+  bool GoForeach(Frame* f);
+  bool GoWhile(Frame* f, int64_t timeout_ms);
+  bool GoCond(Frame* f, int64_t timeout_ms);
+  Ref<const Graph> graph_;
+  int mode_;
+  std::vector<std::unique_ptr<Frame>> frames_;
+  std::vector<NDArray> results_;  // of the sub-graph that ended last
+  std::vector<NDArray> outputs_;
+};
+
+}  // namespace flx

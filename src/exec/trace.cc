@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "exec/trace.h"
+
+#include "exec/core.h"
+
+namespace flx {
+
+Val TraceBuilder::Add(const Entry& e, const Shape& shape, DType dtype) {
+  values_.push_back({e, shape, dtype});
+  return {this, int32_t(values_.size()) - 1};
+}
+Val TraceBuilder::AddVariable(const std::string& name, const Shape& shape, DType dtype, AttrDict texts) {
+  texts.emplace("__shape__", Text(shape));
+  texts.emplace("__dtype__", DTypeName(dtype));
+  return Add({Node::New(nullptr, name, std::move(texts)), 0}, shape, dtype);
+}
+std::string TraceBuilder::NameOf(const OpDef& op) {
+  std::string base = op.name;
+  for (char& c : base)
+    if (c >= 'A' && c <= 'Z') c = char(c - 'A' + 'a');
+  base.erase(0, base.find_first_not_of('_'));
+  return Text(prefix_, base, counts_[base]++);
+}
+
+void TraceBuilder::Call(const OpDef& op, const Attrs& attrs, const Val* in, int nin, Val* out, int nout) {
+  auto call = flx::Call::New(op, attrs);
+  SmallVector<Shape, 8> shapes;
+  SmallVector<DType, 8> types;
+  std::vector<Entry> inputs;
+  for (int i = 0; i < nin; ++i) {
+    if (!in[i]) continue;
+    const Value& v = values_[size_t(in[i].id)];
+    shapes.emplace_back(v.shape), types.emplace_back(v.dtype), inputs.push_back(v.entry);
+  }
+  Inference f;
+  f.Run(*call, attrs.get(), shapes.data(), types.data(), shapes.size());
+  AttrDict texts;
+  for (auto& kv : op.schema.PrintAll(attrs.get(), true)) texts[kv.first] = kv.second;
+  if (op.count_attr) texts[op.count_attr] = Text(inputs.size());
+  auto node = Node::New(&op, NameOf(op), std::move(texts), std::move(inputs));
+  for (int i = 0; i < nout; ++i) out[i] = Add({node, i}, f.ys[i], f.yt[i]);
+}
+
+}  // namespace flx

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// A builder that makes a graph: what is called becomes nodes. Shapes are known throughout, as Builder promises.
+#pragma once
+#include <deque>
+#include <map>
+
+#include "exec/invoke.h"
+#include "graph/symbol.h"
+
+namespace flx {
+
+class TraceBuilder final : public Builder {
+ public:
+  // prefix: of the nodes' names.
+  TraceBuilder(std::string prefix, bool training) : prefix_(std::move(prefix)), training_(training) {}
+  Val Add(const Entry& e, const Shape& shape, DType dtype);
+  Val AddVariable(const std::string& name, const Shape& shape, DType dtype, AttrDict texts = {});
+  const Entry& entry(Val v) const { return values_[size_t(v.id)].entry; }
+  void Call(const OpDef& op, const Attrs& attrs, const Val* in, int nin, Val* out, int nout) override;
+  const Shape& shape(Val v) override { return values_[size_t(v.id)].shape; }
+  DType dtype(Val v) override { return values_[size_t(v.id)].dtype; }
+  bool training() const override { return training_; }
+
+ private:
+  struct Value { Entry entry; Shape shape; DType dtype; };
+  std::string NameOf(const OpDef& op);
+  std::string prefix_;
+  bool training_;
+  std::deque<Value> values_;  // shape() gives references, which must last
+  std::map<std::string, int> counts_;
+};
+
+}  // namespace flx

@@ -111,5 +111,7 @@ std::vector<ParamDecl> DeclareParams(const Layer& layer, const std::vector<Shape
 std::vector<Shape> OutputShapes(const Layer& layer, const std::vector<Shape>& inputs, DType dtype = DType::kFloat32);
 // A table of layers, output shapes and numbers of parameters, with totals, at most `columns` wide (0: 80).
 std::string Summary(const Layer& layer, const std::vector<Shape>& inputs, int columns);
+// The same as a JSON document: {"rows":[...],"totals":{...}}, keys sorted, null for sizes that follow an unknown one.
+std::string LayerTable(const Layer& layer, const std::vector<Shape>& inputs);
 
 }  // namespace flx

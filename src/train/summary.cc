@@ -2,6 +2,7 @@
 // The table of layers.
 #include <algorithm>
 
+#include "base/utf8.h"
 #include "exec/invoke.h"
 #include "train/layer.h"
 
@@ -68,6 +69,25 @@ std::string Fit(std::string s, size_t width, bool right) {
   return right ? std::string(width - s.size(), ' ') + s : s + std::string(width - s.size(), ' ');
 }
 }  // namespace
+
+std::string LayerTable(const Layer& layer, const std::vector<Shape>& inputs) {
+  layer.Freeze();
+  Walk a = Go(layer, inputs, 2), b = Go(layer, inputs, 3);
+  auto quote = [](std::string* s, std::string_view text) { AppendQuoted(s, ToUtf8(text)); };
+  std::string s = "{\"rows\":[";
+  for (size_t i = 0; i < a.layers.size(); ++i) {
+    s += i ? ",{\"kind\":" : "{\"kind\":", quote(&s, a.layers[i].second->def.name);
+    s += ",\"name\":", quote(&s, a.layers[i].second->name);
+    s += ",\"outputs\":[";
+    for (size_t k = 0; k < a.shapes[i].size(); ++k) {
+      std::vector<std::string> sizes;
+      for (int d = 0; d < a.shapes[i][k].ndim(); ++d) sizes.push_back(a.shapes[i][k][d] == b.shapes[i][k][d] ? Text(a.shapes[i][k][d]) : "null");
+      s += Text(k ? ",{\"shape\":[" : "{\"shape\":[", Join(sizes, ","), "]}");
+    }
+    s += "],\"path\":", quote(&s, a.layers[i].first), s += "}";
+  }
+  return s + "]}";
+}
 
 std::string Summary(const Layer& layer, const std::vector<Shape>& inputs, int columns) {
   layer.Freeze();

@@ -74,6 +74,16 @@ void Convolutions() {
     Peer(row, "onednn", Unit::kFlops, work, [=] { return peers::ConvOneDnn(conv); });
   }
 }
+// One layer of 256 units over 50 steps of 256 features.
+void Recurrent() {
+  constexpr int64_t steps = 50, units = 256, weights = 4 * units * (units + units + 2);
+  for (int64_t rows : {1, 32}) {
+    std::string row = "LSTM/256x50x" + std::to_string(rows);
+    double work = 2.0 * double(steps * rows) * double(weights);
+    const Shape state{1, rows, units};
+    Ours(row, Unit::kFlops, work, Of("RNN", {{steps, rows, units}, {weights}, state, state}, {{"mode", "lstm"}, {"state_size", units}, {"num_layers", 1}}));
+  }
+}
 
 constexpr int64_t kSide = 4096, kBig = int64_t(16) << 20;
 const double kBytes = double(kBig) * 4;  // of 16 M floats, and of kSide by kSide
@@ -144,6 +154,7 @@ int main(int argc, char** argv) {
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
   MatrixProducts();
   Convolutions();
+  Recurrent();
   Elementwise();
   Reductions();
   Rows();

@@ -10,6 +10,7 @@ void FillAllCpuKernels(KernelList* list) {
   AddRandomCpuKernels(list);
   AddInitCpuKernels(list);
   AddNnCpuKernels(list);
+  AddRnnCpuKernels(list);
   AddLossCpuKernels(list);
   AddOptimCpuKernels(list);
   AddSequenceCpuKernels(list);

@@ -10,6 +10,7 @@ void FillAllOps(std::vector<OpDef>* ops) {
   AddRandomOps(ops);
   AddInitOps(ops);
   AddNnOps(ops);
+  AddRnnOps(ops);
   AddLossOps(ops);
   AddControlOps(ops);
   AddOptimOps(ops);

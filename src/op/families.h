@@ -18,6 +18,8 @@ void AddInitOps(std::vector<OpDef>* ops);
 void AddInitCpuKernels(KernelList* list);
 void AddNnOps(std::vector<OpDef>* ops);
 void AddNnCpuKernels(KernelList* list);
+void AddRnnOps(std::vector<OpDef>* ops);
+void AddRnnCpuKernels(KernelList* list);
 void AddLossOps(std::vector<OpDef>* ops);
 void AddLossCpuKernels(KernelList* list);
 void AddControlOps(std::vector<OpDef>* ops);

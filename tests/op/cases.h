@@ -53,6 +53,7 @@ void AddIndexingCases(std::vector<Case>* c);
 void AddRandomCases(std::vector<Case>* c);
 void AddInitCases(std::vector<Case>* c);
 void AddNnCases(std::vector<Case>* c);
+void AddRnnCases(std::vector<Case>* c);
 void AddLossCases(std::vector<Case>* c);
 void AddOptimCases(std::vector<Case>* c);
 void AddSequenceCases(std::vector<Case>* c);

@@ -133,6 +133,7 @@ int main(int argc, char** argv) {
   AddRandomCases(&cases);
   AddInitCases(&cases);
   AddNnCases(&cases);
+  AddRnnCases(&cases);
   AddLossCases(&cases);
   AddOptimCases(&cases);
   AddSequenceCases(&cases);

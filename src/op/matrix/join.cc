@@ -21,7 +21,7 @@ Val PartOf(Val x, int k, int64_t from, int64_t size) {
 }
 
 OpDef ConcatOp() {
-  return Op<ConcatAttrs>("Concat").alias("concat").alias("_sparse_concat").family("matrix").traits(kStrided)
+  return Op<ConcatAttrs>("Concat").alias("concat").alias("_sparse_concat").alias("_rnn_param_concat").alias("_npi_rnn_param_concat").family("matrix").traits(kStrided)
       .doc("The inputs one behind the other along an axis. Their other axes must agree.")
       .attr(&ConcatAttrs::num_args, "num_args", "The number of inputs.").range(0, INT32_MAX)
       .attr(&ConcatAttrs::dim, "dim", "The axis along which to join; negative: from the end.")

@@ -19,5 +19,7 @@ struct DropoutKernel {
 };
 OpDef DropoutOp();
 void DropoutCpu(KernelContext& ctx, const DropoutAttrs& a, const TensorView& x, TensorView& y, TensorView& mask);
+// What the operator would draw for data of the mask's shape with this call's ticket: 0 or 1 / (1 - p). float32 or float64, contiguous.
+void DropoutMask(KernelContext& ctx, float p, TensorView& mask);
 
 }  // namespace flx

@@ -48,6 +48,13 @@ template <class T> void Apply(const Shape& s, const Shape& ms, const T* x, const
 
 }  // namespace
 
+void DropoutMask(KernelContext& ctx, float p, TensorView& mask) {
+  ForFloats(mask.dtype, [&](auto zero) {
+    using T = decltype(zero);
+    MakeMask<T>(ctx.random, p, mask.size(), mask.data<T>(), nullptr, nullptr);
+  });
+}
+
 // A dropped element is 0 even where it was infinite or NaN.
 void DropoutCpu(KernelContext& ctx, const DropoutAttrs& a, const TensorView& x0, TensorView& y0, TensorView& mask0) {
   if (!a.Active(ctx.training)) {

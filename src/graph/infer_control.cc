@@ -55,35 +55,40 @@ Shape Stacked(const Shape& s, int64_t n) {
 
 void Foreach(const Node& node, const ForeachAttrs& a, Shape* xs, DType* xt, Shape* ys, DType* yt) {
   Inner g(node, 0);
+  size_t data = a.in_data_locs.size(), states = a.in_state_locs.size();  // the node's inputs: data, states, what remains
   int64_t steps = -1;
   auto learn_steps = [&](const Shape& s) {
     if (s.ndim() > 0 && s[0] >= 0) steps = s[0];
   };
-  for (int64_t i : a.in_data_locs) learn_steps(xs[i]);
+  for (size_t k = 0; k < data; ++k) learn_steps(xs[k]);
   for (int i = 0; i < a.num_out_data; ++i) learn_steps(ys[i]);
-  for (int64_t i : a.in_data_locs) g.Tell(g.in(int(i)), Cut(xs[i]), xt[i]);
-  for (int64_t i : a.remain_locs) g.Tell(g.in(int(i)), xs[i], xt[i]);
+  for (size_t k = 0; k < data; ++k) g.Tell(g.in(int(a.in_data_locs[k])), Cut(xs[k]), xt[k]);
+  for (size_t k = 0; k < a.remain_locs.size(); ++k) g.Tell(g.in(int(a.remain_locs[k])), xs[data + states + k], xt[data + states + k]);
   for (int i = 0; i < a.num_out_data; ++i) g.Tell(g.out(i), Cut(ys[i]), yt[i]);
   // A state keeps its shape and dtype from step to step, and is the result.
-  auto states = [&] {
-    for (size_t k = 0; k < a.in_state_locs.size(); ++k) {
-      int64_t x = a.in_state_locs[k];
-      int y = a.num_out_data + int(k), in = g.in(int(x)), out = g.out(y);
+  auto join_states = [&] {
+    for (size_t k = 0; k < states; ++k) {
+      size_t x = data + k;
+      int y = a.num_out_data + int(k), in = g.in(int(a.in_state_locs[k])), out = g.out(y);
       Both(g, &xs[x], &xt[x], &ys[y], &yt[y]);
       Both(g, &xs[x], &xt[x], &g.shape(in), &g.dtype(in));
       Both(g, &xs[x], &xt[x], &g.shape(out), &g.dtype(out));
       ys[y] = g.shape(in) = xs[x], yt[y] = g.dtype(in) = xt[x];
     }
   };
-  states();
+  join_states();
   g.Run();
-  states();
-  for (int64_t i : a.in_data_locs) {
-    Known k{xs[i], xt[i]};
-    g.Join(&k, Stacked(g.shape(g.in(int(i))), steps), g.dtype(g.in(int(i))));
-    xs[i] = k.shape, xt[i] = k.dtype;
+  join_states();
+  for (size_t k = 0; k < data; ++k) {
+    int in = g.in(int(a.in_data_locs[k]));
+    Known found{xs[k], xt[k]};
+    g.Join(&found, Stacked(g.shape(in), steps), g.dtype(in));
+    xs[k] = found.shape, xt[k] = found.dtype;
   }
-  for (int64_t i : a.remain_locs) xs[i] = g.shape(g.in(int(i))), xt[i] = g.dtype(g.in(int(i)));
+  for (size_t k = 0; k < a.remain_locs.size(); ++k) {
+    int in = g.in(int(a.remain_locs[k]));
+    xs[data + states + k] = g.shape(in), xt[data + states + k] = g.dtype(in);
+  }
   for (int i = 0; i < a.num_out_data; ++i) {
     Known k{ys[i], yt[i]};
     g.Join(&k, Stacked(g.shape(g.out(i)), steps), g.dtype(g.out(i)));
@@ -163,18 +168,18 @@ void CheckControl(const Node& n, const NodeSettings& s) {
   switch (ControlOf(op)) {
     case Control::kForeach: {
       auto& a = *static_cast<const ForeachAttrs*>(s.attrs.get());
+      if (Inputs(n, 0) != nin) Fail(Status::kArgument, op.name, "the graph of node `", n.name, "` has ", Inputs(n, 0), " inputs, the node ", nin, ".");
       std::vector<bool> seen(nin);
       NeedLocs(op, "in_data_locs", a.in_data_locs, a.in_data_locs.size(), nin);
       NeedLocs(op, "in_state_locs", a.in_state_locs, a.in_state_locs.size(), nin);
       NeedLocs(op, "remain_locs", a.remain_locs, a.remain_locs.size(), nin);
       for (auto* list : {&a.in_data_locs, &a.in_state_locs, &a.remain_locs})
         for (int64_t i : *list) {
-          if (seen[size_t(i)]) Fail(Status::kArgument, op.name, "input ", i, " of node `", n.name, "` is named twice by its locs.");
+          if (seen[size_t(i)]) Fail(Status::kArgument, op.name, "input ", i, " of the graph of node `", n.name, "` is named twice by its locs.");
           seen[size_t(i)] = true;
         }
       for (size_t i = 0; i < nin; ++i)
-        if (!seen[i]) Fail(Status::kArgument, op.name, "input ", i, " of node `", n.name, "` is in none of its locs.");
-      if (Inputs(n, 0) != nin) Fail(Status::kArgument, op.name, "the graph of node `", n.name, "` has ", Inputs(n, 0), " inputs, the node ", nin, ".");
+        if (!seen[i]) Fail(Status::kArgument, op.name, "input ", i, " of the graph of node `", n.name, "` is in none of its locs.");
       NeedOutputs(n, 0, size_t(a.num_out_data) + a.in_state_locs.size());
       if (size_t(a.num_outputs) != size_t(a.num_out_data) + a.in_state_locs.size())
         Fail(Status::kArgument, op.name, "`num_outputs` must be num_out_data and the number of states together, given ", a.num_outputs, ".");

@@ -29,9 +29,9 @@ void AddControlOps(std::vector<OpDef>* ops) {
   ops->push_back(Loop<F>(Control::kForeach, 1, "Runs a sub-graph for each element along axis 0 of its data, with states from step to step. Results are the steps' outputs, "
                                                "stacked, then the last states.")
       .attr(&F::num_out_data, "num_out_data", "How many outputs of a step are stacked.").required().range(0, 65536)
-      .attr(&F::in_state_locs, "in_state_locs", "Which inputs are states.").required()
-      .attr(&F::in_data_locs, "in_data_locs", "Which inputs are cut along axis 0.").required()
-      .attr(&F::remain_locs, "remain_locs", "Which inputs stay as they are.").required());
+      .attr(&F::in_state_locs, "in_state_locs", "Which of the graph's inputs are states.").required()
+      .attr(&F::in_data_locs, "in_data_locs", "Which of the graph's inputs are cut along axis 0.").required()
+      .attr(&F::remain_locs, "remain_locs", "Which of the graph's inputs stay as they are.").required());
   using W = WhileLoopAttrs;
   ops->push_back(Loop<W>(Control::kWhileLoop, 2, "Runs a sub-graph while another gives true, at most max_iterations times. Results are the steps' outputs, stacked and filled up "
                                                  "with zeros to max_iterations, then the last variables.")

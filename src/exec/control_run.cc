@@ -52,19 +52,21 @@ bool GraphRun::GoForeach(Frame* f) {
   const Program::Step& s = f->program->steps[f->at];
   auto& a = *static_cast<const ForeachAttrs*>(s.settings->attrs.get());
   Loop& l = *f->loop;
-  auto input = [&](int64_t i) -> const NDArray& { return f->values[size_t(s.inputs[i])]; };
+  // The node's inputs: data, states, what remains.
+  const size_t data = a.in_data_locs.size(), states = a.in_state_locs.size();
+  auto input = [&](size_t i) -> const NDArray& { return f->values[size_t(s.inputs[i])]; };
   if (l.phase == Loop::kStart) {
     l.steps = -1;
-    for (int64_t i : a.in_data_locs) {
-      const NDArray& x = input(i);
+    for (size_t k = 0; k < data; ++k) {
+      const NDArray& x = input(k);
       if (x->shape.ndim() < 1) Fail(Status::kShape, s.node->kind(), "data must have an axis to go along, given ", Describe(*x), ".");
       if (l.steps >= 0 && x->shape[0] != l.steps) Fail(Status::kShape, s.node->kind(), "data inputs must be of equal length along axis 0, given ", l.steps, " and ", x->shape[0], ".");
       l.steps = x->shape[0];
     }
     if (l.steps < 0) Fail(Status::kArgument, s.node->kind(), "has no data to go along.");
-    for (int64_t i : a.in_data_locs)
-      l.cut.push_back(l.steps ? Invoke("SliceChannel", {input(i)}, {{"num_outputs", Text(l.steps)}, {"axis", "0"}, {"squeeze_axis", "1"}}, mode_) : std::vector<NDArray>());
-    for (int64_t i : a.in_state_locs) l.variables.push_back(input(i));
+    for (size_t k = 0; k < data; ++k)
+      l.cut.push_back(l.steps ? Invoke("SliceChannel", {input(k)}, {{"num_outputs", Text(l.steps)}, {"axis", "0"}, {"squeeze_axis", "1"}}, mode_) : std::vector<NDArray>());
+    for (size_t k = 0; k < states; ++k) l.variables.push_back(input(data + k));
     l.collected.resize(size_t(a.num_out_data));
     l.phase = Loop::kStepped;
   } else {
@@ -73,10 +75,10 @@ bool GraphRun::GoForeach(Frame* f) {
     ++l.step;
   }
   if (l.step < l.steps) {
-    std::vector<NDArray> in{size_t(s.ninputs)};
-    for (int64_t i : a.remain_locs) in[size_t(i)] = input(i);
-    for (size_t k = 0; k < a.in_data_locs.size(); ++k) in[size_t(a.in_data_locs[k])] = std::move(l.cut[k][size_t(l.step)]);
-    for (size_t k = 0; k < a.in_state_locs.size(); ++k) in[size_t(a.in_state_locs[k])] = l.variables[k];
+    std::vector<NDArray> in(static_cast<size_t>(s.ninputs));
+    for (size_t k = 0; k < data; ++k) in[size_t(a.in_data_locs[k])] = std::move(l.cut[k][size_t(l.step)]);
+    for (size_t k = 0; k < states; ++k) in[size_t(a.in_state_locs[k])] = l.variables[k];
+    for (size_t k = 0; k < a.remain_locs.size(); ++k) in[size_t(a.remain_locs[k])] = input(data + states + k);
     Enter(*s.graphs[0], std::move(in));
     return true;
   }

@@ -8,8 +8,8 @@
 namespace flx {
 namespace {
 constexpr size_t kKept = 8;
+}  // namespace
 
-// Makes an array whose shape is not all said: `shape=(-1, 5)`.
 bool ShapeOpen(const OpDef& op, const void* attrs) {
   if (!op.trait(kInit) && !op.inputs.empty()) return false;
   const Field* f = op.schema.Find("shape");
@@ -17,7 +17,12 @@ bool ShapeOpen(const OpDef& op, const void* attrs) {
   auto& shape = *static_cast<const Ints*>(f->ptr(attrs));
   return std::any_of(shape.begin(), shape.end(), [](int64_t n) { return n < 0; });
 }
-}  // namespace
+Attrs WithShape(const OpDef& op, const Attrs& attrs, const Shape& found) {
+  if (!ShapeOpen(op, attrs.get())) return attrs;
+  auto own = op.schema.Copy(attrs.get());
+  *static_cast<Ints*>(op.schema.Find("shape")->ptr(own.get())) = found.vec();
+  return own;
+}
 
 Program::Program(Ref<Symbol> s) : symbol(std::move(s)), index(symbol->index()) {
   std::vector<int32_t> last(size_t(index.values()), -1);
@@ -72,9 +77,7 @@ std::shared_ptr<const Program::Shaped> Program::CallsFor(const std::vector<NDArr
     const Shape& shape = known.shapes[size_t(s.first)];
     if (!shape.known())
       Fail(Status::kShape, s.node->kind(), "the shape of node `", s.node->name, "` does not follow from where it is used (found: ", shape, "). Give its `shape` without unknown sizes.");
-    auto attrs = s.node->op->schema.Copy(s.settings->attrs.get());
-    *static_cast<Ints*>(s.node->op->schema.Find("shape")->ptr(attrs.get())) = shape.vec();
-    calls->push_back(Call::New(*s.node->op, std::move(attrs)));
+    calls->push_back(Call::New(*s.node->op, WithShape(*s.node->op, s.settings->attrs, shape)));
   }
   fresh.calls = calls;
   std::lock_guard<std::mutex> lock(mutex_);

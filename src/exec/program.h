@@ -9,6 +9,11 @@
 
 namespace flx {
 
+// Makes an array whose shape is not all said: `shape=(-1, 5)`.
+bool ShapeOpen(const OpDef& op, const void* attrs);
+// Its attributes with the shape that was found for it; those of other operators stay.
+Attrs WithShape(const OpDef& op, const Attrs& attrs, const Shape& found);
+
 class Program {
  public:
   explicit Program(Ref<Symbol> symbol);

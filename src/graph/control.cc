@@ -2,6 +2,7 @@
 #include "graph/control.h"
 
 #include <algorithm>
+#include <map>
 
 #include "op/control/control.h"
 
@@ -48,10 +49,16 @@ Inside Cut(const Symbol& body, const std::vector<std::string>& placeholders) {
     for (int k = 0; k < g.input_count(i); ++k) inner[size_t(i)] = inner[size_t(i)] || inner[size_t(g.NodeOfValue(g.inputs(i)[k]))];
   }
   std::vector<Ref<Node>> fresh(g.nodes.size());
+  std::map<std::string, Ref<Node>> held;
   std::vector<std::pair<Entry, Entry>> stands;  // an outer value and the variable that stands for it inside
   auto inside = [&](const Entry& e) -> Entry {
     size_t i = size_t(g.numbers.at(e.node.get()));
-    if (inner[i]) return {e.node->variable() ? e.node : fresh[i], e.output};
+    if (inner[i] && !e.node->variable()) return {fresh[i], e.output};
+    if (inner[i]) {  // a placeholder is one input, however often its name was made a variable
+      Ref<Node>& one = held[e.node->name];
+      if (!one) one = e.node;
+      return {one, 0};
+    }
     if (e.node->variable()) return e;  // a free variable keeps its name
     for (auto& s : stands)
       if (s.first.node == e.node && s.first.output == e.output) return s.second;
@@ -112,20 +119,18 @@ Ref<Symbol> ComposeForeach(const std::string& name, const Symbol& body, int stac
     Fail(Status::kArgument, kWho, "the body has ", body.outputs.size(), " outputs, ", stacked, " of them stacked, so ", states, " states; with ", placeholders.size(),
          " placeholders that leaves no data to go along. Expected data, then states.");
   Inside in = Cut(body, placeholders);
-  // A placeholder that the body does not read still stands for an input: data give the number of steps, states their first values.
   for (size_t k = 0; k < placeholders.size(); ++k)
     if (std::find(in.placeholder.begin(), in.placeholder.end(), int(k)) == in.placeholder.end())
       Fail(Status::kArgument, kWho, "the body does not read the placeholder `", placeholders[k], "`. Leave it and what stands for it away, or use it.");
-  Outer outer;
+  // The node's inputs are data, states and the rest; the locs tell which inputs of the sub-graph they are.
+  std::vector<Ref<Symbol>> inputs = with;
   Ints data_locs(size_t(data), 0), state_locs(size_t(states), 0), remain;
   for (size_t i = 0; i < in.placeholder.size(); ++i) {
     int k = in.placeholder[i];
-    int64_t at = outer.Fresh(k < 0 ? in.outer[i] : Single(kWho, *with[size_t(k)], size_t(k)));
-    if (k < 0) remain.push_back(at);
-    else if (k < data) data_locs[size_t(k)] = at;
-    else state_locs[size_t(k - data)] = at;
+    if (k < 0) remain.push_back(int64_t(i)), inputs.push_back(Symbol::New({in.outer[i]}));
+    else (k < data ? data_locs[size_t(k)] : state_locs[size_t(k - data)]) = int64_t(i);
   }
-  return Symbol::Compose(FindOp(kWho), name, outer.symbols(), {},
+  return Symbol::Compose(FindOp(kWho), name, inputs, {},
                          {{"num_outputs", Text(body.outputs.size())}, {"num_out_data", Text(stacked)}, {"in_data_locs", Text(data_locs)}, {"in_state_locs", Text(state_locs)},
                           {"remain_locs", Text(remain)}}, {in.graph});
 }

@@ -5,8 +5,6 @@
 
 namespace flx {
 namespace {
-constexpr const char* kHidden[] = {"ctx_group", "lr_mult", "wd_mult", "force_mirroring", "mirror_stage"};
-
 bool Dunder(std::string_view key) { return key.size() > 4 && key.substr(0, 2) == "__" && key.substr(key.size() - 2) == "__"; }
 
 uint64_t PresentPorts(const OpDef& op, const void* attrs) {
@@ -17,7 +15,7 @@ uint64_t PresentPorts(const OpDef& op, const void* attrs) {
 }  // namespace
 
 bool IsHiddenKey(std::string_view key) {
-  for (auto* k : kHidden)
+  for (auto* k : kHiddenKeys)
     if (key == k) return true;
   return false;
 }
@@ -99,6 +97,18 @@ std::string OutputName(const Node& node, const NodeSettings& s, int output) {
   // An operator whose first output is called `output` names the others too (BatchNorm's mean and var); the rest is counted.
   if (!op.outputs_fn && std::string_view(op.outputs[0].name) == "output") return Text(node.name, "_", op.outputs[size_t(output)].name);
   return node.CountVisible(s) == 1 ? node.name + "_output" : Text(node.name, "_output", output);
+}
+std::string InitText(const OpDef& op, const AttrDict& texts, int port) {
+  auto said = [&](const char* key, std::string_view value) {
+    auto it = texts.find(key);
+    return it != texts.end() && it->second == value;
+  };
+  if (!op.variadic && op.inputs[size_t(port)].aux) return Text("[\"", op.inputs[size_t(port)].aux, "\", {}]");
+  // The only arguments that MXNet says this of.
+  std::string_view name = op.name;
+  if (port == 1 && name == "LeakyReLU" && said("act_type", "prelu")) return "[\"Constant\", {\"value\": 0.25}]";
+  if (port == 1 && name == "UpSampling" && said("sample_type", "bilinear")) return "[\"bilinear\", {}]";
+  return {};
 }
 std::string InputName(const Node& node, const NodeSettings& s, int input) {
   if (node.variable()) return {};

@@ -60,11 +60,14 @@ class Node final {
 };
 
 // Keys that MXNet's users set by these names and that files hold as `__name__`.
-bool IsHiddenKey(std::string_view key);          // "lr_mult" ...
+constexpr const char* kHiddenKeys[] = {"ctx_group", "lr_mult", "wd_mult", "force_mirroring", "mirror_stage"};
+bool IsHiddenKey(std::string_view key);
 std::string StoredKey(const std::string& key);   // "lr_mult" to "__lr_mult__", others unchanged
 // `output` of a node as MXNet names it: "fc1_output", "split0_output2", "bn_mean".
 std::string OutputName(const Node& node, const NodeSettings& settings, int output);
 std::string InputName(const Node& node, const NodeSettings& settings, int input);  // its port's name: "weight", "data[2]"
+// How the variable that stands for an input begins, as its `__init__`: `["zero", {}]`; empty: nothing says. texts: the operator's.
+std::string InitText(const OpDef& op, const AttrDict& texts, int port);
 // Parses the attributes among `texts` that are the operator's; keys `__x__`, hidden keys and the count of inputs are left out.
 Attrs ParseTexts(const OpDef& op, const std::string& node, const AttrDict& texts);
 

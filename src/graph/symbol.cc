@@ -18,10 +18,10 @@ const Entry& Single(const Symbol& s, std::string_view who, size_t i) {
   return s.outputs[0];
 }
 // The variable that stands for an input nobody gave. MXNet lets it carry its operator's texts, and files are to be the same.
-Entry Missing(const Port& port, const std::string& node, const AttrDict& texts) {
+Entry Missing(const OpDef& op, int port, const std::string& node, const AttrDict& texts) {
   AttrDict own = texts;
-  if (port.aux && !own.count("__init__")) own["__init__"] = Text("[\"", port.aux, "\", {}]");
-  return {Node::New(nullptr, Text(node, "_", port.name), std::move(own)), 0};
+  if (auto init = InitText(op, texts, port); !init.empty()) own.emplace("__init__", init);
+  return {Node::New(nullptr, Text(node, "_", op.inputs[size_t(port)].name), std::move(own)), 0};
 }
 }  // namespace
 
@@ -79,7 +79,7 @@ Ref<Symbol> Symbol::Compose(const OpDef& op, const std::string& name, const std:
       given[p] = Single(*inputs[i], op.name, i);
     }
     for (size_t p = 0; p < op.inputs.size(); ++p)
-      if (op.Present(int(p), attrs.get())) in.push_back(given[p].node ? std::move(given[p]) : Missing(op.inputs[p], name, dict));
+      if (op.Present(int(p), attrs.get())) in.push_back(given[p].node ? std::move(given[p]) : Missing(op, int(p), name, dict));
   }
   if (int(subgraphs.size()) != op.subgraphs)
     Fail(Status::kArgument, op.name, "needs ", op.subgraphs, " graphs of its own, given ", subgraphs.size(), ".");

@@ -36,6 +36,7 @@ void AddMatrixCases(std::vector<Case>* c) {
   c->push_back({"_split_v2", {Uniform({2, 6}, -1, 1)}, {{"indices", "(0, 2, 5)"}, {"axis", "1"}}});
   c->push_back({"Concat", {Uniform({2, 1}, -1, 1), Uniform({2, 3}, -1, 1), Uniform({2, 2}, -1, 1)}, {{"num_args", "3"}}});
   c->push_back({"Concat", {Uniform({1, 3, 2}, -1, 1), Uniform({2, 3, 2}, -1, 1)}, {{"num_args", "2"}, {"dim", "0"}}});
+  c->push_back({"_rnn_param_concat", {Uniform({3}, -1, 1), Uniform({2}, -1, 1)}, {{"num_args", "2"}, {"dim", "0"}}});
   c->push_back(Case{"Concat", {Uniform({2, 0}, -1, 1), Uniform({2, 3}, -1, 1)}, {{"num_args", "2"}, {"dim", "-1"}}}.name("empty_part"));
   c->push_back({"stack", {Uniform({2, 3}, -1, 1), Uniform({2, 3}, -1, 1)}, {{"num_args", "2"}, {"axis", "1"}}});
   c->push_back({"stack", {Uniform({2, 3}, -1, 1), Uniform({2, 3}, -1, 1)}, {{"num_args", "2"}, {"axis", "-1"}}});

@@ -20,9 +20,11 @@ Val PartOf(Val x, int k, int64_t from, int64_t size) {
   return CallWith("_slice_from", {x}, a);
 }
 
-OpDef ConcatOp() {
-  return Op<ConcatAttrs>("Concat").alias("concat").alias("_sparse_concat").alias("_rnn_param_concat").alias("_npi_rnn_param_concat").family("matrix").traits(kStrided)
-      .doc("The inputs one behind the other along an axis. Their other axes must agree.")
+OpDef Joined(const char* name, std::initializer_list<const char*> aliases, const char* doc) {
+  Op<ConcatAttrs> o(name);
+  for (auto* a : aliases) o.alias(a);
+  return o.family("matrix").traits(kStrided)
+      .doc(doc)
       .attr(&ConcatAttrs::num_args, "num_args", "The number of inputs.").range(0, INT32_MAX)
       .attr(&ConcatAttrs::dim, "dim", "The axis along which to join; negative: from the end.")
       .input_list("data", "The arrays to join.", "num_args").output("output", "The joined array.")
@@ -55,6 +57,12 @@ OpDef ConcatOp() {
         }
       })
       .kernel<ConcatKernel>();
+}
+OpDef ConcatOp() {
+  return Joined("Concat", {"concat", "_sparse_concat"}, "The inputs one behind the other along an axis. Their other axes must agree.");
+}
+OpDef RnnParamConcatOp() {  // an operator of its own, so that files keep its name
+  return Joined("_rnn_param_concat", {"_npi_rnn_param_concat"}, "Concat, as MXNet calls it where it joins the parameters of an RNN.");
 }
 OpDef StackOp() {
   return Op<StackAttrs>("stack").family("matrix")
@@ -178,7 +186,7 @@ void ConcatCpu(KernelContext&, const ConcatAttrs& a, Views x, TensorView& y) {
 }  // namespace
 
 void AddJoinOps(std::vector<OpDef>* ops) {
-  for (auto* make : {&ConcatOp, &StackOp, &SplitOp, &SplitV2Op}) ops->push_back(make());
+  for (auto* make : {&ConcatOp, &RnnParamConcatOp, &StackOp, &SplitOp, &SplitV2Op}) ops->push_back(make());
 }
 void AddJoinCpuKernels(KernelList* list) {
   list->push_back(Kernel<ConcatKernel>(&ConcatCpu));

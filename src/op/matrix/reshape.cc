@@ -2,6 +2,7 @@
 // Operators that only change the shape: the elements stay in row-major order, and the result is a view where strides allow.
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "op/matrix/matrix.h"
 
@@ -80,6 +81,20 @@ Shape DecodeTarget(const Shape& x, const ReshapeAttrs& a) {
 Shape Target(const Shape& x, const ReshapeAttrs& a) {
   return a.shape.empty() && !a.target_shape.empty() ? DecodeTarget(x, a) : Decode(x, a.shape, a.reverse);
 }
+// One unknown size of data follows from the number of elements of the result.
+void LearnFromElements(Infer& c) {
+  if (!c.x(0).rank_known() || !c.y_known(0)) return;
+  Shape x = c.x(0);
+  int unknown = -1;
+  for (int i = 0; i < x.ndim(); ++i)
+    if (x[i] < 0 && std::exchange(unknown, i) >= 0) return;
+  if (unknown < 0) return;
+  x[unknown] = 1;
+  int64_t rest = x.size(), all = c.y(0).size();
+  if (rest <= 0 || all < 0 || all % rest != 0) return;
+  x[unknown] = all / rest;
+  c.set_x(0, x);
+}
 Shape FlatShape(const Shape& x) { return {x[0], x.Product(1, x.ndim())}; }
 Shape Expanded(const char* who, const Shape& x, int64_t axis) {
   Shape s = x;
@@ -131,7 +146,10 @@ OpDef ReshapeOp() {
       .attr(&ReshapeAttrs::target_shape, "target_shape", "The older form of shape: one 0 is inferred. Used when shape is empty.").range(0, INFINITY)
       .attr(&ReshapeAttrs::keep_highest, "keep_highest", "With target_shape: keep the first size.")
       .input("data", "The array to reshape.").output("output", "The reshaped array.")
-      .infer([](Infer& c, const ReshapeAttrs& a) { if (c.known(0)) c.set_y(0, Target(c.x(0), a)); })
+      .infer([](Infer& c, const ReshapeAttrs& a) {
+        LearnFromElements(c);
+        if (c.known(0)) c.set_y(0, Target(c.x(0), a));
+      })
       .gradient([](Grad& g, const ReshapeAttrs&) { Back(g); })
       .view([](const ReshapeAttrs& a, const Shape& x, const Shape& strides, ViewSpec* v) { return ReshapeView(x, strides, Target(x, a), v); })
       .kernel<ReshapeKernel>();

@@ -1,59 +1,121 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "graph/summary.h"
 
-#include <algorithm>
-
-#include "base/utf8.h"
+#include "graph/infer.h"
+#include "graph/inside.h"
+#include "graph/summary_rows.h"
+#include "op/cost.h"
 
 namespace flx {
 namespace {
-std::string ShapeJson(const Shape& s) {
-  if (!s.rank_known()) return "null";
-  std::vector<std::string> sizes;
-  for (int64_t n : s) sizes.push_back(n < 0 ? "null" : Text(n));
-  return Text("[", Join(sizes, ","), "]");
+constexpr int kMostDepth = 16;  // of graphs inside graphs
+
+Count Sum(const Count& a, const Count& b) { return a && b ? Count(AddCounts(*a, *b)) : Count(); }
+
+class Rows {
+ public:
+  explicit Rows(SummaryTable* table) : table_(table) {}
+  // Adds the rows of a graph; returns what they count together.
+  SummaryRow Go(const Symbol& symbol, const Inferred& known, const std::string& path, int depth) {
+    const GraphIndex& g = symbol.index();
+    std::vector<Use> uses = UsesOf(symbol);
+    std::vector<bool> counted(g.nodes.size());
+    SummaryRow all;
+    all.parameters = all.bytes = all.multiply_adds = 0;
+    for (int i = 0; i < g.size(); ++i) {
+      const Node& n = *g.nodes[size_t(i)];
+      if (n.variable()) continue;
+      auto s = n.settings();
+      SummaryRow r = Described(n, *s, g, i, known, path, depth);
+      r.parameters = r.bytes = 0;
+      std::vector<Shape> shapes;
+      std::vector<DType> types;
+      for (int k = 0; k < g.input_count(i); ++k) {
+        size_t v = size_t(g.inputs(i)[k]), in = size_t(g.NodeOfValue(int(v)));
+        shapes.push_back(known.shapes[v]), types.push_back(known.dtypes[v]);
+        if (uses[in] == Use::kData || counted[in]) continue;
+        counted[in] = true;
+        Count size = known.shapes[v].known() ? Count(known.shapes[v].size()) : Count();
+        r.parameters = Sum(r.parameters, size);
+        r.bytes = Sum(r.bytes, size && types.back() != DType::kNone ? Count(TimesCount(*size, DTypeSize(types.back()))) : Count());
+        if (depth == 0 && trained_ && !IsAux(g, int(in))) trained_ = Sum(trained_, size);
+      }
+      size_t at = table_->rows.size();
+      table_->rows.push_back({});
+      auto graphs = depth < kMostDepth ? InnerGraphs(n, *s) : std::vector<InnerGraph>();
+      r.multiply_adds = graphs.empty() ? Called(n, *s, shapes, types) : Inside(n, *s, graphs, shapes, types, path, depth, &r);
+      all.parameters = Sum(all.parameters, r.parameters), all.bytes = Sum(all.bytes, r.bytes), all.multiply_adds = Sum(all.multiply_adds, r.multiply_adds);
+      table_->rows[at] = std::move(r);
+    }
+    return all;
+  }
+  Count trained() const { return trained_; }
+
+ private:
+  static bool IsAux(const GraphIndex& g, int node) {
+    for (int a : g.auxiliaries)
+      if (a == node) return true;
+    return false;
+  }
+  static SummaryRow Described(const Node& n, const NodeSettings& s, const GraphIndex& g, int i, const Inferred& known, const std::string& path, int depth) {
+    SummaryRow r;
+    r.depth = depth;
+    r.title = Text(n.name, " (", n.kind(), ")");
+    r.members = {{"name", n.name}, {"op", n.kind()}, {"graph", path}};
+    r.inputs.emplace();
+    for (auto& e : n.inputs) r.inputs->push_back(OutputName(*e.node, *e.node->settings(), e.output));
+    for (int k = 0, m = n.CountVisible(s); k < m; ++k) {
+      size_t v = size_t(g.first_value[size_t(i)] + k);
+      r.outputs.push_back({OutputName(n, s, k), known.shapes[v], known.dtypes[v]});
+    }
+    return r;
+  }
+  static Count Called(const Node& n, const NodeSettings& s, const std::vector<Shape>& shapes, const std::vector<DType>& types) {
+    const OpDef& op = *n.op;
+    size_t ports = op.variadic ? shapes.size() : op.inputs.size();
+    std::vector<Shape> xs(ports, Shape::Unknown());
+    std::vector<DType> xt(ports, DType::kNone);
+    for (size_t k = 0; k < shapes.size(); ++k) {
+      if (!shapes[k].known()) return {};
+      size_t port = size_t(n.PortOf(int(k), s));
+      xs[port] = shapes[k], xt[port] = types[k];
+    }
+    return MultiplyAdds(op, s.attrs, xs.data(), xt.data(), int(ports));
+  }
+  Count Inside(const Node& n, const NodeSettings& s, const std::vector<InnerGraph>& graphs, const std::vector<Shape>& shapes, const std::vector<DType>& types,
+               const std::string& path, int depth, SummaryRow* row) {
+    std::vector<Count> counts;
+    for (auto& graph : graphs) {
+      auto sum = Go(*graph.symbol, KnownInside(graph, shapes, types), Text(path, path.empty() ? "" : "/", n.name, "/", graph.role), depth + 1);
+      counts.push_back(sum.multiply_adds);
+    }
+    if (graphs.size() == 3) {  // a condition and two branches
+      Count dearer = counts[1] && counts[2] ? Count(std::max(*counts[1], *counts[2])) : Count();
+      return Sum(counts[0], dearer);
+    }
+    int64_t steps = StepsOf(n, s, shapes);
+    row->steps.emplace(steps < 0 ? Count() : Count(steps));
+    Count once = 0;
+    for (auto& c : counts) once = Sum(once, c);
+    if (graphs.size() == 2) return once;
+    return once && steps >= 0 ? Count(TimesCount(*once, steps)) : Count();
+  }
+
+  SummaryTable* table_;
+  Count trained_ = 0;
+};
+
+SummaryTable TableOf(const Symbol& symbol) {
+  SummaryTable t;
+  Rows rows(&t);
+  SummaryRow all = rows.Go(symbol, symbol.inferred ? *symbol.inferred : NothingKnown(symbol.index()), "", 0);
+  t.parameters = all.parameters, t.bytes = all.bytes, t.multiply_adds = all.multiply_adds;
+  t.trained = all.parameters ? rows.trained() : Count();
+  return t;
 }
-void Quote(std::string* s, std::string_view text) { AppendQuoted(s, ToUtf8(text)); }
 }  // namespace
 
-std::string SymbolSummary(const Symbol& symbol, int columns) {
-  const GraphIndex& g = symbol.index();
-  size_t room = size_t(columns > 0 ? std::max(columns, 30) : 80);
-  std::string text;
-  for (int i = 0; i < g.size(); ++i) {
-    const Node& n = *g.nodes[size_t(i)];
-    if (n.variable()) continue;
-    std::string line = Text(n.name, " (", n.kind(), ")");
-    if (symbol.inferred) line += Text("  ", symbol.inferred->shapes[size_t(g.first_value[size_t(i)])]);
-    text += line.substr(0, room) + "\n";
-  }
-  return text;
-}
-
-std::string SymbolTable(const Symbol& symbol) {
-  const GraphIndex& g = symbol.index();
-  std::string s = "{\"rows\":[";
-  const char* before = "";
-  for (int i = 0; i < g.size(); ++i) {
-    const Node& n = *g.nodes[size_t(i)];
-    if (n.variable()) continue;
-    auto settings = n.settings();
-    s += Text(before, "{\"inputs\":["), before = ",";
-    const char* comma = "";
-    for (auto& e : n.inputs) s += comma, Quote(&s, OutputName(*e.node, *e.node->settings(), e.output)), comma = ",";
-    s += "],\"name\":", Quote(&s, n.name), s += ",\"op\":", Quote(&s, n.kind()), s += ",\"outputs\":[";
-    comma = "";
-    for (int k = 0, m = n.CountVisible(*settings); k < m; ++k, comma = ",") {
-      size_t v = size_t(g.first_value[size_t(i)] + k);
-      s += Text(comma, "{\"dtype\":");
-      if (symbol.inferred && symbol.inferred->dtypes[v] != DType::kNone) Quote(&s, DTypeName(symbol.inferred->dtypes[v]));
-      else s += "null";
-      s += ",\"name\":", Quote(&s, OutputName(n, *settings, k));
-      s += Text(",\"shape\":", symbol.inferred ? ShapeJson(symbol.inferred->shapes[v]) : std::string("null"), "}");
-    }
-    s += "]}";
-  }
-  return s + "]}";
-}
+std::string SymbolSummary(const Symbol& symbol, int columns) { return SummaryText(TableOf(symbol), columns); }
+std::string SymbolTable(const Symbol& symbol) { return SummaryJson(TableOf(symbol)); }
 
 }  // namespace flx

@@ -318,7 +318,7 @@ template <class A = NoAttrs> class Op {
     };
     return *this;
   }
-  // Arithmetic operations from input shapes, where bytes moved do not tell (matrix products, convolutions).
+  // Arithmetic operations from input shapes, where bytes moved do not tell (matrix products, convolutions: two for each multiply-add; op/cost.h reads it).
   Op& cost(double (*f)(const A&, const Shape*, int)) {
     d_.cost_fn = Erase(f);
     d_.run_cost = [](AnyFn g, const void* a, const Shape* s, int n) { return reinterpret_cast<double (*)(const A&, const Shape*, int)>(g)(*static_cast<const A*>(a), s, n); };

@@ -129,6 +129,7 @@ std::vector<Val> LayerContext::Run(const Layer& layer, const std::vector<Val>& x
   DType outer_dtype = dtype_;
   std::string path = path_.substr(0, path_.empty() ? 0 : path_.size() - 1);
   std::vector<Val> y;
+  if (seen_) seen_(path, layer, nullptr);
   try {
     const LayerDef& def = layer.def;
     size_t needed = 0;
@@ -147,7 +148,7 @@ std::vector<Val> LayerContext::Run(const Layer& layer, const std::vector<Val>& x
     throw;
   }
   layer_ = outer, dtype_ = outer_dtype;
-  if (after_) after_(path, layer, y);
+  if (seen_) seen_(path, layer, &y);
   return y;
 }
 

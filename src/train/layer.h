@@ -35,9 +35,9 @@ class ParamSource {
 
 class LayerContext {
  public:
-  // after: told of each layer that was run, with its path and results; may be empty.
-  using After = std::function<void(const std::string& path, const Layer& layer, const std::vector<Val>& y)>;
-  LayerContext(Builder& b, ParamSource& source, After after = nullptr) : builder(b), source_(source), after_(std::move(after)) {}
+  // seen: told of each layer, before it runs (y null) and after, with its path and results; may be empty.
+  using Seen = std::function<void(const std::string& path, const Layer& layer, const std::vector<Val>* y)>;
+  LayerContext(Builder& b, ParamSource& source, Seen seen = nullptr) : builder(b), source_(source), seen_(std::move(seen)) {}
   Builder& builder;
   bool training() const { return builder.training(); }
   // For the layer at work. init: "" or an initializer as text. dtype: kNone takes that of the layer's first input.
@@ -50,7 +50,7 @@ class LayerContext {
  private:
   Val Ask(const char* name, const Shape& shape, std::string_view init, bool aux, bool trainable, DType dtype);
   ParamSource& source_;
-  After after_;
+  Seen seen_;
   std::string path_;             // "" or "3." or "1.0."
   const Layer* layer_ = nullptr;
   DType dtype_ = DType::kFloat32;
@@ -109,7 +109,8 @@ class Layer final : public Object {
 // The parameters a layer has for inputs of these shapes, in order. An unknown size (-1, as the batch's often is) does not matter for most layers.
 std::vector<ParamDecl> DeclareParams(const Layer& layer, const std::vector<Shape>& inputs, DType dtype = DType::kFloat32);
 std::vector<Shape> OutputShapes(const Layer& layer, const std::vector<Shape>& inputs, DType dtype = DType::kFloat32);
-// A table of layers, output shapes and numbers of parameters, with totals, at most `columns` wide (0: 80).
+// A table of layers: output shapes, parameters with their bytes, multiply-adds (op/cost.h) with sizes that are not known taken as 1, and totals; at most
+// `columns` wide (0: 80). A row counts what the layer itself has, not its children.
 std::string Summary(const Layer& layer, const std::vector<Shape>& inputs, int columns);
 // The same as a JSON document: {"rows":[...],"totals":{...}}, keys sorted, null for sizes that follow an unknown one.
 std::string LayerTable(const Layer& layer, const std::vector<Shape>& inputs);

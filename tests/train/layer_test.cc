@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
+#include "base/json.h"
 #include "train/all.h"
 
 namespace flx {
@@ -165,14 +166,34 @@ TEST(Layer, SummaryFitsItsColumns) {
   std::string s = Summary(*LeNet(), {ParseShape("input shape", "(None, 1, 28, 28)")}, 80);
   EXPECT_TRUE(Has(s, "(None, 20, 24, 24)")) << s;
   EXPECT_TRUE(Has(s, "parameters 431,360, trained 431,220")) << s;
+  EXPECT_TRUE(Has(s, "multiply-adds 2,293,000")) << s;  // of one sample
   for (int columns : {30, 40, 60, 100}) {
     std::string t = Summary(*LeNet(), {ParseShape("input shape", "(None, 1, 28, 28)")}, columns);
-    for (auto& line : Split(t, '\n')) {
-      if (line.find("trained") == std::string::npos) {
-        EXPECT_LE(int(line.size()), columns) << t;
-      }
-    }
+    for (auto& line : Split(t, '\n')) EXPECT_LE(int(line.size()), columns) << t;
   }
+}
+
+TEST(Layer, TableHasTheSummaryAsData) {
+  JsonValue t = ParseJson(LayerTable(*LeNet(), {ParseShape("input shape", "(None, 1, 28, 28)")}), "test");
+  auto& rows = t.Find("rows")->items;
+  ASSERT_EQ(rows.size(), LeNet()->children().size() + 1);
+  auto number = [](const JsonValue& v, const char* key) { return v.Find(key)->is(JsonValue::kInteger) ? v.Find(key)->integer : -1; };
+  const JsonValue *conv = &rows[1], *totals = t.Find("totals");
+  EXPECT_EQ(conv->Find("kind")->text, "Conv2D");
+  EXPECT_EQ(conv->Find("path")->text, "0");
+  EXPECT_EQ(number(*conv, "multiply_adds"), 24 * 24 * 20 * 25);
+  auto& shape = conv->Find("outputs")->items.at(0).Find("shape")->items;
+  ASSERT_EQ(shape.size(), 4u);
+  EXPECT_TRUE(shape[0].is(JsonValue::kNull));
+  EXPECT_EQ(shape[3].integer, 24);
+  int64_t parameters = 0, bytes = 0, multiply_adds = 0;
+  for (auto& r : rows) parameters += number(r, "parameters"), bytes += number(r, "bytes"), multiply_adds += number(r, "multiply_adds");
+  EXPECT_EQ(parameters, 431360);
+  EXPECT_EQ(number(*totals, "parameters"), parameters);
+  EXPECT_EQ(number(*totals, "bytes"), bytes);
+  EXPECT_EQ(bytes, 4 * parameters);
+  EXPECT_EQ(number(*totals, "multiply_adds"), multiply_adds);
+  EXPECT_EQ(multiply_adds, 2293000);
 }
 
 }  // namespace

@@ -77,7 +77,13 @@ class NDArray {
     return static_cast<DType>(dtype);
   }
   int ndim() const { return shape().ndim(); }
-  int64_t size() const { return shape().size(); }
+  int64_t size() const {
+    int32_t dtype = 0, ndim = 0;
+    int64_t dims[FLX_MAX_NDIM], n = 1;
+    check(flx_ndarray_describe(handle_, &dtype, dims, FLX_MAX_NDIM, &ndim));
+    for (int32_t i = 0; i < ndim; ++i) n *= dims[i];
+    return n;
+  }
   int64_t nbytes() const {
     int64_t n = 0;
     check(flx_ndarray_nbytes(handle_, &n));

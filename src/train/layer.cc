@@ -18,6 +18,8 @@ std::vector<LayerDef> List() {
   AddBasicLayers(&all);
   AddConvLayers(&all);
   AddNormLayers(&all);
+  AddRecurrentLayers(&all);
+  AddRecurrentCells(&all);
   AddLosses(&all);
   AddOperatorLayer(&all);
   return all;
@@ -152,12 +154,17 @@ std::vector<Val> LayerContext::Run(const Layer& layer, const std::vector<Val>& x
   return y;
 }
 
+void AddOnce(const ParamDecl& d, std::vector<ParamDecl>* decls) {
+  for (auto& have : *decls) if (have.name == d.name) return;
+  decls->push_back(d);
+}
+
 namespace {
 class Declaring final : public ParamSource {
  public:
   std::vector<ParamDecl> decls;
   Val Get(const ParamDecl& d, Builder& b) override {
-    decls.push_back(d);
+    AddOnce(d, &decls);
     return static_cast<ShapeBuilder&>(b).Add(d.shape, d.dtype);
   }
 };

@@ -33,6 +33,8 @@ class ParamSource {
   virtual Val Get(const ParamDecl& d, Builder& b) = 0;
 };
 
+void AddOnce(const ParamDecl& d, std::vector<ParamDecl>* decls);  // by name: a cell asks for its parameters at every step
+
 class LayerContext {
  public:
   // seen: told of each layer, before it runs (y null) and after, with its path and results; may be empty.
@@ -74,6 +76,8 @@ const Registry<LayerDef>& Layers();     // layers and losses
 void AddBasicLayers(std::vector<LayerDef>* all);
 void AddConvLayers(std::vector<LayerDef>* all);
 void AddNormLayers(std::vector<LayerDef>* all);
+void AddRecurrentLayers(std::vector<LayerDef>* all);
+void AddRecurrentCells(std::vector<LayerDef>* all);
 void AddLosses(std::vector<LayerDef>* all);
 void AddOperatorLayer(std::vector<LayerDef>* all);
 

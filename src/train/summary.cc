@@ -50,7 +50,7 @@ class Collecting final : public ParamSource {
  public:
   explicit Collecting(Walk* w) : walk_(w) {}
   Val Get(const ParamDecl& d, Builder& b) override {
-    walk_->decls.push_back(d);
+    AddOnce(d, &walk_->decls);
     return static_cast<Counting&>(b).Add(d.shape, d.dtype);
   }
 
@@ -72,8 +72,11 @@ Walk Go(const Layer& layer, const std::vector<Shape>& inputs, int64_t unknown) {
     if (!y) return before.push_back(std::exchange(b.multiply_adds, 0));
     std::vector<SummaryOutput> outputs;
     for (Val v : *y) outputs.push_back({"", b.shape(v), b.dtype(v)});
-    w.layers.push_back({path, &l, std::move(outputs), std::exchange(b.multiply_adds, before.back())});
+    int64_t own = std::exchange(b.multiply_adds, before.back());
     before.pop_back();
+    for (Ran& r : w.layers)
+      if (r.path == path) return void((r.outputs = std::move(outputs), r.multiply_adds = AddCounts(r.multiply_adds, own)));  // a cell runs at each step
+    w.layers.push_back({path, &l, std::move(outputs), own});
   });
   c.Run(layer, x);
   return w;

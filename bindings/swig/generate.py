@@ -16,10 +16,12 @@ HERE = os.path.dirname(os.path.realpath(__file__))
 INTEGERS = ["p.q(const).int64_t", "int32_t"]
 TEXTS = "p.q(const).p.q(const).char"
 HANDLES = ["p.q(const).flx_ndarray", "int32_t"]
+SYMBOLS = ["p.q(const).flx_symbol", "int32_t"]
 GROUPS = {  # the names of an argument group -> what it is, and its types
     "dims ndim": ("integers", INTEGERS), "scalars nscalars": ("numbers", ["p.q(const).double", "int32_t"]),
     "keys values npairs": ("options", [TEXTS, TEXTS, "int32_t"]), "names nnames": ("texts", [TEXTS, "int32_t"]),
     "arrays narrays": ("handles", HANDLES), "grads ngrads": ("handles", HANDLES), "targets ntargets": ("handles", HANDLES),
+    "symbols nsymbols": ("handles", SYMBOLS),
     "data nbytes": ("memory", ["p.q(const).void", "int64_t"]), "buffer buffer_nbytes": ("memory", ["p.void", "int64_t"]),
     "out_dims capacity out_ndim": ("out_integers", ["p.int64_t", "int32_t", "p.int32_t"]),
     "out_arrays capacity out_narrays": ("out_handles", ["p.flx_ndarray", "int32_t", "p.int32_t"]),

@@ -30,6 +30,7 @@
  *   in   (const char *const *keys, const char *const *values, int32_t npairs)       options
  *   in   (const char *const *names, int32_t nnames)                                 strings
  *   in   (const flx_ndarray *arrays, int32_t narrays)   also grads/ngrads, targets/ntargets; an entry may be null where said
+ *   in   (const flx_symbol *symbols, int32_t nsymbols)
  *   in   (const double *scalars, int32_t nscalars)      runtime attributes in the definition's order; none: as prepared
  *   in   (const void *data, int64_t nbytes)             host memory, read before the call returns
  *   out  (void *buffer, int64_t buffer_nbytes)          host memory, filled before the call returns
@@ -72,6 +73,7 @@ enum { /* dtype: MXNet's numbers */
 };
 enum { FLX_ROW_MAJOR = 0, FLX_COLUMN_MAJOR = 1 };                             /* order of host memory: C, NumPy, Scala | R, Julia */
 enum { FLX_RECORD = 1, FLX_TRAIN = 2, FLX_RETAIN = 4, FLX_CREATE_GRAPH = 8 }; /* mode: bits, 0 is plain */
+enum { FLX_ARGUMENT = 0, FLX_AUXILIARY = 1, FLX_OUTPUT = 2, FLX_INTERNAL = 3, FLX_INPUT = 4 }; /* part of a symbol; FLX_INPUT is arguments and auxiliaries in the graph's order */
 enum { /* event of a task or an iterator */
   FLX_DONE = 0, FLX_PENDING = 1 /* the time is up, call again */, FLX_BATCH = 2, FLX_EPOCH = 3, FLX_HOST = 4 /* run a host function, then reply */
 };
@@ -80,6 +82,8 @@ enum { /* event of a task or an iterator */
 typedef struct flx_ndarray_s *flx_ndarray;         /* an array */
 typedef struct flx_entry_s *flx_entry;             /* something registered: operator, layer, optimizer, metric ... */
 typedef struct flx_call_s *flx_call;               /* an operator with its attributes, ready to run; immutable */
+typedef struct flx_symbol_s *flx_symbol;           /* one or more outputs of a graph of operators; immutable but for its nodes' attributes */
+typedef struct flx_graph_s *flx_graph;             /* a symbol ready to run; immutable */
 typedef struct flx_layer_s *flx_layer;             /* what a layer is: kind, settings, children; holds no parameter */
 typedef struct flx_params_s *flx_params;           /* ordered name -> array (parameters, states, a loaded file) */
 typedef struct flx_model_s *flx_model;             /* layer + params + metadata: what is fitted, saved, loaded */
@@ -268,14 +272,109 @@ FLX_DRAFT flx_status flx_autograd_start(const flx_ndarray *arrays, int32_t narra
                                         const flx_ndarray *targets, int32_t ntargets, int32_t mode, flx_task *out_task);
 /** Records that the host made `targets`/`ntargets` from `arrays`/`narrays` by its function `token` (0 or more, chosen by the host). */
 FLX_DRAFT flx_status flx_autograd_record(int64_t token, const flx_ndarray *arrays, int32_t narrays, const flx_ndarray *targets, int32_t ntargets);
+/** Whether backward could begin at `array` (it has a history or a gradient attached): `out_value` is 1 or 0. */
+FLX_DRAFT flx_status flx_autograd_recorded(flx_ndarray array, int32_t *out_value);
 /** A token that no tape needs any more, in `out_token`; -1 when there is none. */
 FLX_DRAFT flx_status flx_token_next(int64_t *out_token);
+
+/* ---- symbols ---------------------------------------------------------------------------------------------------------------------------------------- */
+/** A variable called `name`, in `out_symbol`. Attributes `keys`/`values`/`npairs`: shape ("(64, None)": None is unknown), dtype, init, lr_mult, wd_mult, ctx_group; others
+ *  are kept as they are. Errors: FLX_ERROR_ARGUMENT, FLX_ERROR_TYPE for a shape or dtype that is none. */
+FLX_DRAFT flx_status flx_symbol_variable(const char *name, const char *const *keys, const char *const *values, int32_t npairs, flx_symbol *out_symbol);
+/** Operator `op` on `symbols`/`nsymbols` (one output each) as a node called `name`, with attributes `keys`/`values`/`npairs`, in `out_symbol`. `names`/`nnames` say which
+ *  input each symbol is (none: in order; "" for one: the next in order). Inputs that are missing become variables, as conv0_weight for node conv0.
+ *  Errors: FLX_ERROR_NAME. */
+FLX_DRAFT flx_status flx_symbol_compose(const char *op, const char *name, const flx_symbol *symbols, int32_t nsymbols, const char *const *names, int32_t nnames,
+                                        const char *const *keys, const char *const *values, int32_t npairs, flx_symbol *out_symbol);
+/** A loop over axis 0 of its data as a node called `name`, in `out_symbol`. `body` is a symbol over placeholders `names`/`nnames`, variables that stand for one element
+ *  of each data, then for each state; its first `outputs` outputs are stacked, the others are the new states. `symbols`/`nsymbols` go in for the
+ *  placeholders. What in the body does not depend on a placeholder is computed once, before the loop. Results: what is stacked, then the last states. */
+FLX_DRAFT flx_status flx_symbol_foreach(const char *name, flx_symbol body, int32_t outputs, const char *const *names, int32_t nnames, const flx_symbol *symbols,
+                                        int32_t nsymbols, flx_symbol *out_symbol);
+/** A loop called `name` that runs `body` while `condition` (one number) is not 0, at most `max_iterations` times, in `out_symbol`. `names`/`nnames` are placeholders of its
+ *  variables, `symbols`/`nsymbols` their first values; of the body's outputs the first `outputs` are stacked (filled up with zeros to max_iterations), the
+ *  others are the new variables. Results: what is stacked, then the last variables. */
+FLX_DRAFT flx_status flx_symbol_while_loop(const char *name, flx_symbol condition, flx_symbol body, int32_t outputs, int64_t max_iterations, const char *const *names,
+                                           int32_t nnames, const flx_symbol *symbols, int32_t nsymbols, flx_symbol *out_symbol);
+/** A choice called `name`: `yes` if `condition` (one number) is not 0, else `no`, of equally many outputs, in `out_symbol`. All are symbols over placeholders
+ *  `names`/`nnames`, for which `symbols`/`nsymbols` go in; only what depends on a placeholder is left to the choice. */
+FLX_DRAFT flx_status flx_symbol_cond(const char *name, flx_symbol condition, flx_symbol yes, flx_symbol no, const char *const *names, int32_t nnames,
+                                     const flx_symbol *symbols, int32_t nsymbols, flx_symbol *out_symbol);
+/** `symbol` with its variables `names`/`nnames` replaced by `symbols`/`nsymbols`, in `out_symbol`. Errors: FLX_ERROR_NAME. */
+FLX_DRAFT flx_status flx_symbol_substitute(flx_symbol symbol, const flx_symbol *symbols, int32_t nsymbols, const char *const *names, int32_t nnames,
+                                           flx_symbol *out_symbol);
+/** The outputs of all `symbols`/`nsymbols` as one symbol, in `out_symbol`. */
+FLX_DRAFT flx_status flx_symbol_group(const flx_symbol *symbols, int32_t nsymbols, flx_symbol *out_symbol);
+/** Number `index` of `part` (FLX_OUTPUT, FLX_INTERNAL, FLX_INPUT ...) of `symbol`, as a symbol of one output, in `out_symbol`. Errors: FLX_ERROR_INDEX. */
+FLX_DRAFT flx_status flx_symbol_at(flx_symbol symbol, int32_t part, int32_t index, flx_symbol *out_symbol);
+/** How many `part` of `symbol` has, in `out_count`. */
+FLX_DRAFT flx_status flx_symbol_count(flx_symbol symbol, int32_t part, int32_t *out_count);
+/** The name of number `index` of `part` of `symbol` ("conv0_weight", "fc1_output"), in `out_name`; borrowed for ever. Errors: FLX_ERROR_INDEX. */
+FLX_DRAFT flx_status flx_symbol_name(flx_symbol symbol, int32_t part, int32_t index, const char **out_name);
+/** Attribute `key` of the node that gives the first output of `symbol`, in `out_value`, yours; null if unset. lr_mult and its like are found as MXNet's `__lr_mult__`, too. */
+FLX_DRAFT flx_status flx_symbol_attr_get(flx_symbol symbol, const char *key, char **out_value);
+/** Sets attribute `key` of that node of `symbol` to `value`, for all symbols that share the node. Errors: FLX_ERROR_ARGUMENT for an operator's attribute
+ *  that is wrong, or would change its inputs or outputs. */
+FLX_DRAFT flx_status flx_symbol_attr_set(flx_symbol symbol, const char *key, const char *value);
+/** The number of attributes of all nodes of `symbol`, in `out_count`. */
+FLX_DRAFT flx_status flx_symbol_attr_count(flx_symbol symbol, int32_t *out_count);
+/** Attribute `index` of all nodes of `symbol`: `out_node`, `out_key`, `out_value`, borrowed for ever. Errors: FLX_ERROR_INDEX. */
+FLX_DRAFT flx_status flx_symbol_attr_at(flx_symbol symbol, int32_t index, const char **out_node, const char **out_key, const char **out_value);
+/** `symbol` with its shapes and dtypes found, forwards and backwards, in `out_symbol`. `keys`/`values`/`npairs`: data = "(64, 1, 28, 28)", data.dtype = "float16". `partial` 0:
+ *  all must be found, dtypes that nothing tells are float32; 1: what can be found. Errors: FLX_ERROR_SHAPE, FLX_ERROR_TYPE naming the node, its operator
+ *  and its inputs; FLX_ERROR_NAME. */
+FLX_DRAFT flx_status flx_symbol_infer(flx_symbol symbol, const char *const *keys, const char *const *values, int32_t npairs, int32_t partial, flx_symbol *out_symbol);
+/** What flx_symbol_infer found for number `index` of `part` of `symbol`: `out_dtype` (-1: unknown), `out_known` (2: all sizes, 1: their number, 0: nothing), and the shape
+ *  in `out_dims`/`capacity`/`out_ndim`, unknown sizes being -1. Errors: FLX_ERROR_STATE if the symbol was not inferred, FLX_ERROR_INDEX. */
+FLX_DRAFT flx_status flx_symbol_shape(flx_symbol symbol, int32_t part, int32_t index, int32_t *out_dtype, int32_t *out_known, int64_t *out_dims, int32_t capacity,
+                                      int32_t *out_ndim);
+/** `symbol` as MXNet's JSON document, `out_text`, yours. */
+FLX_DRAFT flx_status flx_symbol_to_json(flx_symbol symbol, char **out_text);
+/** The symbol that the JSON document `text` describes, in `out_symbol`; documents of older MXNet versions are upgraded. Errors: FLX_ERROR_FORMAT with the offset. */
+FLX_DRAFT flx_status flx_symbol_from_json(const char *text, flx_symbol *out_symbol);
+/** Writes `symbol` to the file `path` as flx_symbol_to_json gives it. Errors: FLX_ERROR_FILE. */
+FLX_DRAFT flx_status flx_symbol_save(flx_symbol symbol, const char *path);
+/** The symbol in the file `path`, in `out_symbol`. Errors: FLX_ERROR_FILE, FLX_ERROR_FORMAT with the offset. */
+FLX_DRAFT flx_status flx_symbol_load(const char *path, flx_symbol *out_symbol);
+/** A table for people: each operator of `symbol` with output shapes (of an inferred symbol), parameters and multiply-adds, in lines of at most `columns` characters;
+ *  `out_text` is yours. */
+FLX_DRAFT flx_status flx_symbol_summary(flx_symbol symbol, int32_t columns, char **out_text);
+/** The table of flx_symbol_summary of `symbol` as a JSON document, `out_text`, yours. */
+FLX_DRAFT flx_status flx_symbol_table(flx_symbol symbol, char **out_text);
+/** A picture of `symbol`, with the shapes of an inferred one: `format` is svg or dot; `out_text` is yours. */
+FLX_DRAFT flx_status flx_symbol_draw(flx_symbol symbol, const char *format, char **out_text);
+/** MXNet's checkpoint of `prefix` and `epoch`, the files prefix-symbol.json and prefix-0000.params: `out_symbol`, and `out_params` without `arg:` and `aux:`, states marked as
+ *  such. Errors: FLX_ERROR_FILE, FLX_ERROR_FORMAT with the offset. */
+FLX_DRAFT flx_status flx_checkpoint_load(const char *prefix, int32_t epoch, flx_symbol *out_symbol, flx_params *out_params);
+/** Writes `symbol` and `params` as MXNet's checkpoint of `prefix` and `epoch`, within `timeout_ms`; `out_ready` says whether it was done. Errors: FLX_ERROR_FILE. */
+FLX_DRAFT flx_status flx_checkpoint_save(flx_symbol symbol, flx_params params, const char *prefix, int32_t epoch, int64_t timeout_ms, int32_t *out_ready);
+
+/** `symbol` ready to run, in `out_graph`. Options `keys`/`values`/`npairs`: monitor = names of internals that become outputs too ("fc*_output|bn?_output"). Errors: FLX_ERROR_NAME. */
+FLX_DRAFT flx_status flx_graph_create(flx_symbol symbol, const char *const *keys, const char *const *values, int32_t npairs, flx_graph *out_graph);
+/** The symbol that `graph` runs, its monitored internals being outputs, in `out_symbol`. */
+FLX_DRAFT flx_status flx_graph_symbol(flx_graph graph, flx_symbol *out_symbol);
+/** A text about `graph`: `field` is waits ("1" if it reads a condition on its way, so that flx_graph_run refuses it; else "0") or program (its steps); `out_text` is yours.
+ *  Errors: FLX_ERROR_NAME. */
+FLX_DRAFT flx_status flx_graph_text(flx_graph graph, const char *field, char **out_text);
+/** Runs `graph` on `arrays`/`narrays`, its arguments, then its auxiliary states, which training changes; outputs in `out_arrays`/`capacity`/`out_narrays`. `mode` holds FLX_RECORD and
+ *  FLX_TRAIN. Errors name the node: FLX_ERROR_SHAPE, FLX_ERROR_TYPE; FLX_ERROR_UNSUPPORTED for a graph that waits (flx_graph_start runs it). */
+FLX_DRAFT flx_status flx_graph_run(flx_graph graph, int32_t mode, const flx_ndarray *arrays, int32_t narrays, flx_ndarray *out_arrays, int32_t capacity,
+                                   int32_t *out_narrays);
+/** Begins to run `graph` on `arrays`/`narrays` with `mode`, as flx_graph_run does, in `out_task`: for graphs with conditions, which must be waited for. When it is done,
+ *  flx_task_arrays has the outputs. */
+FLX_DRAFT flx_status flx_graph_start(flx_graph graph, int32_t mode, const flx_ndarray *arrays, int32_t narrays, flx_task *out_task);
 
 /* ---- layers, parameters, models ------------------------------------------------------------------------------------------------------------------ */
 /** A layer or loss of registry "layer": its `kind` (Dense, Conv2D, BatchNorm, Sequential, SoftmaxCrossEntropyLoss ...), a `name` for summaries (null: its
  *  kind) and settings `keys`/`values`/`npairs`, in `out_layer`. Errors: FLX_ERROR_NAME. */
 FLX_DRAFT flx_status flx_layer_create(const char *kind, const char *name, const char *const *keys, const char *const *values, int32_t npairs,
                                       flx_layer *out_layer);
+/** `symbol` as a layer called `name` (null: its kind), in `out_layer`. Its variables `names`/`nnames` are the layer's inputs, in this order; all others are its parameters, under
+ *  their own names, auxiliary ones being states. Errors: FLX_ERROR_NAME. */
+FLX_DRAFT flx_status flx_layer_from_symbol(flx_symbol symbol, const char *name, const char *const *names, int32_t nnames, flx_layer *out_layer);
+/** `layer` as a graph over `symbols`/`nsymbols`, in `out_symbol`: parameters become variables called `prefix` and their own names, with shapes. The symbols' shapes must be known: by
+ *  their variables' shape, or from flx_symbol_infer. Errors: FLX_ERROR_SHAPE. */
+FLX_DRAFT flx_status flx_layer_apply(flx_layer layer, const char *prefix, const flx_symbol *symbols, int32_t nsymbols, flx_symbol *out_symbol);
 /** Appends `child` to the container `layer`; children are named by position, from 0. Errors: FLX_ERROR_STATE if `layer` holds no children or is `child` itself. */
 FLX_DRAFT flx_status flx_layer_add(flx_layer layer, flx_layer child);
 /** The number of children of `layer`, in `out_count`. */
@@ -292,6 +391,10 @@ FLX_DRAFT flx_status flx_layer_from_json(const char *text, flx_layer *out_layer)
  *  "(64, 1, 28, 28)"), in lines of at most `columns` characters; `out_text` is yours. Errors: FLX_ERROR_SHAPE. */
 FLX_DRAFT flx_status flx_layer_summary(flx_layer layer, const char *const *keys, const char *const *values, int32_t npairs, int32_t columns,
                                        char **out_text);
+/** The table of flx_layer_summary of `layer` for input shapes `keys`/`values`/`npairs` as a JSON document, `out_text`, yours. Errors: FLX_ERROR_SHAPE. */
+FLX_DRAFT flx_status flx_layer_table(flx_layer layer, const char *const *keys, const char *const *values, int32_t npairs, char **out_text);
+/** A picture of `layer` as a graph, for input shapes `keys`/`values`/`npairs` without unknown sizes: `format` is svg or dot; `out_text` is yours. Errors: FLX_ERROR_SHAPE. */
+FLX_DRAFT flx_status flx_layer_draw(flx_layer layer, const char *const *keys, const char *const *values, int32_t npairs, const char *format, char **out_text);
 /** Runs `layer` with `params` (null: it needs none, as losses do) on `arrays`/`narrays`; outputs in `out_arrays`/`capacity`/`out_narrays`. A loss takes
  *  predictions and labels and gives one value per sample. `mode` holds FLX_RECORD and FLX_TRAIN. Errors: FLX_ERROR_STATE for a missing parameter,
  *  FLX_ERROR_SHAPE, FLX_ERROR_TYPE. */

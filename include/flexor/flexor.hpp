@@ -4,6 +4,7 @@
 //   base.hpp      errors as exceptions, shapes, dtypes, options
 //   autograd.hpp  recording; ndarray.hpp  arrays; call.hpp  operators by name, signs, gradients
 //   model.hpp     layers, parameters, models; train.hpp  optimizers, metrics, batches, fitting
+//   symbol.hpp    networks as graphs, MXNet's model files; executor.hpp  graphs bound to arrays
 //
 // Two more are made from the registry when the library is built, and are included on their own:
 //   op.hpp        each operator as a typed function, with its documentation
@@ -13,7 +14,9 @@
 #include "flexor/autograd.hpp"
 #include "flexor/base.hpp"
 #include "flexor/call.hpp"
+#include "flexor/executor.hpp"
 #include "flexor/model.hpp"
 #include "flexor/ndarray.hpp"
+#include "flexor/symbol.hpp"
 #include "flexor/train.hpp"
 #endif  // FLEXOR_FLEXOR_HPP_

@@ -22,6 +22,7 @@ std::vector<LayerDef> List() {
   AddRecurrentCells(&all);
   AddLosses(&all);
   AddOperatorLayer(&all);
+  AddSymbolLayer(&all);
   return all;
 }
 
@@ -136,7 +137,7 @@ std::vector<Val> LayerContext::Run(const Layer& layer, const std::vector<Val>& x
     const LayerDef& def = layer.def;
     size_t needed = 0;
     for (auto& in : def.inputs) needed += !in.optional;
-    if (!def.container && (x.size() < needed || x.size() > def.inputs.size()))
+    if (!def.container && !def.any_inputs && (x.size() < needed || x.size() > def.inputs.size()))
       Fail(Status::kArgument, def.name, "expected ", needed, def.inputs.size() > needed ? " inputs or more" : needed == 1 ? " input" : " inputs", ", given ", x.size(), ".");
     if (!x.empty()) dtype_ = builder.dtype(x[0]);
     if (!def.container && !def.any_dtype && !IsFloat(dtype_))

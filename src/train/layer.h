@@ -68,6 +68,7 @@ struct LayerDef : Registered {
   bool loss = false;
   bool any_dtype = false;           // takes integers too (indices)
   bool any_params = false;          // the settings say what they are called
+  bool any_inputs = false;          // and how many inputs there are
   std::vector<Val> (*forward)(LayerContext& c, const Layer& layer, const std::vector<Val>& x) = nullptr;
   int (*outputs)(const Layer& layer, int ninputs) = nullptr;  // how many forward gives, known before it runs; null: one
   void (*check)(const void* settings) = nullptr;  // what single ranges cannot say
@@ -80,6 +81,7 @@ void AddRecurrentLayers(std::vector<LayerDef>* all);
 void AddRecurrentCells(std::vector<LayerDef>* all);
 void AddLosses(std::vector<LayerDef>* all);
 void AddOperatorLayer(std::vector<LayerDef>* all);
+void AddSymbolLayer(std::vector<LayerDef>* all);
 
 class Layer final : public Object {
  public:

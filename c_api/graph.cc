@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+// Graphs: symbols that run.
+#include <limits>
+
+#include "exec/graph.h"
+#include "guard.h"
+#include "pins.h"
+
+using namespace flx;
+using namespace flx::capi;
+
+namespace {
+constexpr int kRunModes = FLX_RECORD | FLX_TRAIN;
+
+class GraphTask final : public Task {
+ public:
+  GraphTask(Ref<const Graph> graph, int mode, const std::vector<NDArray>& arrays) : run_(std::move(graph), mode, arrays) {}
+  Event Next(int64_t timeout_ms) override {
+    if (failure_) throw *failure_;
+    try {
+      if (!done_) done_ = run_.Go(timeout_ms);
+    } catch (const Error& e) {
+      failure_ = std::make_unique<const Error>(e);
+      throw;
+    }
+    return done_ ? Event::kDone : Event::kPending;
+  }
+  double Number(std::string_view) const override { return std::numeric_limits<double>::quiet_NaN(); }
+  std::vector<NDArray> arrays() const override { return done_ ? run_.outputs() : std::vector<NDArray>(); }
+
+ private:
+  GraphRun run_;
+  bool done_ = false;
+  std::unique_ptr<const Error> failure_;
+};
+
+// One line a step: "3  FullyConnected  fc1  (data, fc1_weight, fc1_bias)".
+void Print(const Program& p, const std::string& indent, std::string* text) {
+  for (auto& s : p.steps) {
+    std::vector<std::string> in;
+    for (auto& e : s.node->inputs) in.push_back(OutputName(*e.node, *e.node->settings(), e.output));
+    *text += Text(indent, s.node->kind(), " ", s.node->name, " (", Join(in, ", "), ")\n");
+    for (auto& g : s.graphs) Print(*g, indent + "    ", text);
+  }
+}
+}  // namespace
+
+extern "C" {
+
+flx_status flx_graph_create(flx_symbol symbol, const char* const* keys, const char* const* values, int32_t npairs, flx_graph* out_graph) {
+  FLX_BEGIN
+    auto s = PinSymbol(who, symbol);
+    NeedPointer(who, "out_graph", out_graph);
+    std::string monitor;
+    for (auto& o : OptionList(who, keys, values, npairs)) {
+      if (o.first != "monitor") Fail(Status::kName, who, "there is no option `", o.first, "`.", DidYouMean(o.first, {"monitor"}), " There is: monitor.");
+      monitor = o.second;
+    }
+    *out_graph = GiveGraph(Graph::New(s.ref(), monitor));
+  FLX_END
+}
+flx_status flx_graph_symbol(flx_graph graph, flx_symbol* out_symbol) {
+  FLX_BEGIN
+    auto g = PinGraph(who, graph);
+    NeedPointer(who, "out_symbol", out_symbol);
+    *out_symbol = GiveSymbol(g->symbol);
+  FLX_END
+}
+flx_status flx_graph_text(flx_graph graph, const char* field, char** out_text) {
+  FLX_BEGIN
+    auto g = PinGraph(who, graph);
+    NeedPointer(who, "out_text", out_text);
+    std::string_view f = NeedText(who, "field", field);
+    std::string text;
+    if (f == "waits") text = g->waits() ? "1" : "0";
+    else if (f == "program") Print(g->program(), "", &text);
+    else Fail(Status::kName, who, "a graph has no text `", f, "`.", DidYouMean(f, {"waits", "program"}), " It has: waits, program.");
+    *out_text = GiveText(text);
+  FLX_END
+}
+flx_status flx_graph_run(flx_graph graph, int32_t mode, const flx_ndarray* arrays, int32_t narrays, flx_ndarray* out_arrays, int32_t capacity, int32_t* out_narrays) {
+  FLX_BEGIN
+    auto g = PinGraph(who, graph);
+    NeedMode(who, mode, kRunModes);
+    ArrayList a(who, "arrays", arrays, narrays);
+    NeedPointer(who, "out_narrays", out_narrays);
+    if (capacity < g->outputs()) Fail(Status::kArgument, who, "the graph gives ", g->outputs(), " arrays, `capacity` is ", capacity, ".");
+    NeedPointer(who, "out_arrays", out_arrays);
+    if (g->waits()) Fail(Status::kUnsupported, who, "the graph reads a condition on its way and must wait for it. Run it by flx_graph_start.");
+    GraphRun run(g.ref(), mode, a.refs());
+    run.Go(0);
+    GiveArrays(who, run.outputs(), out_arrays, capacity, out_narrays);
+  FLX_END
+}
+flx_status flx_graph_start(flx_graph graph, int32_t mode, const flx_ndarray* arrays, int32_t narrays, flx_task* out_task) {
+  FLX_BEGIN
+    auto g = PinGraph(who, graph);
+    NeedMode(who, mode, kRunModes);
+    ArrayList a(who, "arrays", arrays, narrays);
+    NeedPointer(who, "out_task", out_task);
+    *out_task = GiveTask(Make<GraphTask>(g.ref(), mode, a.refs()));
+  FLX_END
+}
+flx_status flx_autograd_recorded(flx_ndarray array, int32_t* out_value) {
+  FLX_BEGIN
+    auto a = PinArray(who, array);
+    NeedPointer(who, "out_value", out_value);
+    *out_value = IsRecorded(*a);
+  FLX_END
+}
+
+}  // extern "C"

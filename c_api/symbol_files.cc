@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // Symbols as documents, tables and pictures; as files; as layers.
-#include "base/files.h"
 #include "graph/draw.h"
 #include "graph/infer.h"
 #include "graph/json.h"

@@ -146,8 +146,12 @@ Ref<Symbol> LayerGraph(const Layer& layer, const std::string& prefix, const std:
 }
 Ref<Symbol> LayerGraph(const Layer& layer, const std::vector<Shape>& inputs, DType dtype) {
   std::vector<LayerArgument> x;
-  for (size_t i = 0; i < inputs.size(); ++i)
-    x.push_back({{Node::New(nullptr, i ? Text("data", i) : "data", {{"__shape__", Text(inputs[i])}, {"__dtype__", DTypeName(dtype)}}), 0}, inputs[i], dtype});
+  for (auto& shape : inputs) {
+    LayerArgument a;
+    a.entry.node = Node::New(nullptr, x.empty() ? std::string("data") : Text("data", x.size()), {{"__shape__", Text(shape)}, {"__dtype__", DTypeName(dtype)}});
+    a.shape = shape, a.dtype = dtype;
+    x.push_back(std::move(a));
+  }
   return LayerGraph(layer, "", x);
 }
 

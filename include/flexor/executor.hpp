@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // flexor/executor.hpp: symbols that run.
 //
-//   Executor run = Executor::bind(net, {{"data", {64, 784}}});        // arrays are made for all arguments, gradients and states
+//   Executor run = Executor::simple_bind(net, {{"data", {64, 784}}});        // arrays are made for all arguments, gradients and states
 //   run.arg("data").write(images), run.arg("softmax_label").write(labels);
 //   run.forward(true);
 //   run.backward();
@@ -60,7 +60,7 @@ class Executor {
   using Arrays = std::map<std::string, NDArray>;
   using GradReqs = std::map<std::string, GradReq>;
   // shapes: of as many arguments as the others follow from; all arrays are made, of zeros. req: of all floating arguments but those in `reqs`.
-  static Executor bind(const Symbol& symbol, const Options& shapes, GradReq req = GradReq::write, const GradReqs& reqs = {}, const Options& options = {}) {
+  static Executor simple_bind(const Symbol& symbol, const Options& shapes, GradReq req = GradReq::write, const GradReqs& reqs = {}, const Options& options = {}) {
     return Executor(symbol, shapes, {}, {}, req, reqs, options);
   }
   // On arrays there are: arguments and states that are not given are made, if their shapes follow.

@@ -33,8 +33,8 @@ def classify(kind, name, callbacks):
     plain = {"const char *": "TEXT", "const char *const *": "TEXTS", "const int64_t *": "DIMS", "const double *": "SCALARS", "const void *": "DATA", "char *": "OWN_TEXT"}
     if kind in plain:
         return plain[kind], "", 0
-    if kind == "const flx_ndarray *":
-        return "ARRAYS", "ndarray", 0
+    if (m := re.fullmatch(r"const flx_(\w+) \*", kind)):
+        return "ARRAYS", m.group(1), 0
     if kind == "void *":
         return ("ANY_HANDLE" if name == "handle" else "POINTER" if name in ("context", "user") else "BUFFER"), "", 0
     if (m := re.fullmatch(r"flx_(\w+)", kind)) and kind != "flx_status":

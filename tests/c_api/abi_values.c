@@ -20,12 +20,15 @@ static rule rules[] = {
     {"flx_entry_trait", "field", "inputs", 0},
     {"flx_task_number", "field", "loss", 0},
     {"flx_task_text", "field", "progress", 0},
+    {"flx_graph_text", "field", "waits", 0},
     {"*", "field", "name", 0},
     {"*", "feature", "cpu", 0},
     {"flx_config_*", "key", "FLEXOR_LOG_LEVEL", 0},
     {"flx_config_*", "value", "error", 0},
     {"flx_optimizer_*", "key", "learning_rate", 0},
     {"flx_optimizer_*", "value", "0.1", 0},
+    {"flx_symbol_attr_*", "key", "lr_mult", 0},
+    {"flx_symbol_attr_*", "value", "2", 0},
     {"*", "key", "a", 0},
     {"*", "value", "b", 0},
     {"flx_device_count", "kind", "cpu", 0},
@@ -33,6 +36,10 @@ static rule rules[] = {
     {"flx_layer_create", "kind", "Dense", 0},
     {"flx_layer_create", "keys", "units=2", 0},
     {"flx_layer_summary", "keys", "data=(4, 3)", 0},
+    {"flx_layer_table", "keys", "data=(4, 3)", 0},
+    {"flx_layer_draw", "keys", "data=(4, 3)", 0},
+    {"flx_symbol_variable", "keys", "shape=(2, 2)", 0},
+    {"flx_graph_create", "keys", "monitor=*", 0},
     {"flx_params_init", "keys", "data=(4, 3)", 0},
     {"flx_schedule_create", "keys", "step=10", 0},
     {"flx_iter_create", "keys", "data_csv=@rows.csv;data_shape=(1,)", 0},
@@ -47,15 +54,25 @@ static rule rules[] = {
     {"flx_registry_find", "name", "relu", 0},
     {"*", "name", "0.weight", 0},
     {"flx_evaluate_start", "names", "accuracy", 0},
+    {"flx_symbol_compose", "names", "data", 0},
+    {"flx_symbol_*", "names", "x", 0},
+    {"flx_layer_from_symbol", "names", "x", 0},
     {"*", "names", "data", 0},
+    {"*", "op", "relu", 0},
+    {"flx_checkpoint_load", "prefix", "@saved", 0},
+    {"flx_checkpoint_save", "prefix", "@new", 0},
+    {"*", "prefix", "net_", 0},
     {"*", "registry", "operator", 0},
     {"*", "stat", "live", 0},
     {"*", "device", "cpu", 0},
     {"*", "origin", "here.c:1", 0},
     {"*", "grad_req", "write", 0},
+    {"*_draw", "format", "svg", 0},
     {"*", "format", "safetensors", 0},
     {"*", "message", "no luck", 0},
     {"flx_layer_from_json", "text", "{\"kind\":\"Flatten\"}", 0},
+    {"flx_symbol_from_json", "text", "{\"nodes\":[{\"op\":\"null\",\"name\":\"x\",\"inputs\":[]}],\"arg_nodes\":[0],\"heads\":[[0,0,0]]}", 0},
+    {"flx_symbol_load", "path", "@saved-symbol.json", 0},
     {"flx_params_load", "path", "@saved.flx", 0},
     {"flx_model_load", "path", "@saved.flx", 0},
     {"flx_record_open", "path", "@rows.rec", 0},
@@ -81,6 +98,8 @@ static rule rules[] = {
     {"flx_autograd_record", "targets", "plain", 0},
     {"flx_autograd_*", "arrays", "y", 0},
     {"flx_autograd_*", "targets", "x", 0},
+    {"flx_symbol_shape", "symbol", "inferred", 0},
+    {"flx_symbol_while_loop", "body", "pair", 0},
     {"flx_random_load", "data", "random", 0},
     {"flx_model_from_bytes", "data", "model", 0},
     {"flx_optimizer_from_bytes", "data", "optimizer", 0},
@@ -89,7 +108,7 @@ static rule rules[] = {
 static const struct {
   const char *arg;
   int64_t value;
-} integers[] = {{"capacity", 3}, {"timeout_ms", 10000}, {"seed", 1}, {"stop", 1}, {"step", 1}, {"token", 1}, {"columns", 80}, {"abi_version", 1}};
+} integers[] = {{"capacity", 3}, {"timeout_ms", 10000}, {"seed", 1}, {"stop", 1}, {"step", 1}, {"token", 1}, {"columns", 80}, {"abi_version", 1}, {"outputs", 1}, {"max_iterations", 3}};
 /* What may be null, with the header's own words for it; a rule whose words are gone is stale. */
 static struct {
   const char *function, *arg, *words;
@@ -101,6 +120,7 @@ static struct {
     {"flx_origin_set", "origin", "null clears it", 0},
     {"flx_handle_live", "kind", "(null: of all kinds)", 0},
     {"flx_layer_create", "name", "(null: its kind)", 0},
+    {"flx_layer_from_symbol", "name", "(null: its kind)", 0},
     {"flx_params_save", "format", "null: by extension", 0},
     {"flx_model_meta_set", "value", "a null `value` removes it", 0},
     {"flx_autograd_attach", "grad", "null: a new array of zeros", 0},
@@ -220,6 +240,10 @@ static void make_files(void) {
   flx_model m = make_handle(MODEL);
   NEED(flx_model_save(m, scratch_file("saved.flx"), -1, &ready));
   flx_free(m);
+  flx_symbol s = make_handle(SYMBOL);
+  flx_params p = make_handle(PARAMS);
+  NEED(flx_checkpoint_save(s, p, scratch_file("saved"), 0, -1, &ready));
+  flx_free(s), flx_free(p);
 }
 
 static int kind_number(const char *kind) {
@@ -227,6 +251,15 @@ static int kind_number(const char *kind) {
     if (!strcmp(kind_names[k], kind)) return k;
   fprintf(stderr, "harness.c makes no handle of kind %s\n", kind);
   exit(1);
+}
+static flx_symbol make_symbol(const char *how) {
+  flx_symbol s[2] = {make_handle(SYMBOL), NULL}, made = NULL;
+  if (!how) return s[0];
+  s[1] = s[0];
+  if (!strcmp(how, "inferred")) NEED(flx_symbol_infer(s[0], NULL, NULL, 0, 0, &made));
+  else NEED(flx_symbol_group(s, 2, &made));
+  flx_free(s[0]);
+  return made;
 }
 static void *make(abi_call *c, const abi_arg *a) {
   const char *how = rule_for(c->f->name, a->name);
@@ -254,6 +287,7 @@ static void *make(abi_call *c, const abi_arg *a) {
       model = make_handle(MODEL);
       NEED(flx_model_meta_set(model, "a", "b"));
       return model;
+    case SYMBOL: return make_symbol(how);
     case ITER: return make_batches();
     case RECORD: return open_record(how);
     case TASK: return *how == 'f' ? make_fit_task() : make_host_task();

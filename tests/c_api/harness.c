@@ -6,7 +6,7 @@
 #include <string.h>
 
 static int passed, failed, wrong;
-const char *const kind_names[KINDS] = {"ndarray", "entry", "call", "layer", "params", "model", "optimizer", "schedule", "initializer", "metric", "iter", "record", "task"};
+const char *const kind_names[KINDS] = {"ndarray", "entry", "call", "layer", "params", "model", "optimizer", "schedule", "initializer", "metric", "iter", "record", "task", "symbol", "graph"};
 good_handles good;
 
 int expect(int ok, const char *file, int line, const char *text) {
@@ -105,6 +105,22 @@ static flx_task make_task(void) {
   return t;
 }
 
+static flx_symbol make_symbol(void) {
+  const char *const key[1] = {"shape"}, *const value[1] = {"(4, 3)"};
+  flx_symbol x = NULL, y = NULL;
+  NEED(flx_symbol_variable("x", key, value, 1, &x));
+  NEED(flx_symbol_compose("relu", "r", &x, 1, NULL, 0, NULL, NULL, 0, &y));
+  flx_free(x);
+  return y;
+}
+static flx_graph make_graph(void) {
+  flx_symbol s = make_symbol();
+  flx_graph g = NULL;
+  NEED(flx_graph_create(s, NULL, NULL, 0, &g));
+  flx_free(s);
+  return g;
+}
+
 void *make_handle(int kind) {
   static int records;
   flx_entry entry = NULL;
@@ -133,6 +149,8 @@ void *make_handle(int kind) {
       NEED(flx_record_open(scratch_file(name), "write", &record));
       return record;
     case TASK: return make_task();
+    case SYMBOL: return make_symbol();
+    case GRAPH: return make_graph();
     default: exit(1);
   }
 }
@@ -140,12 +158,12 @@ void make_good(void) {
   good.ndarray = make_handle(NDARRAY), good.entry = make_handle(ENTRY), good.call = make_handle(CALL), good.layer = make_handle(LAYER);
   good.params = make_handle(PARAMS), good.model = make_handle(MODEL), good.optimizer = make_handle(OPTIMIZER), good.schedule = make_handle(SCHEDULE);
   good.initializer = make_handle(INITIALIZER), good.metric = make_handle(METRIC), good.iter = make_handle(ITER), good.record = make_handle(RECORD);
-  good.task = make_handle(TASK);
+  good.task = make_handle(TASK), good.symbol = make_handle(SYMBOL), good.graph = make_handle(GRAPH);
 }
 void free_good(void) {
   flx_free(good.ndarray), flx_free(good.entry), flx_free(good.call), flx_free(good.layer), flx_free(good.params), flx_free(good.model);
   flx_free(good.optimizer), flx_free(good.schedule), flx_free(good.initializer), flx_free(good.metric), flx_free(good.iter), flx_free(good.record);
-  flx_free(good.task);
+  flx_free(good.task), flx_free(good.symbol), flx_free(good.graph);
 }
 
 void use_folder(const char *path) { snprintf(folder, sizeof folder, "%s", path); }

@@ -115,8 +115,8 @@ const char* OptionalText(const char* who, const char* arg, const char* s) {
   if (s) NeedText(who, arg, s);
   return s;
 }
-std::string_view NeedPath(const char* who, const char* s, const char* arg) {
-  NeedPointer(who, arg, s);
+std::string_view NeedPath(const char* who, const char* s) {
+  NeedPointer(who, "path", s);
   return s;
 }
 namespace {

@@ -81,7 +81,7 @@ inline void NeedCount(const char* who, const char* arg, const void* p, int64_t n
 }
 std::string_view NeedText(const char* who, const char* arg, const char* s);      // not null, and UTF-8
 const char* OptionalText(const char* who, const char* arg, const char* s);       // null, or UTF-8
-std::string_view NeedPath(const char* who, const char* s, const char* arg = "path");  // not null; any bytes may name a file
+std::string_view NeedPath(const char* who, const char* s);                       // not null; any bytes may name a file
 Shape NeedShape(const char* who, const int64_t* dims, int32_t ndim);
 DType NeedDType(const char* who, const char* arg, int32_t dtype);
 bool NeedOrder(const char* who, int32_t order);  // true: column-major

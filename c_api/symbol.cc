@@ -168,6 +168,7 @@ flx_status flx_symbol_shape(flx_symbol symbol, int32_t part, int32_t index, int3
     auto s = PinSymbol(who, symbol);
     NeedPointer(who, "out_dtype", out_dtype);
     NeedPointer(who, "out_known", out_known);
+    NeedPointer(who, "out_ndim", out_ndim);
     Entry e = s->At(NeedPart(who, part), index);
     if (!s->inferred) Fail(Status::kState, who, "the symbol knows no shapes yet. Ask the one that flx_symbol_infer gives.");
     size_t v = size_t(s->index().ValueOf(e));

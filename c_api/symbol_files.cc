@@ -62,12 +62,12 @@ flx_status flx_symbol_draw(flx_symbol symbol, const char* format, char** out_tex
     *out_text = GiveText(DrawSymbol(*s, NeedText(who, "format", format)));
   FLX_END
 }
-flx_status flx_checkpoint_load(const char* prefix, int32_t epoch, flx_symbol* out_symbol, flx_params* out_params) {
+flx_status flx_checkpoint_load(const char* path, int32_t epoch, flx_symbol* out_symbol, flx_params* out_params) {
   FLX_BEGIN
-    std::string p(NeedPath(who, prefix, "prefix"));
+    std::string prefix(NeedPath(who, path));
     NeedPointer(who, "out_symbol", out_symbol);
     NeedPointer(who, "out_params", out_params);
-    Checkpoint c = LoadCheckpoint(p, epoch);
+    Checkpoint c = LoadCheckpoint(prefix, epoch);
     auto params = Make<Params>();
     for (auto& a : c.args) params->Set(a.first, a.second);
     for (auto& a : c.aux) params->Set(a.first, a.second, true);
@@ -81,11 +81,11 @@ flx_status flx_checkpoint_load(const char* prefix, int32_t epoch, flx_symbol* ou
     *out_symbol = symbol;
   FLX_END
 }
-flx_status flx_checkpoint_save(flx_symbol symbol, flx_params params, const char* prefix, int32_t epoch, int64_t timeout_ms, int32_t* out_ready) {
+flx_status flx_checkpoint_save(flx_symbol symbol, flx_params params, const char* path, int32_t epoch, int64_t timeout_ms, int32_t* out_ready) {
   FLX_BEGIN
     auto s = PinSymbol(who, symbol);
     auto p = PinParams(who, params);
-    std::string path(NeedPath(who, prefix, "prefix"));
+    std::string prefix(NeedPath(who, path));
     NeedPointer(who, "out_ready", out_ready);
     Checkpoint c;
     c.symbol = s.ref();
@@ -96,7 +96,7 @@ flx_status flx_checkpoint_save(flx_symbol symbol, flx_params params, const char*
       }
       (x.aux ? c.aux : c.args).emplace_back(x.name, x.array);
     }
-    SaveCheckpoint(c, path, epoch);
+    SaveCheckpoint(c, prefix, epoch);
     *out_ready = 1;
   FLX_END
 }

@@ -343,11 +343,11 @@ FLX_DRAFT flx_status flx_symbol_summary(flx_symbol symbol, int32_t columns, char
 FLX_DRAFT flx_status flx_symbol_table(flx_symbol symbol, char **out_text);
 /** A picture of `symbol`, with the shapes of an inferred one: `format` is svg or dot; `out_text` is yours. */
 FLX_DRAFT flx_status flx_symbol_draw(flx_symbol symbol, const char *format, char **out_text);
-/** MXNet's checkpoint of `prefix` and `epoch`, the files prefix-symbol.json and prefix-0000.params: `out_symbol`, and `out_params` without `arg:` and `aux:`, states marked as
+/** MXNet's checkpoint of prefix `path` and `epoch`, the files path-symbol.json and path-0000.params: `out_symbol`, and `out_params` without `arg:` and `aux:`, states marked as
  *  such. Errors: FLX_ERROR_FILE, FLX_ERROR_FORMAT with the offset. */
-FLX_DRAFT flx_status flx_checkpoint_load(const char *prefix, int32_t epoch, flx_symbol *out_symbol, flx_params *out_params);
-/** Writes `symbol` and `params` as MXNet's checkpoint of `prefix` and `epoch`, within `timeout_ms`; `out_ready` says whether it was done. Errors: FLX_ERROR_FILE. */
-FLX_DRAFT flx_status flx_checkpoint_save(flx_symbol symbol, flx_params params, const char *prefix, int32_t epoch, int64_t timeout_ms, int32_t *out_ready);
+FLX_DRAFT flx_status flx_checkpoint_load(const char *path, int32_t epoch, flx_symbol *out_symbol, flx_params *out_params);
+/** Writes `symbol` and `params` as MXNet's checkpoint of prefix `path` and `epoch`, within `timeout_ms`; `out_ready` says whether it was done. Errors: FLX_ERROR_FILE. */
+FLX_DRAFT flx_status flx_checkpoint_save(flx_symbol symbol, flx_params params, const char *path, int32_t epoch, int64_t timeout_ms, int32_t *out_ready);
 
 /** `symbol` ready to run, in `out_graph`. Options `keys`/`values`/`npairs`: monitor = names of internals that become outputs too ("fc*_output|bn?_output"). Errors: FLX_ERROR_NAME. */
 FLX_DRAFT flx_status flx_graph_create(flx_symbol symbol, const char *const *keys, const char *const *values, int32_t npairs, flx_graph *out_graph);

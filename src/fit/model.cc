@@ -12,26 +12,28 @@ namespace {
 constexpr const char* kVersion = "1";
 
 // Where a parameter stands in the layer's order: the positions of its layer, then its place in that layer's list. False: no layer has it.
+// A symbol's parameters may have dots in their names, so that every dot may be the one behind the layer's path.
 bool PlaceOf(const Layer& root, const std::string& name, std::vector<int64_t>* place, bool* aux) {
-  size_t dot = name.rfind('.');
-  std::string path = dot == std::string::npos ? "" : name.substr(0, dot), own = dot == std::string::npos ? name : name.substr(dot + 1);
-  Ref<Layer> layer = root.At(path);
-  if (!layer) return false;
-  place->clear();
-  if (!path.empty())
-    for (auto& step : Split(path, '.')) {
-      place->push_back(0);
-      ParseInt(step, &place->back());
+  for (size_t dot = name.rfind('.');; dot = dot ? name.rfind('.', dot - 1) : std::string::npos) {
+    bool none = dot == std::string::npos;
+    std::string path = none ? "" : name.substr(0, dot), own = none ? name : name.substr(dot + 1);
+    Ref<Layer> layer = root.At(path);
+    auto params = layer ? OwnParams(*layer) : std::vector<OwnParam>();
+    for (size_t i = 0; i < params.size(); ++i) {
+      if (own != params[i].name) continue;
+      place->clear();
+      if (!none)
+        for (auto& step : Split(path, '.')) {
+          place->push_back(0);
+          ParseInt(step, &place->back());
+        }
+      // a container's own parameters would stand before its children's
+      place->push_back(-1), place->push_back(int64_t(i));
+      *aux = params[i].aux;
+      return true;
     }
-  auto& params = layer->def.params;
-  for (size_t i = 0; i < params.size(); ++i) {
-    if (own != params[i].name) continue;
-    // a container's own parameters would stand before its children's
-    place->push_back(-1), place->push_back(int64_t(i));
-    *aux = params[i].aux;
-    return true;
+    if (none) return false;
   }
-  return false;
 }
 
 Safetensors ToFile(const Model& m) {

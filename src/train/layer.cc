@@ -102,7 +102,7 @@ Ref<Layer> Layer::At(std::string_view path) const {
 }
 
 Val LayerContext::Ask(const char* name, const Shape& shape, std::string_view init, bool aux, bool trainable, DType dtype) {
-  bool listed = layer_->def.any_params;
+  bool listed = layer_->def.own != nullptr;
   for (auto& p : layer_->def.params) listed |= p.aux == aux && std::string_view(p.name) == name;
   if (!listed) Fail(Status::kInternal, layer_->def.name, "asks for `", name, "`, which its definition does not list.");
   ParamDecl d;
@@ -158,6 +158,13 @@ std::vector<Val> LayerContext::Run(const Layer& layer, const std::vector<Val>& x
 void AddOnce(const ParamDecl& d, std::vector<ParamDecl>* decls) {
   for (auto& have : *decls) if (have.name == d.name) return;
   decls->push_back(d);
+}
+
+std::vector<OwnParam> OwnParams(const Layer& layer) {
+  if (layer.def.own) return layer.def.own(layer);
+  std::vector<OwnParam> own;
+  for (auto& p : layer.def.params) own.push_back({p.name, p.aux});
+  return own;
 }
 
 namespace {

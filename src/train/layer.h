@@ -60,6 +60,7 @@ class LayerContext {
 
 struct LayerInput { const char *name, *doc; bool optional = false; };
 struct LayerParam { const char *name, *doc; bool aux = false; };
+struct OwnParam { std::string name; bool aux = false; };
 struct LayerDef : Registered {
   LayerDef() { inputs.push_back({"data", "The input."}); }
   std::vector<LayerInput> inputs;
@@ -67,12 +68,13 @@ struct LayerDef : Registered {
   bool container = false;           // takes children
   bool loss = false;
   bool any_dtype = false;           // takes integers too (indices)
-  bool any_params = false;          // the settings say what they are called
   bool any_inputs = false;          // and how many inputs there are
   std::vector<Val> (*forward)(LayerContext& c, const Layer& layer, const std::vector<Val>& x) = nullptr;
   int (*outputs)(const Layer& layer, int ninputs) = nullptr;  // how many forward gives, known before it runs; null: one
   void (*check)(const void* settings) = nullptr;  // what single ranges cannot say
+  std::vector<OwnParam> (*own)(const Layer& layer) = nullptr;  // where the settings decide what parameters there are; null: `params`
 };
+std::vector<OwnParam> OwnParams(const Layer& layer);  // without its children's
 const Registry<LayerDef>& Layers();     // layers and losses
 void AddBasicLayers(std::vector<LayerDef>* all);
 void AddConvLayers(std::vector<LayerDef>* all);

@@ -56,6 +56,14 @@ Shape ParamShape(const Work& w, int port, const Shape& data, const Infer& told) 
        " does not follow from the data. Give it, as in params=\"", w.op->inputs[size_t(port)].name, "=(None,)\"; None is the number of channels.");
 }
 
+std::vector<OwnParam> Own(const Layer& layer) {
+  Work w = WorkOf(layer.as<OperatorSettings>());
+  std::vector<OwnParam> own;
+  for (size_t i = 1; !w.op->variadic && i < w.op->inputs.size(); ++i)
+    if (w.op->Present(int(i), w.attrs.get())) own.push_back({w.op->inputs[i].name, w.op->inputs[i].aux != nullptr});
+  return own;
+}
+
 std::vector<Val> Forward(LayerContext& c, const Layer& layer, const std::vector<Val>& x) {
   auto& s = layer.as<OperatorSettings>();
   Work w = WorkOf(s);
@@ -91,7 +99,7 @@ void AddOperatorLayer(std::vector<LayerDef>* all) {
       .attr(&S::attrs, "attrs", "Its attributes, as `name=value, name=value`.")
       .attr(&S::params, "params", "Shapes of its inputs beside the data, as `gamma=(None,)`, None being the data's number of channels; only those that its shape rule cannot tell.")
       .attr(&S::initializer, "initializer", "How its parameters begin; empty: as the network's initializer says.")
-      .with(&LayerDef::any_dtype, true).with(&LayerDef::any_params, true).with(&LayerDef::forward, &Forward).with(&LayerDef::check, &Check));
+      .with(&LayerDef::any_dtype, true).with(&LayerDef::own, &Own).with(&LayerDef::forward, &Forward).with(&LayerDef::check, &Check));
 }
 
 }  // namespace flx

@@ -42,13 +42,23 @@ Kind KindOf(const LstmSettings& s) {
 }
 Kind KindOf(const RecurrentSettings& s) { return {"gru", 3, 1, s.units, "", {}}; }
 
+std::string ParamPrefix(int64_t layer, int64_t direction) { return Text(direction ? "r" : "l", layer, "_"); }
+template <class S> std::vector<OwnParam> Own(const Layer& layer) {
+  auto& s = layer.as<S>();
+  std::vector<OwnParam> own;
+  for (int64_t l = 0; l < s.num_layers; ++l)
+    for (int64_t d = 0; d < (s.bidirectional ? 2 : 1); ++d)
+      for (const char* name : {"i2h_weight", "h2h_weight", "h2r_weight", "i2h_bias", "h2h_bias"})
+        if (KindOf(s).projects || std::string_view(name) != "h2r_weight") own.push_back({ParamPrefix(l, d) + name});
+  return own;
+}
 // All parameters as the operator takes them: the weights, then the biases.
 Val Parameters(LayerContext& c, const RecurrentSettings& s, const Kind& k, int64_t features) {
   std::vector<Val> weights, biases;
   int64_t gates = k.gates * s.units, sides = s.bidirectional ? 2 : 1;
   for (int64_t l = 0; l < s.num_layers; ++l)
     for (int64_t d = 0; d < sides; ++d) {
-      std::string prefix = Text(d ? "r" : "l", l, "_");
+      std::string prefix = ParamPrefix(l, d);
       auto ask = [&](const char* name, const Shape& shape, const std::string& init) { return ReshapeTo(c.Param((prefix + name).c_str(), shape, init), {shape.size()}); };
       weights.push_back(ask("i2h_weight", {gates, l ? sides * k.outputs : features}, s.i2h_weight_initializer));
       weights.push_back(ask("h2h_weight", {gates, k.outputs}, s.h2h_weight_initializer));
@@ -125,7 +135,7 @@ template <class S> Define<Def, S> Shared(const char* name) {
       .attr(&S::h2h_weight_initializer, "h2h_weight_initializer", "How the states' weights begin; empty: as the network's initializer says.")
       .attr(&S::i2h_bias_initializer, "i2h_bias_initializer", "How the inputs' biases begin.")
       .attr(&S::h2h_bias_initializer, "h2h_bias_initializer", "How the states' biases begin.")
-      .with(&Def::any_params, true).with(&Def::forward, &Recurrent<S>).with(&Def::outputs, &Outputs<S>);
+      .with(&Def::own, &Own<S>).with(&Def::forward, &Recurrent<S>).with(&Def::outputs, &Outputs<S>);
   return d;
 }
 std::vector<LayerInput> Inputs(bool cell) {

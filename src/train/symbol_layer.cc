@@ -105,6 +105,15 @@ std::vector<Val> Forward(LayerContext& c, const Layer& layer, const std::vector<
   for (int v : g.outputs) out.push_back(values[size_t(v)]);
   return out;
 }
+std::vector<OwnParam> Own(const Layer& layer) {
+  auto& s = layer.as<SymbolSettings>();
+  const Symbol& symbol = Parsed(s);
+  auto inputs = InputNames(s), states = symbol.Names(Part::kAuxiliary);
+  std::vector<OwnParam> own;
+  for (auto& n : symbol.Names(Part::kInput))
+    if (!Among(inputs, n)) own.push_back({n, Among(states, n)});
+  return own;
+}
 int Outputs(const Layer& layer, int) { return int(Parsed(layer.as<SymbolSettings>()).outputs.size()); }
 
 // Parameters as variables that say what they are.
@@ -163,7 +172,7 @@ void AddSymbolLayer(std::vector<LayerDef>* all) {
       .attr(&S::symbol, "symbol", "The symbol, as MXNet's JSON document.").required()
       .attr(&S::inputs, "inputs", "The names of the variables that are inputs, with commas between.").required()
       .with(&LayerDef::inputs, std::vector<LayerInput>{{"data", "One array for each input named."}})
-      .with(&LayerDef::any_dtype, true).with(&LayerDef::any_params, true).with(&LayerDef::any_inputs, true)
+      .with(&LayerDef::any_dtype, true).with(&LayerDef::own, &Own).with(&LayerDef::any_inputs, true)
       .with(&LayerDef::outputs, &Outputs).with(&LayerDef::forward, &Forward).with(&LayerDef::check, &Check));
 }
 

@@ -161,5 +161,19 @@ TEST(Layers, BecomeSymbolsAndBack) {
   EXPECT_THROW(to_symbol(net, {variable("data")}), ShapeError);
 }
 
+// Layers whose settings say what parameters they have are saved and loaded like any other, dots in a symbol's names or not.
+TEST(Layers, OfAnyParametersAreSaved) {
+  Symbol w = variable("block.0.weight"), s = compose("FullyConnected", NamedSymbols{{"data", variable("x")}, {"weight", w}}, {{"num_hidden", 3}, {"no_bias", true}}, "fc");
+  Layer bn = to_layer(compose("BatchNorm", {s}, {}, "bn"), {"x"}), net("Sequential");
+  net.add(Layer("LSTM", {{"units", 4}, {"bidirectional", true}, {"return_sequences", false}})).add(bn).add(Layer("Operator", {{"op", "LeakyReLU"}, {"attrs", "act_type=prelu"}}));
+  Params params = Params::init(net, {{"data", {2, 5, 6}}}, 3);
+  EXPECT_TRUE(params.get("1.block.0.weight"));
+  EXPECT_TRUE(params.get("1.bn_moving_var"));
+  Model model(net, params), again = Model::from_bytes(model.to_bytes());
+  NDArray x = invoke("_random_normal", {}, {{"shape", {2, 5, 6}}})[0];
+  EXPECT_EQ(again(x).to_vector<float>(), model(x).to_vector<float>());
+  EXPECT_EQ(again.to_bytes(), model.to_bytes());
+}
+
 }  // namespace
 }  // namespace flexor

@@ -6,6 +6,8 @@
 #include <cstdlib>
 #include <iostream>
 
+#include "graph/infer.h"
+#include "graph/json.h"
 #include "interop/mxnet_params.h"
 #include "interop/safetensors.h"
 #include "io/idx.h"
@@ -22,6 +24,22 @@ using flx::Error;
 [[maybe_unused]] void safetensors(std::string_view bytes, const std::string&) {
   auto text = flx::SerializeSafetensors(flx::ParseSafetensors(bytes));
   if (flx::SerializeSafetensors(flx::ParseSafetensors(text)) != text) std::abort();
+}
+[[maybe_unused]] void symbol(std::string_view bytes, const std::string& path) {
+  auto s = flx::SymbolFromJson(bytes, path);
+  auto text = flx::SymbolToJson(*s);
+  try {
+    if (flx::SymbolToJson(*flx::SymbolFromJson(text, path)) != text) std::abort();
+  } catch (const Error& e) {
+    std::cerr << "what was written cannot be read: " << e.message() << '\n' << text << '\n';
+    std::abort();
+  }
+  try {
+    flx::Infer(*s, {}, true);
+  } catch (const Error& e) {
+    if (e.status() == flx::Status::kShape || e.status() == flx::Status::kType || e.status() == flx::Status::kArgument) return;
+    throw;
+  }
 }
 [[maybe_unused]] void record(std::string_view bytes, const std::string& path) {
   auto f = flx::RecordFile::Open(path, "read");

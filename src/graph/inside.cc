@@ -2,6 +2,7 @@
 #include "graph/inside.h"
 
 #include <algorithm>
+#include <map>
 
 #include "graph/infer.h"
 #include "op/control/control.h"
@@ -98,9 +99,10 @@ Use UseAt(const Node& n, const NodeSettings& s, int input) {
   if (EndsAsParameter(e.node->name)) return Use::kParameter;
   return op.trait(kElementwise) ? Use::kData : Use::kOperand;
 }
-}  // namespace
 
-std::vector<Use> UsesOf(const Symbol& symbol) {
+using Found = std::map<const Symbol*, std::vector<Use>>;  // nodes may share the graphs inside them
+const std::vector<Use>& Find(const Symbol& symbol, Found* found) {
+  if (auto it = found->find(&symbol); it != found->end()) return it->second;
   const GraphIndex& g = symbol.index();
   std::vector<Use> uses(g.nodes.size(), Use::kData);
   std::vector<bool> data(g.nodes.size()), made(g.nodes.size());
@@ -114,7 +116,7 @@ std::vector<Use> UsesOf(const Symbol& symbol) {
     std::vector<Use> inner(n.inputs.size(), Use::kData);
     std::vector<bool> inner_data(n.inputs.size());
     for (auto& graph : InnerGraphs(n, *s)) {
-      auto inside = UsesOf(*graph.symbol);
+      auto& inside = Find(*graph.symbol, found);
       for (size_t k = 0; k < graph.from.size(); ++k) {
         size_t x = size_t(graph.from[k]);
         Use u = graph.changes[k] ? Use::kData : inside[size_t(graph.symbol->index().inputs_order[k])];
@@ -134,7 +136,13 @@ std::vector<Use> UsesOf(const Symbol& symbol) {
   }
   for (size_t i = 0; i < uses.size(); ++i)
     if (data[i] && !made[i]) uses[i] = Use::kData;
-  return uses;
+  return (*found)[&symbol] = std::move(uses);
+}
+}  // namespace
+
+std::vector<Use> UsesOf(const Symbol& symbol) {
+  Found found;
+  return Find(symbol, &found);
 }
 
 }  // namespace flx

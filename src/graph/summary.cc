@@ -8,7 +8,7 @@
 
 namespace flx {
 namespace {
-constexpr int kMostDepth = 16;  // of graphs inside graphs
+constexpr int kMostDepth = 8;  // of graphs inside graphs
 
 Count Sum(const Count& a, const Count& b) { return a && b ? Count(AddCounts(*a, *b)) : Count(); }
 

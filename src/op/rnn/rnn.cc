@@ -110,7 +110,7 @@ OpDef RnnOp() {
       .compose([](const std::vector<Val>& x, const RnnAttrs& a) { return RnnUnrolled(x, a); })
       .cost([](const RnnAttrs& a, const Shape* x, int) {
         RnnSizes s(a, x[0][0], x[0][1], x[0][2]);
-        return 2.0 * double(s.T * s.N) * double(s.parameters());
+        return 2.0 * double(s.T * s.N) * double(s.weights());
       })
       .kernel<RnnKernel>();
 }
@@ -156,7 +156,7 @@ OpDef RnnGradOp() {
       .compose(RnnGradUnrolled)
       .cost([](const RnnAttrs& a, const Shape* x, int) {
         RnnSizes s(a, x[0][0], x[0][1], x[0][2]);
-        return 4.0 * double(s.T * s.N) * double(s.parameters());
+        return 4.0 * double(s.T * s.N) * double(s.weights());
       })
       .kernel<RnnGradKernel>();
 }

@@ -45,6 +45,7 @@ struct RnnSizes {
   int64_t h2r(int64_t layer, int64_t d) const { return h2h(layer, d) + G * H * R; }
   int64_t i2h_bias(int64_t layer, int64_t d) const { return i2h(L, 0) + (layer * D + d) * 2 * G * H; }
   int64_t h2h_bias(int64_t layer, int64_t d) const { return i2h_bias(layer, d) + G * H; }
+  int64_t weights() const { return i2h(L, 0); }
   int64_t parameters() const { return i2h_bias(L, 0); }
 
   // The hidden output `reserve`, by layer and direction: the gates of all steps (LSTM i f g o; GRU r z n and the hidden half of n), LSTM's cells before they are

@@ -82,6 +82,7 @@ void Recurrent() {
     double work = 2.0 * double(steps * rows) * double(weights);
     const Shape state{1, rows, units};
     Ours(row, Unit::kFlops, work, Of("RNN", {{steps, rows, units}, {weights}, state, state}, {{"mode", "lstm"}, {"state_size", units}, {"num_layers", 1}}));
+    Peer(row, "onednn", Unit::kFlops, work, [=] { return peers::LstmOneDnn(steps, rows, units); });
   }
 }
 

@@ -113,7 +113,33 @@ Run ConvOneDnn(const Conv& c) {
     queue.wait();
   };
 }
+Run LstmOneDnn(int64_t steps, int64_t rows, int64_t units) {
+  using namespace dnnl;
+  using F = memory::format_tag;
+  static engine cpu(engine::kind::cpu, 0);
+  static stream queue(cpu);
+  auto desc = [](const memory::dims& d, F f) { return memory::desc(d, memory::data_type::f32, f); };
+  auto x = desc({steps, rows, units}, F::tnc), y = x, h = desc({1, 1, rows, units}, F::ldnc), w = desc({1, 1, units, 4, units}, F::any), b = desc({1, 1, 4, units}, F::ldgo);
+  constexpr auto kind = prop_kind::forward_inference;
+  constexpr auto way = rnn_direction::unidirectional_left2right;
+#if DNNL_VERSION_MAJOR >= 3
+  lstm_forward::primitive_desc pd(cpu, kind, way, x, h, h, w, w, b, y, h, h);
 #else
+  lstm_forward::primitive_desc pd({kind, way, x, h, h, w, w, b, y, h, h}, cpu);
+#endif
+  auto make = [](const memory::desc& d) { return memory(d, cpu, Room(d.get_size() / sizeof(float))); };
+  std::unordered_map<int, memory> arguments{
+      {DNNL_ARG_SRC_LAYER, make(x)},  {DNNL_ARG_SRC_ITER, make(h)}, {DNNL_ARG_SRC_ITER_C, make(h)}, {DNNL_ARG_WEIGHTS_LAYER, make(pd.weights_layer_desc())},
+      {DNNL_ARG_WEIGHTS_ITER, make(pd.weights_iter_desc())},        {DNNL_ARG_BIAS, make(b)},       {DNNL_ARG_DST_LAYER, make(y)},
+      {DNNL_ARG_DST_ITER, make(h)},   {DNNL_ARG_DST_ITER_C, make(h)}};
+  lstm_forward lstm(pd);
+  return [=] {
+    lstm.execute(queue, arguments);
+    queue.wait();
+  };
+}
+#else
+Run LstmOneDnn(int64_t, int64_t, int64_t) { return {}; }
 Run SgemmOneDnn(int64_t) { return {}; }
 Run ConvOneDnn(const Conv&) { return {}; }
 #endif

@@ -21,6 +21,9 @@ Run SgemmOneDnn(int64_t n);
 struct Conv { int64_t batch, channels, filters, side, kernel, stride, pad, groups; };
 Run ConvOneDnn(const Conv& c);
 
+// One LSTM layer over `steps` steps of `rows` rows of `units` features, its weights in the library's layout.
+Run LstmOneDnn(int64_t steps, int64_t rows, int64_t units);
+
 // Loops; sizes in floats.
 Run CopyStream(size_t n);    // reads n, writes n past the caches
 Run ReadStream(size_t n);    // reads n

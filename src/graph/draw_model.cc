@@ -98,7 +98,10 @@ DrawGraph Model(const Symbol& symbol, const Inferred& known, std::string title, 
   std::vector<int> box(g.nodes.size(), -1);
   for (int i = 0; i < g.size(); ++i) {
     const Node& n = *g.nodes[size_t(i)];
-    if (uses[size_t(i)] == Use::kParameter && !head[size_t(i)]) continue;
+    // Neither parameters nor what only brings parameters into shape.
+    bool prepares = !n.variable() && g.input_count(i) > 0;
+    for (int k = 0; k < g.input_count(i); ++k) prepares = prepares && box[size_t(g.NodeOfValue(g.inputs(i)[k]))] < 0;
+    if ((uses[size_t(i)] == Use::kParameter || prepares) && !head[size_t(i)]) continue;
     auto s = n.settings();
     box[size_t(i)] = int(d.nodes.size());
     DrawNode b = Box(n, *s);

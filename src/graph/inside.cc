@@ -75,9 +75,13 @@ int64_t StepsOf(const Node& n, const NodeSettings& s, const std::vector<Shape>& 
 }
 
 namespace {
+// Names that MXNet's initializers and pictures know parameters by; "sample_weight" weighs data.
 bool EndsAsParameter(std::string_view name) {
-  for (std::string_view end : {"weight", "bias", "gamma", "beta", "moving_mean", "moving_var", "running_mean", "running_var", "parameters"})
-    if (name.size() >= end.size() && name.substr(name.size() - end.size()) == end) return true;
+  for (std::string_view end : {"weight", "bias", "gamma", "beta", "moving_mean", "moving_var", "running_mean", "running_var", "parameters"}) {
+    if (name.size() < end.size() || name.substr(name.size() - end.size()) != end) continue;
+    char before = name.size() == end.size() ? '_' : name[name.size() - end.size() - 1];
+    if (before == '_' || before == '.') return name.find("sample_weight") == name.npos;
+  }
   return false;
 }
 // Inputs that say which or how many, what a prediction is compared with, and where a sequence begins.
@@ -96,7 +100,6 @@ Use UseAt(const Node& n, const NodeSettings& s, int input) {
   if (n.PortOf(input, s) == 0) return Use::kData;
   std::string_view first = op.inputs[0].name;
   if (first == "data") return Use::kParameter;
-  if (EndsAsParameter(e.node->name)) return Use::kParameter;
   return op.trait(kElementwise) ? Use::kData : Use::kOperand;
 }
 
@@ -108,7 +111,7 @@ const std::vector<Use>& Find(const Symbol& symbol, Found* found) {
   std::vector<bool> data(g.nodes.size()), made(g.nodes.size());
   for (int i : g.auxiliaries) made[size_t(i)] = true, uses[size_t(i)] = Use::kParameter;
   for (int i : g.arguments)
-    if (g.nodes[size_t(i)]->settings()->texts.count("__init__")) made[size_t(i)] = true, uses[size_t(i)] = Use::kParameter;
+    if (const Node& n = *g.nodes[size_t(i)]; n.settings()->texts.count("__init__") || EndsAsParameter(n.name)) made[size_t(i)] = true, uses[size_t(i)] = Use::kParameter;
   for (int i = 0; i < g.size(); ++i) {
     const Node& n = *g.nodes[size_t(i)];
     if (n.variable()) continue;

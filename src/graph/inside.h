@@ -19,11 +19,10 @@ Inferred KnownInside(const InnerGraph& inner, const std::vector<Shape>& shapes, 
 // How often the body runs; -1: not known. A loop with a condition may end at any step.
 int64_t StepsOf(const Node& node, const NodeSettings& s, const std::vector<Shape>& shapes);
 
-// Whether a variable is a parameter, by how it is used. kParameter: an auxiliary state, one that says how it begins (`__init__`), one that was made for an
-// operator (`<node>_<input>`), or an input other than the first of an operator whose first one is called data; but labels, indices, lengths and states
-// of a sequence are none. kOperand: an input other than the first of other operators, as of dot; counted as a parameter, but shown in pictures. Elementwise
-// operators do not tell: of a + b a variable is a parameter if its name ends as one (`x_bias`).
-// What some operator reads as its first input is data, unless it says how it begins or was made for an operator.
+// Whether a variable is a parameter. It is if it is an auxiliary state, says how it begins (`__init__`), has a name that MXNet knows parameters by (one that ends
+// in weight, bias, gamma ...), or was made for an operator (`<node>_<input>`). Else its use decides, and data it is if any operator reads it as its first input:
+//   kParameter  an input other than the first of an operator whose first one is called data; labels, indices, lengths and states of a sequence are none
+//   kOperand    an input other than the first of other operators, as of dot: counted as a parameter, but shown in pictures; elementwise operators do not tell
 enum class Use : uint8_t { kData, kOperand, kParameter };
 std::vector<Use> UsesOf(const Symbol& symbol);  // by node; kData for operators too
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "graph/summary.h"
 
+#include <algorithm>
+
 #include "graph/infer.h"
 #include "graph/inside.h"
 #include "graph/summary_rows.h"
@@ -11,6 +13,10 @@ namespace {
 constexpr int kMostDepth = 8;  // of graphs inside graphs
 
 Count Sum(const Count& a, const Count& b) { return a && b ? Count(AddCounts(*a, *b)) : Count(); }
+void Add(Count* sum, bool known, int64_t n) {
+  if (*sum && known) *sum = AddCounts(**sum, n);
+  else sum->reset();
+}
 
 class Rows {
  public:
@@ -35,10 +41,11 @@ class Rows {
         shapes.push_back(known.shapes[v]), types.push_back(known.dtypes[v]);
         if (uses[in] == Use::kData || counted[in]) continue;
         counted[in] = true;
-        Count size = known.shapes[v].known() ? Count(known.shapes[v].size()) : Count();
-        r.parameters = Sum(r.parameters, size);
-        r.bytes = Sum(r.bytes, size && types.back() != DType::kNone ? Count(TimesCount(*size, DTypeSize(types.back()))) : Count());
-        if (depth == 0 && trained_ && !IsAux(g, int(in))) trained_ = Sum(trained_, size);
+        bool sized = known.shapes[v].known();
+        int64_t size = sized ? known.shapes[v].size() : 0;
+        Add(&r.parameters, sized, size);
+        Add(&r.bytes, sized && types.back() != DType::kNone, TimesCount(size, DTypeSize(types.back())));
+        if (depth == 0 && Trained(g, int(in))) Add(&trained_, sized, size);
       }
       size_t at = table_->rows.size();
       table_->rows.push_back({});
@@ -52,10 +59,12 @@ class Rows {
   Count trained() const { return trained_; }
 
  private:
-  static bool IsAux(const GraphIndex& g, int node) {
-    for (int a : g.auxiliaries)
-      if (a == node) return true;
-    return false;
+  static bool Trained(const GraphIndex& g, int node) {
+    auto s = g.nodes[size_t(node)]->settings();
+    auto rate = s->texts.find("__lr_mult__");
+    double value;
+    bool fixed = rate != s->texts.end() && ParseDouble(rate->second, &value) && value == 0;
+    return !fixed && !std::binary_search(g.auxiliaries.begin(), g.auxiliaries.end(), node);
   }
   static SummaryRow Described(const Node& n, const NodeSettings& s, const GraphIndex& g, int i, const Inferred& known, const std::string& path, int depth) {
     SummaryRow r;

@@ -107,6 +107,9 @@ TEST(SymbolTable, OperandsAndLabels) {
   // says how it begins
   auto known = Node1("elemwise_add", "y", {var("a"), Symbol::Variable("b", {{"init", "[\"zero\", {}]"}})});
   ExpectCounts(At(TableOf(*Inferred1(known, {{"a", {{2}}}, {"b", {{2}}}})), "totals"), 2, 0);
+  // by name wherever it is read; what weighs samples is data
+  auto packed = Node1("elemwise_add", "y", {Node1("Reshape", "r", {var("net_l0_weight")}, {{"shape", "(-1,)"}}), Node1("identity", "f", {var("sample_weight")})});
+  ExpectCounts(At(TableOf(*Inferred1(packed, {{"net_l0_weight", {{2, 3}}}, {"sample_weight", {{6}}}})), "totals"), 6, 0);
   auto loss = Node1("SoftmaxOutput", "softmax", {var("x")});
   ExpectCounts(At(TableOf(*Inferred1(loss, {{"x", {{2, 3}}}})), "totals"), 0, 0);
 }

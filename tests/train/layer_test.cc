@@ -2,7 +2,10 @@
 #include <gtest/gtest.h>
 
 #include "base/json.h"
+#include "graph/draw.h"
+#include "graph/summary.h"
 #include "train/all.h"
+#include "train/symbol_layer.h"
 
 namespace flx {
 namespace {
@@ -171,6 +174,24 @@ TEST(Layer, SummaryFitsItsColumns) {
     std::string t = Summary(*LeNet(), {ParseShape("input shape", "(None, 1, 28, 28)")}, columns);
     for (auto& line : Split(t, '\n')) EXPECT_LE(int(line.size()), columns) << t;
   }
+}
+
+// The same network as layers and as a graph: the tables count the same.
+TEST(Layer, TableAndThatOfItsGraphAgree) {
+  auto totals = [](const std::string& json) { return *ParseJson(json, "test").Find("totals"); };
+  auto check = [&](const Ref<Layer>& layer, const Shape& input) {
+    auto graph = LayerGraph(*layer, {input}, DType::kFloat32);
+    JsonValue a = totals(LayerTable(*layer, {input})), b = totals(SymbolTable(*graph));
+    for (const char* key : {"parameters", "trained", "bytes", "multiply_adds"}) {
+      EXPECT_TRUE(a.Find(key)->is(JsonValue::kInteger)) << layer->def.name << " " << key;
+      EXPECT_EQ(a.Find(key)->integer, b.Find(key)->integer) << layer->def.name << " " << key;
+    }
+    EXPECT_GT(a.Find("parameters")->integer, 0);
+    std::string picture = DrawSymbol(*graph, "dot");
+    EXPECT_FALSE(Has(picture, "weight\", tooltip") || Has(picture, "gamma\", tooltip")) << picture;
+  };
+  check(LeNet(), {3, 1, 28, 28});
+  for (const char* kind : {"RNN", "LSTM", "GRU"}) check(Layer::New(kind, {{"units", "8"}, {"num_layers", "2"}, {"bidirectional", "True"}}), {2, 5, 7});
 }
 
 TEST(Layer, TableHasTheSummaryAsData) {

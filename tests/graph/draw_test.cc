@@ -163,7 +163,8 @@ TEST(Draw, ControlFlowIsAFrame) {
   EXPECT_EQ(loop.inside[0].edges[0].label, "(2, 3)");
   auto v = Symbol::Variable("v");
   auto cond = ComposeCond("if", *Node1("sum", "s", {v}), *Node1("relu", "yes", {v}), *Node1("sigmoid", "no", {v}), {"v"}, {Symbol::Variable("w")});
-  auto& branches = BoxOf(Checked(*cond), "if").inside;
+  DrawGraph branching = Checked(*cond);
+  auto& branches = BoxOf(branching, "if").inside;
   ASSERT_EQ(branches.size(), 3u);
   EXPECT_EQ(branches[1].title, "then");
 }

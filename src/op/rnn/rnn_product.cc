@@ -61,7 +61,14 @@ template <class T> void Packed(int64_t m, int64_t k, const T* a, int64_t lda, co
     const int64_t columns = to - j < w ? to - j : w;
     int64_t i = 0;
     for (; i + kRows <= m; i += kRows) Tile<T, kRows>(k, a + i * lda, lda, b, columns, c + i * ldc + j, ldc);
-    for (; i < m; ++i) Tile<T, 1>(k, a + i * lda, lda, b, columns, c + i * ldc + j, ldc);
+    const T* rest = a + i * lda;
+    T* to_rest = c + i * ldc + j;
+    switch (m - i) {
+      case 3: Tile<T, 3>(k, rest, lda, b, columns, to_rest, ldc); break;
+      case 2: Tile<T, 2>(k, rest, lda, b, columns, to_rest, ldc); break;
+      case 1: Tile<T, 1>(k, rest, lda, b, columns, to_rest, ldc); break;
+      default: break;
+    }
   }
 }
 template <class T, int M> HWY_INLINE void DotRows(int64_t k, const T* a, const T* b, T* c) {

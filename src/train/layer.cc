@@ -108,7 +108,9 @@ Val LayerContext::Ask(const char* name, const Shape& shape, std::string_view ini
   ParamDecl d;
   d.name = path_ + name, d.shape = shape, d.init = std::string(init), d.aux = aux, d.trainable = trainable && !aux;
   d.dtype = dtype == DType::kNone ? dtype_ : dtype;
-  Val v = source_.Get(d, builder);
+  Val* known = shared_ ? &(*shared_)[d.name] : nullptr;
+  Val v = known && *known ? *known : source_.Get(d, builder);
+  if (known) *known = v;
   if (builder.shape(v) != shape)
     Fail(Status::kShape, layer_->def.name, "parameter `", d.name, "` must be of shape ", shape, " for this input, and is of shape ", builder.shape(v),
          ". Was the network made for inputs of another size?");
@@ -155,11 +157,6 @@ std::vector<Val> LayerContext::Run(const Layer& layer, const std::vector<Val>& x
   return y;
 }
 
-void AddOnce(const ParamDecl& d, std::vector<ParamDecl>* decls) {
-  for (auto& have : *decls) if (have.name == d.name) return;
-  decls->push_back(d);
-}
-
 std::vector<OwnParam> OwnParams(const Layer& layer) {
   if (layer.def.own) return layer.def.own(layer);
   std::vector<OwnParam> own;
@@ -172,7 +169,7 @@ class Declaring final : public ParamSource {
  public:
   std::vector<ParamDecl> decls;
   Val Get(const ParamDecl& d, Builder& b) override {
-    AddOnce(d, &decls);
+    decls.push_back(d);
     return static_cast<ShapeBuilder&>(b).Add(d.shape, d.dtype);
   }
 };

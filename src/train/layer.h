@@ -9,6 +9,8 @@
 //   - Children are added before a layer is itself added to another, put into a model or run: from then on it is unchangeable.
 #pragma once
 #include <functional>
+#include <map>
+#include <utility>
 
 #include "base/ref.h"
 #include "base/registry.h"
@@ -33,8 +35,6 @@ class ParamSource {
   virtual Val Get(const ParamDecl& d, Builder& b) = 0;
 };
 
-void AddOnce(const ParamDecl& d, std::vector<ParamDecl>* decls);  // by name: a cell asks for its parameters at every step
-
 class LayerContext {
  public:
   // seen: told of each layer, before it runs (y null) and after, with its path and results; may be empty.
@@ -48,6 +48,18 @@ class LayerContext {
   std::vector<Val> Run(const Layer& layer, const std::vector<Val>& x);
   std::vector<Val> RunChild(const Layer& layer, int index, const std::vector<Val>& x);
   Val Op(const char* op, const std::vector<Val>& in, const flx::Options& options = {}) { return CallOp(op, in, options, &builder); }
+  // While it lives, a parameter asked for again is the same value: for a layer that runs a child more than once.
+  class Sharing {
+   public:
+    explicit Sharing(LayerContext* c) : context_(*c), outer_(std::exchange(c->shared_, c->shared_ ? c->shared_ : &values_)) {}
+    ~Sharing() { context_.shared_ = outer_; }
+    Sharing(const Sharing&) = delete;
+    Sharing& operator=(const Sharing&) = delete;
+
+   private:
+    LayerContext& context_;
+    std::map<std::string, Val> values_, *outer_;
+  };
 
  private:
   Val Ask(const char* name, const Shape& shape, std::string_view init, bool aux, bool trainable, DType dtype);
@@ -56,6 +68,7 @@ class LayerContext {
   std::string path_;             // "" or "3." or "1.0."
   const Layer* layer_ = nullptr;
   DType dtype_ = DType::kFloat32;
+  std::map<std::string, Val>* shared_ = nullptr;
 };
 
 struct LayerInput { const char *name, *doc; bool optional = false; };

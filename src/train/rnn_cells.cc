@@ -120,6 +120,7 @@ std::vector<Val> Unroll(LayerContext& c, const Layer& layer, const std::vector<V
   int64_t steps = ShapeOf(data)[0];
   if (steps == 0) Fail(Status::kShape, layer.def.name, "the sequences have no steps, given shape ", in, ".");
   std::vector<Val> first(x.begin() + 1, x.end()), sides, last;
+  LayerContext::Sharing share(&c);
   size_t at = 0;
   for (size_t d = 0; d < children.size(); ++d) {
     std::vector<Val> y, outputs(static_cast<size_t>(steps)), states(InputsOf(*children[d], data, first, at));

@@ -50,7 +50,7 @@ class Collecting final : public ParamSource {
  public:
   explicit Collecting(Walk* w) : walk_(w) {}
   Val Get(const ParamDecl& d, Builder& b) override {
-    AddOnce(d, &walk_->decls);
+    walk_->decls.push_back(d);
     return static_cast<Counting&>(b).Add(d.shape, d.dtype);
   }
 

@@ -5,7 +5,9 @@
 #include <cmath>
 
 #include "exec/autograd.h"
+#include "exec/graph.h"
 #include "train/all.h"
+#include "train/symbol_layer.h"
 
 namespace flx {
 namespace {
@@ -191,6 +193,32 @@ TEST(Recurrent, LengthsCutRowsShort) {
       for (size_t i = 1; i < z.size(); ++i) Near(part(y[i], 1, row, row + 1), z[i]);
       ++row;
     }
+  }
+}
+
+// As a graph: each parameter is one variable, however often a cell asks for it.
+TEST(Recurrent, GraphsGiveTheSame) {
+  SeedRandom(6);
+  std::vector<Ref<Layer>> layers;
+  for (auto& k : Kinds()) {
+    auto cell = [&] { return Of(k.cell, With(k.settings, {{"units", "3"}})); };
+    layers.push_back(Of(k.fused, With(k.settings, {{"units", "3"}, {"num_layers", "2"}, {"bidirectional", "True"}, {"return_state", "True"}})));
+    layers.push_back(Of("Unroll", {{"return_state", "True"}}, {Of("SequentialCell", {}, {cell(), Of("ResidualCell", {}, {cell()})}), cell()}));
+  }
+  for (auto& layer : layers) {
+    auto p = InitParams(*layer, {{2, 4, 5}}, DType::kFloat64, nullptr, 1);
+    NDArray x = Random({2, 4, 5});
+    auto symbol = LayerGraph(*layer, {{2, 4, 5}}, DType::kFloat64);
+    Arrays in;
+    auto names = symbol->Names(Part::kInput);
+    ASSERT_EQ(names.size(), size_t(p->count()) + 1);
+    for (auto& n : names) in.push_back(n == "data" ? x : p->Get(n));
+    auto graph = Graph::New(symbol);
+    GraphRun run(graph, kPlain, in);
+    ASSERT_TRUE(run.Go(-1));
+    Arrays y = Forward(*layer, *p, {x});
+    ASSERT_EQ(y.size(), run.outputs().size());
+    for (size_t i = 0; i < y.size(); ++i) Near(run.outputs()[i], y[i]);
   }
 }
 

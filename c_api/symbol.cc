@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Symbols: composing, listing, attributes, inference.
+#include "exec/symbol_gradient.h"
 #include "graph/control.h"
 #include "graph/infer.h"
 #include "graph/texts.h"
@@ -176,6 +177,21 @@ flx_status flx_symbol_shape(flx_symbol symbol, int32_t part, int32_t index, int3
     GiveShape(who, shape.rank_known() ? shape : Shape(), out_dims, capacity, out_ndim);
     *out_dtype = s->inferred->dtypes[v] == DType::kNone ? -1 : int32_t(s->inferred->dtypes[v]);
     *out_known = shape.known() ? 2 : shape.rank_known() ? 1 : 0;
+  FLX_END
+}
+
+flx_status flx_symbol_gradient(flx_symbol symbol, const char* const* names, int32_t nnames, flx_symbol* out_symbol) {
+  FLX_BEGIN
+    auto s = PinSymbol(who, symbol);
+    NeedPointer(who, "out_symbol", out_symbol);
+    *out_symbol = GiveSymbol(SymbolGradient(*s, NeedNames(who, "names", names, nnames)));
+  FLX_END
+}
+flx_status flx_autograd_symbol(flx_ndarray array, flx_symbol* out_symbol) {
+  FLX_BEGIN
+    auto a = PinArray(who, array);
+    NeedPointer(who, "out_symbol", out_symbol);
+    *out_symbol = GiveSymbol(HistorySymbol(a.ref()));
   FLX_END
 }
 

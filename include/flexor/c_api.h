@@ -328,6 +328,13 @@ FLX_DRAFT flx_status flx_symbol_infer(flx_symbol symbol, const char *const *keys
  *  in `out_dims`/`capacity`/`out_ndim`, unknown sizes being -1. Errors: FLX_ERROR_STATE if the symbol was not inferred, FLX_ERROR_INDEX. */
 FLX_DRAFT flx_status flx_symbol_shape(flx_symbol symbol, int32_t part, int32_t index, int32_t *out_dtype, int32_t *out_known, int64_t *out_dims, int32_t capacity,
                                       int32_t *out_ndim);
+/** The gradients of the variables `names`/`nnames` as a graph, in `out_symbol`, one output for each: over the variables of `symbol`, which must be inferred, and a
+ *  variable <output>_head for each output whose head gradient counts (a loss takes none). Errors: FLX_ERROR_STATE if no shapes are known, FLX_ERROR_NAME,
+ *  FLX_ERROR_UNSUPPORTED for control flow. */
+FLX_DRAFT flx_status flx_symbol_gradient(flx_symbol symbol, const char *const *names, int32_t nnames, flx_symbol *out_symbol);
+/** What `array` was computed by while recording, as a graph, in `out_symbol`; what it began with are variables x0, x1 ... Errors: FLX_ERROR_STATE without a history,
+ *  FLX_ERROR_UNSUPPORTED for host functions. */
+FLX_DRAFT flx_status flx_autograd_symbol(flx_ndarray array, flx_symbol *out_symbol);
 /** `symbol` as MXNet's JSON document, `out_text`, yours. */
 FLX_DRAFT flx_status flx_symbol_to_json(flx_symbol symbol, char **out_text);
 /** The symbol that the JSON document `text` describes, in `out_symbol`; documents of older MXNet versions are upgraded. Errors: FLX_ERROR_FORMAT with the offset. */

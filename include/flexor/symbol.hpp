@@ -163,6 +163,15 @@ class Symbol : public detail::Shared<flx_symbol> {
     return static_cast<DType>(dtype);
   }
 
+  // The gradients of these variables as a graph, one output for each; the symbol must be inferred. Its variables are this one's, and `<output>_head` for each
+  // output that is no loss.
+  Symbol gradient(const std::vector<std::string>& names) const {
+    auto raw = detail::raw_names(names);
+    flx_symbol s = nullptr;
+    check(flx_symbol_gradient(handle(), raw.data(), static_cast<int32_t>(raw.size()), &s));
+    return adopt(s);
+  }
+
   // ---- for people
   std::string summary(int columns = 100) const {
     char* t = nullptr;
@@ -220,6 +229,12 @@ inline Symbol compose(const std::string& op, const std::vector<Symbol>& inputs, 
 }
 inline Symbol compose(const std::string& op, std::initializer_list<Symbol> inputs, const Options& attributes = {}, const std::string& name = "") {
   return compose(op, std::vector<Symbol>(inputs), attributes, name);
+}
+// What an array was computed by while recording; what it began with are variables x0, x1 ...
+inline Symbol history(const NDArray& array) {
+  flx_symbol s = nullptr;
+  check(flx_autograd_symbol(array.handle(), &s));
+  return Symbol::adopt(s);
 }
 // All their outputs as one symbol.
 inline Symbol group(const std::vector<Symbol>& symbols) {

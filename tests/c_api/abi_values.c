@@ -99,6 +99,8 @@ static rule rules[] = {
     {"flx_autograd_*", "arrays", "y", 0},
     {"flx_autograd_*", "targets", "x", 0},
     {"flx_symbol_shape", "symbol", "inferred", 0},
+    {"flx_symbol_gradient", "symbol", "inferred", 0},
+    {"flx_autograd_symbol", "array", "y", 0},
     {"flx_symbol_while_loop", "body", "pair", 0},
     {"flx_random_load", "data", "random", 0},
     {"flx_model_from_bytes", "data", "model", 0},

@@ -85,6 +85,20 @@ TEST(Executors, TrainAndSpeakOfGradients) {
   EXPECT_LT(last, 0.1 * first);
 }
 
+TEST(Symbols, GradientsAndHistories) {
+  Symbol x = variable("x"), g = (x * x).infer({{"x", {3}}}).gradient({"x"});
+  Executor run = Executor::simple_bind(g, {{"x", {3}}});
+  for (auto& name : g.arguments()) run.arg(name).write(name == "x" ? std::vector<float>{1, 2, 3} : std::vector<float>{1, 10, 100});
+  EXPECT_EQ(run.forward()[0].to_vector<float>(), (std::vector<float>{2, 40, 600}));
+  NDArray a = array({1, 2}), y;
+  a.attach_grad();
+  {
+    autograd::Record record;
+    y = (a + 1.0) * a;
+  }
+  EXPECT_EQ(Executor::bind(history(y), {{"x0", a}}, {}, GradReq::null).forward()[0].to_vector<float>(), (std::vector<float>{2, 6}));
+}
+
 TEST(Executors, AddNullAndReshape) {
   Symbol x = variable("x"), y = x * x + variable("b");
   Executor run = Executor::simple_bind(y, {{"x", {2}}, {"b", {2}}}, GradReq::add, {{"b", GradReq::null}});

@@ -2,6 +2,7 @@
 // Graphs run as their operators called by hand would: values, gradients, states, random numbers; and control flow as the host's own loops.
 #include "exec/graph.h"
 
+#include "exec/symbol_gradient.h"
 #include "graph/control.h"
 #include "graph/infer.h"
 #include "helpers.h"
@@ -242,6 +243,44 @@ TEST(Symbol, LongChainsAreFreedWithoutRecursion) {
   Ref<Symbol> s = Var("x");
   for (int i = 0; i < 200000; ++i) s = Op("negative", "n", {s});
   EXPECT_EQ(s->index().size(), 200001);
+}
+
+TEST(SymbolGradient, IsWhatTheTapeGives) {
+  // GroupNorm and others have a composition only; softmax and dot have gradients of their own.
+  auto x = Var("x"), w = Var("w"), b = Var("b");
+  auto h = Op("softmax", "soft", {Op("elemwise_add", "plus", {Op("dot", "dot", {x, w}), b})});
+  auto y = Symbol::Group({Op("elemwise_mul", "mul", {h, h}), Op("L2Normalization", "norm", {h})});
+  auto known = Infer(*y, {{"x", {{2, 3}, DType::kFloat64}}, {"w", {{3, 4}, DType::kFloat64}}, {"b", {{2, 4}, DType::kFloat64}}}, false);
+  auto gradient = SymbolGradient(*Symbol::New(y->outputs, known), {"w", "x"});
+  std::map<std::string, NDArray> arrays = {{"x", Leaf({.1, .2, .3, -.4, .5, .6}, {2, 3})}, {"w", Leaf({1, 2, 3, 4, -1, -2, -3, .5, .2, .1, .4, .8}, {3, 4})},
+                                           {"b", Leaf({0, 1, 0, 1, 0, 1, 0, 1}, {2, 4})}, {"mul_output_head", Of({1, 2, 3, 4, 5, 6, 7, 8}, {2, 4})},
+                                           {"norm_output_head", Of({8, 7, 6, 5, 4, 3, 2, 1}, {2, 4})}};
+  std::vector<NDArray> in, plain;
+  for (auto& n : gradient->Names(Part::kArgument)) in.push_back(arrays.at(n));
+  for (auto& n : y->Names(Part::kArgument)) plain.push_back(arrays.at(n));
+  auto got = RunGraph(gradient, in);
+  Backward(RunGraph(y, plain, kRecord | kTrain), {arrays["mul_output_head"], arrays["norm_output_head"]}, 0);
+  auto want_w = Grad(arrays["w"]), want_x = Grad(arrays["x"]), got_w = Read(got[0]), got_x = Read(got[1]);
+  ASSERT_EQ(got_w.size(), want_w.size());
+  for (size_t i = 0; i < want_w.size(); ++i) EXPECT_NEAR(got_w[i], want_w[i], 1e-12);
+  for (size_t i = 0; i < want_x.size(); ++i) EXPECT_NEAR(got_x[i], want_x[i], 1e-12);
+  EXPECT_NE(MessageOf([&] { SymbolGradient(*y, {"w"}); }, Status::kState).find("no shapes yet"), std::string::npos);
+  EXPECT_NE(MessageOf([&] { SymbolGradient(*Symbol::New(y->outputs, known), {"W"}); }, Status::kName).find("`W`"), std::string::npos);
+}
+TEST(SymbolGradient, OfWhatDoesNotDependIsZero) {
+  auto y = Op("relu", "r", {Op("BlockGrad", "stop", {Var("x")})});
+  auto g = SymbolGradient(*Symbol::New(y->outputs, Infer(*y, {{"x", {{3}, DType::kFloat64}}}, false)), {"x"});
+  EXPECT_EQ(g->Names(Part::kArgument), (std::vector<std::string>{"x"}));
+  EXPECT_EQ(Read(RunGraph(g, {Of({1, 2, 3})})[0]), (std::vector<double>{0, 0, 0}));
+}
+
+TEST(HistorySymbol, IsTheComputation) {
+  NDArray x = Leaf({1, 2, 3, 4}, {2, 2}), c = Of({10, 20, 30, 40}, {2, 2});
+  NDArray y = Invoke1("_mul_scalar", {Invoke1("dot", {x, c}, {}, kRecord)}, {{"scalar", "0.5"}}, kRecord), z = Invoke1("broadcast_add", {y, x}, {}, kRecord);
+  auto s = HistorySymbol(z);
+  EXPECT_EQ(s->Names(Part::kArgument), (std::vector<std::string>{"x0", "x1"}));
+  EXPECT_EQ(Read(RunGraph(s, {x, c})[0]), Read(z));
+  EXPECT_NE(MessageOf([&] { HistorySymbol(c); }, Status::kState).find("while recording"), std::string::npos);
 }
 
 }  // namespace

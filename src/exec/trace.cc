@@ -2,6 +2,7 @@
 #include "exec/trace.h"
 
 #include "exec/core.h"
+#include "exec/program.h"
 
 namespace flx {
 
@@ -39,6 +40,27 @@ void TraceBuilder::Call(const OpDef& op, const Attrs& attrs, const Val* in, int 
   if (op.count_attr) texts[op.count_attr] = Text(inputs.size());
   auto node = Node::New(&op, NameOf(op), std::move(texts), std::move(inputs));
   for (int i = 0; i < nout; ++i) out[i] = Add({node, i}, f.ys[i], f.yt[i]);
+}
+
+std::vector<Val> Replay(const Symbol& symbol, const Inferred& known, const std::vector<Val>& inputs, Builder* b) {
+  const GraphIndex& g = symbol.index();
+  std::vector<Val> values(size_t(g.values()));
+  for (size_t i = 0; i < inputs.size(); ++i) values[size_t(g.first_value[size_t(g.inputs_order[i])])] = inputs[i];
+  for (int i = 0; i < g.size(); ++i) {
+    const Node& n = *g.nodes[size_t(i)];
+    if (n.variable()) continue;
+    if (n.op->subgraphs) Fail(Status::kUnsupported, n.op->name, "node `", n.name, "` runs graphs of its own, which only a graph can (flx_graph_create).");
+    auto settings = n.settings();
+    size_t first = size_t(g.first_value[size_t(i)]);
+    Attrs attrs = WithShape(*n.op, settings->attrs, known.shapes[first]);
+    std::vector<Val> in(n.op->variadic ? n.inputs.size() : n.op->inputs.size());  // by port
+    for (int k = 0; k < g.input_count(i); ++k) in[size_t(n.PortOf(k, *settings))] = values[size_t(g.inputs(i)[k])];
+    auto y = Calls(*n.op, attrs, in, b);
+    for (size_t k = 0; k < y.size(); ++k) values[first + k] = y[k];
+  }
+  std::vector<Val> out;
+  for (int v : g.outputs) out.push_back(values[size_t(v)]);
+  return out;
 }
 
 }  // namespace flx

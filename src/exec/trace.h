@@ -30,4 +30,8 @@ class TraceBuilder final : public Builder {
   std::map<std::string, int> counts_;
 };
 
+// Calls the symbol's operators in the builder at work. inputs: its variables' values, in the order of index().inputs_order; `known`: its shapes, for what is
+// made in the shape of its use. Control flow is kUnsupported. Gives the symbol's outputs.
+std::vector<Val> Replay(const Symbol& symbol, const Inferred& known, const std::vector<Val>& inputs, Builder* b);
+
 }  // namespace flx

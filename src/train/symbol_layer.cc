@@ -4,7 +4,6 @@
 #include <algorithm>
 
 #include "base/json.h"
-#include "exec/program.h"
 #include "exec/trace.h"
 #include "graph/infer.h"
 #include "graph/json.h"
@@ -70,40 +69,24 @@ std::vector<Val> Forward(LayerContext& c, const Layer& layer, const std::vector<
   auto known = Infer(symbol, given, false);
 
   const GraphIndex& g = symbol.index();
-  std::vector<Val> values(size_t(g.values()));
+  std::vector<Val> values;
   for (int i : g.inputs_order) {
     const Node& n = *g.nodes[size_t(i)];
-    size_t v = size_t(g.first_value[size_t(i)]);
     auto at = std::find(names.begin(), names.end(), n.name);
     if (at != names.end()) {
-      values[v] = x[size_t(at - names.begin())];
+      values.push_back(x[size_t(at - names.begin())]);
       continue;
     }
+    size_t v = size_t(g.first_value[size_t(i)]);
     auto texts = n.settings()->texts;
     auto text = [&](const char* key) { auto it = texts.find(key); return it == texts.end() ? std::string() : it->second; };
     double rate;
     bool fixed = ParseDouble(text("__lr_mult__"), &rate) && rate == 0;
     bool aux = std::find(g.auxiliaries.begin(), g.auxiliaries.end(), i) != g.auxiliaries.end();
     std::string init = InitText(text("__init__"));
-    values[v] = aux ? c.Aux(n.name.c_str(), known->shapes[v], init, known->dtypes[v]) : c.Param(n.name.c_str(), known->shapes[v], init, !fixed, known->dtypes[v]);
+    values.push_back(aux ? c.Aux(n.name.c_str(), known->shapes[v], init, known->dtypes[v]) : c.Param(n.name.c_str(), known->shapes[v], init, !fixed, known->dtypes[v]));
   }
-  for (int i = 0; i < g.size(); ++i) {
-    const Node& n = *g.nodes[size_t(i)];
-    if (n.variable()) continue;
-    auto settings = n.settings();
-    Attrs attrs = WithShape(*n.op, settings->attrs, known->shapes[size_t(g.first_value[size_t(i)])]);
-    std::vector<Val> in;
-    for (int k = 0; k < int(n.op->variadic ? n.inputs.size() : n.op->inputs.size()); ++k)
-      if (n.op->variadic) in.push_back(values[size_t(g.inputs(i)[k])]);
-      else in.emplace_back();
-    if (!n.op->variadic)
-      for (int k = 0; k < g.input_count(i); ++k) in[size_t(n.PortOf(k, *settings))] = values[size_t(g.inputs(i)[k])];
-    auto y = Calls(*n.op, attrs, in, &c.builder);
-    for (size_t k = 0; k < y.size(); ++k) values[size_t(g.first_value[size_t(i)]) + k] = y[k];
-  }
-  std::vector<Val> out;
-  for (int v : g.outputs) out.push_back(values[size_t(v)]);
-  return out;
+  return Replay(symbol, *known, values, &c.builder);
 }
 std::vector<OwnParam> Own(const Layer& layer) {
   auto& s = layer.as<SymbolSettings>();

@@ -75,7 +75,7 @@ flx_status flx_layer_summary(flx_layer layer, const char* const* keys, const cha
     NeedPointer(who, "out_text", out_text);
     DType dtype = DType::kFloat32;
     auto inputs = InputShapes(who, OptionList(who, keys, values, npairs), &dtype);
-    *out_text = GiveText(Summary(*l, inputs, columns));
+    *out_text = GiveText(Summary(*l, inputs, columns, dtype));
   FLX_END
 }
 flx_status flx_layer_run(flx_layer layer, flx_params params, int32_t mode, const flx_ndarray* arrays, int32_t narrays, flx_ndarray* out_arrays, int32_t capacity,

@@ -131,7 +131,7 @@ flx_status flx_layer_table(flx_layer layer, const char* const* keys, const char*
     NeedPointer(who, "out_text", out_text);
     DType dtype = DType::kFloat32;
     auto inputs = InputShapes(who, OptionList(who, keys, values, npairs), &dtype);
-    *out_text = GiveText(LayerTable(*l, inputs));
+    *out_text = GiveText(LayerTable(*l, inputs, dtype));
   FLX_END
 }
 flx_status flx_layer_draw(flx_layer layer, const char* const* keys, const char* const* values, int32_t npairs, const char* format, char** out_text) {

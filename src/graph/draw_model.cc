@@ -9,7 +9,6 @@
 
 namespace flx {
 namespace {
-constexpr int kMostDepth = 8;     // of graphs inside graphs
 constexpr int kMostText = 28;     // characters of a line in a box
 
 // MXNet's plot_network paints with ColorBrewer's Set3, and so do we.
@@ -117,7 +116,7 @@ DrawGraph Model(const Symbol& symbol, const Inferred& known, std::string title, 
       std::string label = !shape.rank_known() ? "" : t == DType::kNone || t == DType::kFloat32 ? Text(shape) : Text(t, " ", shape);
       d.edges.push_back({box[size_t(in)], box[size_t(i)], v - g.first_value[size_t(in)], std::move(label)});
     }
-    if (depth < kMostDepth)
+    if (depth < kMostInside)
       for (auto& inner : InnerGraphs(n, *s)) b.inside.push_back(Model(*inner.symbol, KnownInside(inner, shapes, types), inner.role, depth + 1));
     d.nodes.push_back(std::move(b));
   }

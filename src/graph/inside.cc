@@ -59,7 +59,11 @@ Inferred KnownInside(const InnerGraph& inner, const std::vector<Shape>& shapes, 
       else known.shapes[v] = Shape::Unknown();
     }
   }
-  InferMore(*inner.symbol, &known);
+  try {
+    InferMore(*inner.symbol, &known);
+  } catch (const Error& e) {  // a table or picture shows what is known all the same
+    if (e.status() == Status::kMemory) throw;
+  }
   return known;
 }
 
@@ -103,9 +107,9 @@ Use UseAt(const Node& n, const NodeSettings& s, int input) {
   return op.trait(kElementwise) ? Use::kData : Use::kOperand;
 }
 
-using Found = std::map<const Symbol*, std::vector<Use>>;  // nodes may share the graphs inside them
-const std::vector<Use>& Find(const Symbol& symbol, Found* found) {
-  if (auto it = found->find(&symbol); it != found->end()) return it->second;
+using Found = std::map<std::pair<const Symbol*, int>, std::vector<Use>>;  // nodes may share the graphs inside them
+const std::vector<Use>& Find(const Symbol& symbol, int depth, Found* found) {
+  if (auto it = found->find({&symbol, depth}); it != found->end()) return it->second;
   const GraphIndex& g = symbol.index();
   std::vector<Use> uses(g.nodes.size(), Use::kData);
   std::vector<bool> data(g.nodes.size()), made(g.nodes.size());
@@ -118,8 +122,8 @@ const std::vector<Use>& Find(const Symbol& symbol, Found* found) {
     auto s = n.settings();
     std::vector<Use> inner(n.inputs.size(), Use::kData);
     std::vector<bool> inner_data(n.inputs.size());
-    for (auto& graph : InnerGraphs(n, *s)) {
-      auto& inside = Find(*graph.symbol, found);
+    for (auto& graph : depth < kMostInside ? InnerGraphs(n, *s) : std::vector<InnerGraph>()) {
+      auto& inside = Find(*graph.symbol, depth + 1, found);
       for (size_t k = 0; k < graph.from.size(); ++k) {
         size_t x = size_t(graph.from[k]);
         Use u = graph.changes[k] ? Use::kData : inside[size_t(graph.symbol->index().inputs_order[k])];
@@ -139,13 +143,13 @@ const std::vector<Use>& Find(const Symbol& symbol, Found* found) {
   }
   for (size_t i = 0; i < uses.size(); ++i)
     if (data[i] && !made[i]) uses[i] = Use::kData;
-  return (*found)[&symbol] = std::move(uses);
+  return (*found)[{&symbol, depth}] = std::move(uses);
 }
 }  // namespace
 
 std::vector<Use> UsesOf(const Symbol& symbol) {
   Found found;
-  return Find(symbol, &found);
+  return Find(symbol, 0, &found);
 }
 
 }  // namespace flx

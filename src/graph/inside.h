@@ -5,6 +5,9 @@
 
 namespace flx {
 
+// Graphs nested deeper are neither listed nor drawn; files hold none (graph/json.h).
+constexpr int kMostInside = 8;
+
 struct InnerGraph {
   const Symbol* symbol = nullptr;
   const char* role = "";            // "body", "condition", "then", "else"

@@ -10,8 +10,6 @@
 
 namespace flx {
 namespace {
-constexpr int kMostDepth = 8;  // of graphs inside graphs
-
 Count Sum(const Count& a, const Count& b) { return a && b ? Count(AddCounts(*a, *b)) : Count(); }
 void Add(Count* sum, bool known, int64_t n) {
   if (*sum && known) *sum = AddCounts(**sum, n);
@@ -42,14 +40,14 @@ class Rows {
         if (uses[in] == Use::kData || counted[in]) continue;
         counted[in] = true;
         bool sized = known.shapes[v].known();
-        int64_t size = sized ? known.shapes[v].size() : 0;
+        int64_t size = sized ? CountElements(known.shapes[v]) : 0;
         Add(&r.parameters, sized, size);
         Add(&r.bytes, sized && types.back() != DType::kNone, TimesCount(size, DTypeSize(types.back())));
         if (depth == 0 && Trained(g, int(in))) Add(&trained_, sized, size);
       }
       size_t at = table_->rows.size();
       table_->rows.push_back({});
-      auto graphs = depth < kMostDepth ? InnerGraphs(n, *s) : std::vector<InnerGraph>();
+      auto graphs = depth < kMostInside ? InnerGraphs(n, *s) : std::vector<InnerGraph>();
       r.multiply_adds = graphs.empty() ? Called(n, *s, shapes, types) : Inside(n, *s, graphs, shapes, types, path, depth, &r);
       all.parameters = Sum(all.parameters, r.parameters), all.bytes = Sum(all.bytes, r.bytes), all.multiply_adds = Sum(all.multiply_adds, r.multiply_adds);
       table_->rows[at] = std::move(r);
@@ -89,7 +87,12 @@ class Rows {
       size_t port = size_t(n.PortOf(int(k), s));
       xs[port] = shapes[k], xt[port] = types[k];
     }
-    return MultiplyAdds(op, s.attrs, xs.data(), xt.data(), int(ports));
+    try {
+      return MultiplyAdds(op, s.attrs, xs.data(), xt.data(), int(ports));
+    } catch (const Error& e) {  // shapes that do not fit, in a graph that cannot run
+      if (e.status() == Status::kMemory) throw;
+      return {};
+    }
   }
   Count Inside(const Node& n, const NodeSettings& s, const std::vector<InnerGraph>& graphs, const std::vector<Shape>& shapes, const std::vector<DType>& types,
                const std::string& path, int depth, SummaryRow* row) {

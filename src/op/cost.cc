@@ -45,6 +45,14 @@ class Counting final : public Builder {
 };
 }  // namespace
 
+int64_t CountElements(const Shape& s) {
+  int64_t n = 1;
+  for (int64_t size : s) {
+    if (size == 0) return 0;
+    n = TimesCount(n, size);
+  }
+  return n;
+}
 int64_t AddCounts(int64_t a, int64_t b) { return a > kMost - b ? kMost : a + b; }
 int64_t TimesCount(int64_t a, int64_t b) { return a && b > kMost / a ? kMost : a * b; }
 
@@ -54,7 +62,7 @@ int64_t MultiplyAdds(const OpDef& op, const Attrs& attrs, const Shape* xs, const
       if (n == 0) return 0;
   if (op.run_cost) {
     double n = SumsProducts(op) ? op.run_cost(op.cost_fn, attrs.get(), xs, nin) / 2 : 0;
-    return n >= 9e18 ? kMost : int64_t(n);
+    return n >= 9e18 ? kMost : n > 0 ? int64_t(n) : 0;
   }
   if (!op.compose_fn || !op.kernel_name.empty()) return 0;
   Counting b;

@@ -13,6 +13,7 @@ namespace flx {
 int64_t MultiplyAdds(const OpDef& op, const Attrs& attrs, const Shape* xs, const DType* xt, int nin);
 
 // Counts pile up: sums and products that do not fit stay at the largest number.
+int64_t CountElements(const Shape& s);  // of a known one
 int64_t AddCounts(int64_t a, int64_t b);
 int64_t TimesCount(int64_t a, int64_t b);
 

@@ -132,8 +132,8 @@ std::vector<ParamDecl> DeclareParams(const Layer& layer, const std::vector<Shape
 std::vector<Shape> OutputShapes(const Layer& layer, const std::vector<Shape>& inputs, DType dtype = DType::kFloat32);
 // A table of layers: output shapes, parameters with their bytes, multiply-adds (op/cost.h) with sizes that are not known taken as 1, and totals; at most
 // `columns` wide (0: 80). A row counts what the layer itself has, not its children.
-std::string Summary(const Layer& layer, const std::vector<Shape>& inputs, int columns);
+std::string Summary(const Layer& layer, const std::vector<Shape>& inputs, int columns, DType dtype = DType::kFloat32);
 // The same as a JSON document: {"rows":[...],"totals":{...}}, keys sorted, null for sizes that follow an unknown one.
-std::string LayerTable(const Layer& layer, const std::vector<Shape>& inputs);
+std::string LayerTable(const Layer& layer, const std::vector<Shape>& inputs, DType dtype = DType::kFloat32);
 
 }  // namespace flx

@@ -57,7 +57,7 @@ class Collecting final : public ParamSource {
  private:
   Walk* walk_;
 };
-Walk Go(const Layer& layer, const std::vector<Shape>& inputs, int64_t unknown) {
+Walk Go(const Layer& layer, const std::vector<Shape>& inputs, DType dtype, int64_t unknown) {
   Counting b;
   Walk w;
   Collecting source(&w);
@@ -65,7 +65,7 @@ Walk Go(const Layer& layer, const std::vector<Shape>& inputs, int64_t unknown) {
   for (Shape s : inputs) {
     for (int i = 0; i < s.ndim(); ++i)
       if (s[i] < 0) s[i] = unknown;
-    x.push_back(b.Add(s, DType::kFloat32));
+    x.push_back(b.Add(s, dtype));
   }
   std::vector<int64_t> before;  // counted before each layer that is at work
   LayerContext c(b, source, [&](const std::string& path, const Layer& l, const std::vector<Val>* y) {
@@ -82,9 +82,9 @@ Walk Go(const Layer& layer, const std::vector<Shape>& inputs, int64_t unknown) {
   return w;
 }
 // What a layer counts where unknown sizes are 1: of one sample, where the batch is what is not known.
-std::optional<Walk> GoForOne(const Layer& layer, const std::vector<Shape>& inputs) {
+std::optional<Walk> GoForOne(const Layer& layer, const std::vector<Shape>& inputs, DType dtype) {
   try {
-    return Go(layer, inputs, 1);
+    return Go(layer, inputs, dtype, 1);
   } catch (const Error& e) {
     if (e.status() == Status::kMemory) throw;
     return std::nullopt;  // a window needs more than one
@@ -96,11 +96,11 @@ std::vector<int64_t> Steps(const std::string& path) {
   return v;
 }
 
-SummaryTable TableOf(const Layer& layer, const std::vector<Shape>& inputs) {
+SummaryTable TableOf(const Layer& layer, const std::vector<Shape>& inputs, DType dtype) {
   layer.Freeze();
   // Sizes that follow an unknown input size differ between two walks.
-  Walk a = Go(layer, inputs, 2), b = Go(layer, inputs, 3);
-  auto one = GoForOne(layer, inputs);
+  Walk a = Go(layer, inputs, dtype, 2), b = Go(layer, inputs, dtype, 3);
+  auto one = GoForOne(layer, inputs, dtype);
   SummaryTable t;
   t.parameters = t.trained = t.bytes = 0, t.multiply_adds = one ? Count(0) : Count();
   // a container stands before its children: order by path, a position at a time
@@ -124,10 +124,10 @@ SummaryTable TableOf(const Layer& layer, const std::vector<Shape>& inputs) {
     for (auto& d : a.decls) {
       size_t dot = d.name.rfind('.');
       if ((dot == std::string::npos ? "" : d.name.substr(0, dot)) != path) continue;
-      int64_t bytes = TimesCount(d.shape.size(), DTypeSize(d.dtype));
-      r.parameters = AddCounts(*r.parameters, d.shape.size()), r.bytes = AddCounts(*r.bytes, bytes);
-      t.parameters = AddCounts(*t.parameters, d.shape.size()), t.bytes = AddCounts(*t.bytes, bytes);
-      if (d.trainable) t.trained = AddCounts(*t.trained, d.shape.size());
+      int64_t size = CountElements(d.shape), bytes = TimesCount(size, DTypeSize(d.dtype));
+      r.parameters = AddCounts(*r.parameters, size), r.bytes = AddCounts(*r.bytes, bytes);
+      t.parameters = AddCounts(*t.parameters, size), t.bytes = AddCounts(*t.bytes, bytes);
+      if (d.trainable) t.trained = AddCounts(*t.trained, size);
     }
     if (one) r.multiply_adds = one->layers[i].multiply_adds, t.multiply_adds = AddCounts(*t.multiply_adds, *r.multiply_adds);
     r.blank = l.def.container && !*r.parameters && !r.multiply_adds.value_or(0);
@@ -137,7 +137,7 @@ SummaryTable TableOf(const Layer& layer, const std::vector<Shape>& inputs) {
 }
 }  // namespace
 
-std::string Summary(const Layer& layer, const std::vector<Shape>& inputs, int columns) { return SummaryText(TableOf(layer, inputs), columns); }
-std::string LayerTable(const Layer& layer, const std::vector<Shape>& inputs) { return SummaryJson(TableOf(layer, inputs)); }
+std::string Summary(const Layer& layer, const std::vector<Shape>& inputs, int columns, DType dtype) { return SummaryText(TableOf(layer, inputs, dtype), columns); }
+std::string LayerTable(const Layer& layer, const std::vector<Shape>& inputs, DType dtype) { return SummaryJson(TableOf(layer, inputs, dtype)); }
 
 }  // namespace flx

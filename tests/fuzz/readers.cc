@@ -6,8 +6,11 @@
 #include <cstdlib>
 #include <iostream>
 
+#include "base/json.h"
+#include "graph/draw.h"
 #include "graph/infer.h"
 #include "graph/json.h"
+#include "graph/summary.h"
 #include "interop/mxnet_params.h"
 #include "interop/safetensors.h"
 #include "io/idx.h"
@@ -34,12 +37,20 @@ using flx::Error;
     std::cerr << "what was written cannot be read: " << e.message() << '\n' << text << '\n';
     std::abort();
   }
+  auto shown = [](const flx::Symbol& symbol) {  // tables and pictures never fail
+    flx::SymbolSummary(symbol, 80);
+    flx::ParseJson(flx::SymbolTable(symbol), "table", {}, {size_t(1) << 30, 16, size_t(1) << 30});
+    for (const char* format : {"svg", "dot"}) flx::DrawSymbol(symbol, format);
+  };
+  shown(*s);
+  std::shared_ptr<const flx::Inferred> known;
   try {
-    flx::Infer(*s, {}, true);
+    known = flx::Infer(*s, {}, true);
   } catch (const Error& e) {
     if (e.status() == flx::Status::kShape || e.status() == flx::Status::kType || e.status() == flx::Status::kArgument) return;
     throw;
   }
+  shown(*flx::Symbol::New(s->outputs, known));
 }
 [[maybe_unused]] void record(std::string_view bytes, const std::string& path) {
   auto f = flx::RecordFile::Open(path, "read");

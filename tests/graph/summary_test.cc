@@ -152,6 +152,8 @@ TEST(Cost, CompositionsCountWhatTheyAreMadeOf) {
   EXPECT_EQ(MultiplyAdds(op, op.schema.Parse(op.name, kv, 2), xs, xt, 2), 3 * 25 * 16);
   EXPECT_EQ(TimesCount(INT64_MAX, 2), INT64_MAX);
   EXPECT_EQ(AddCounts(INT64_MAX, 1), INT64_MAX);
+  EXPECT_EQ(CountElements({INT64_MAX, INT64_MAX, 3}), INT64_MAX);
+  EXPECT_EQ(CountElements({INT64_MAX, INT64_MAX, 0}), 0);
 }
 
 }  // namespace

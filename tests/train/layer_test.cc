@@ -215,6 +215,8 @@ TEST(Layer, TableHasTheSummaryAsData) {
   EXPECT_EQ(bytes, 4 * parameters);
   EXPECT_EQ(number(*totals, "multiply_adds"), multiply_adds);
   EXPECT_EQ(multiply_adds, 2293000);
+  JsonValue half = ParseJson(LayerTable(*Layer::New("Dense", {{"units", "3"}}), {{1, 4}}, DType::kFloat16), "test");
+  EXPECT_EQ(number(*half.Find("totals"), "bytes"), 2 * 15);
 }
 
 }  // namespace

@@ -61,8 +61,8 @@ void Infer::MergeType(DType* have, DType found, bool input, int i) const {
                  "` was expected to be ", found, ", given ", *have, ". Cast it first (operator Cast)."));
 }
 
-void InferAll(const OpDef& op, const void* attrs, Shape* xs, DType* xt, int nin, Shape* ys, DType* yt, int nout, uint64_t present) {
-  Infer c(op, xs, xt, nin, ys, yt, nout, op.variadic ? ~0ull : present);
+void InferAll(const OpDef& op, const void* attrs, Shape* xs, DType* xt, int nin, Shape* ys, DType* yt, int nout, uint64_t present, bool guess) {
+  Infer c(op, xs, xt, nin, ys, yt, nout, op.variadic ? ~0ull : present, guess);
   if (op.types_fn) {
     op.run_types(op.types_fn, c, attrs);
   } else {
@@ -87,6 +87,31 @@ Shape BroadcastShapes(const Infer& c, const Shape& a, const Shape& b) {
     else c.Fail("the shapes must broadcast (equal, or 1, counted from the last axis): `", c.InputName(0), "` is ", a, " and `", c.InputName(1), "` is ", b, ".");
   }
   return s;
+}
+void InferBroadcast(Infer& c) {
+  if (c.known(0) && c.known(1)) return c.set_y(0, BroadcastShapes(c, c.x(0), c.x(1)));
+  if (c.ranked(0) && c.ranked(1)) c.set_y(0, BroadcastShapes(c, c.x(0), c.x(1)));
+  if (!c.y_ranked(0)) return;
+  const Shape& y = c.y(0);
+  for (int i = 0; i < 2; ++i) {
+    if (!c.ranked(i)) continue;
+    Shape s = c.x(i);
+    int front = y.ndim() - s.ndim();
+    c.Expect(front >= 0, "the result must have as many axes as `", c.InputName(i), "` ", s, ", given ", y, ".");
+    const Shape& other = c.x(1 - i);
+    for (int k = 0; k < s.ndim(); ++k) {
+      if (s[k] >= 0) continue;
+      int j = other.rank_known() ? k + front - (y.ndim() - other.ndim()) : -1;
+      if (y[k + front] == 1) s[k] = 1;                                              // nothing else gives 1
+      else if (other.rank_known() && (j < 0 || other[j] == 1)) s[k] = y[k + front];
+    }
+    c.set_x(i, s);
+  }
+}
+int64_t ProductOf(const Shape& s, int from, int to) {
+  int64_t n = 1;
+  for (int i = from; i < to; ++i) n = TimesSize(n, s[i]);
+  return n;
 }
 
 }  // namespace flx

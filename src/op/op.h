@@ -91,9 +91,11 @@ class Infer {
  public:
   const OpDef& op;
   int nin, nout;
-  bool has(int i) const { return present >> i & 1; }
+  bool has(int i) const { return i > 63 || (present >> i & 1); }
   const Shape& x(int i) const { return xs[i]; }
   const Shape& y(int i) const { return ys[i]; }
+  bool ranked(int i) const { return xs[i].rank_known(); }
+  bool y_ranked(int i) const { return ys[i].rank_known(); }
   bool known(int i) const { return xs[i].known(); }                 // all sizes of input i
   bool y_known(int i) const { return ys[i].known(); }
   void set_x(int i, const Shape& s) { if (has(i)) Merge(&xs[i], s, true, i); }
@@ -102,14 +104,18 @@ class Infer {
   DType y_type(int i) const { return yt[i]; }
   void set_x_type(int i, DType t) { if (has(i)) MergeType(&xt[i], t, true, i); }
   void set_y_type(int i, DType t) { MergeType(&yt[i], t, false, i); }
+  // What is taken where nothing tells (a label's dtype, a condition's shape): never in place of what another place may still tell.
+  void guess_x(int i, const Shape& s) { if (guess && has(i) && (!xs[i].rank_known() || xs[i].ndim() == s.ndim())) set_x(i, s); }
+  void guess_x_type(int i, DType t) { if (guess && has(i) && xt[i] == DType::kNone) xt[i] = t; }
   int Axis(int64_t axis, int ndim) const;                           // normalised, or a shape error
   template <class... A> [[noreturn]] void Fail(const A&... a) const { FailShape(Text(a...)); }       // status kShape
   template <class... A> void Expect(bool ok, const A&... a) const { if (!ok) FailShape(Text(a...)); }
   template <class... A> [[noreturn]] void FailType(const A&... a) const { FailDType(Text(a...)); }   // status kType
   std::string InputName(int i) const;
 
-  Infer(const OpDef& o, Shape* x, DType* xtypes, int n, Shape* y, DType* ytypes, int m, uint64_t present_bits)
-      : op(o), nin(n), nout(m), xs(x), ys(y), xt(xtypes), yt(ytypes), present(present_bits) {}
+  const bool guess;
+  Infer(const OpDef& o, Shape* x, DType* xtypes, int n, Shape* y, DType* ytypes, int m, uint64_t present_bits, bool may_guess = true)
+      : op(o), nin(n), nout(m), guess(may_guess), xs(x), ys(y), xt(xtypes), yt(ytypes), present(present_bits) {}
  private:
   void Merge(Shape* have, const Shape& found, bool input, int i) const;
   void MergeType(DType* have, DType found, bool input, int i) const;
@@ -361,8 +367,9 @@ void AddKernels(int device_kind, const KernelEntry* list, int n);  // a device's
 void FillAllOps(std::vector<OpDef>* ops);                   // all_ops.cc
 void FillAllCpuKernels(KernelList* kernels);                // all_cpu_kernels.cc
 
-// Full inference for given inputs: dtypes and shapes, in both directions. Arrays have nin and nout entries, indexed by port.
-void InferAll(const OpDef& op, const void* attrs, Shape* xs, DType* xt, int nin, Shape* ys, DType* yt, int nout, uint64_t present);
+// Inference from whatever is known, dtypes and shapes, in both directions. Arrays have nin and nout entries, indexed by port.
+// Who asks many operators in turn until nothing is learnt lets them guess only then (see Infer::guess_x): a guess made early may contradict what comes.
+void InferAll(const OpDef& op, const void* attrs, Shape* xs, DType* xt, int nin, Shape* ys, DType* yt, int nout, uint64_t present, bool guess = true);
 
 // ---- common rules -------------------------------------------------------------------------------------------------------------------------
 template <class A> void SameShape(Infer& c, const A&) {  // all inputs and outputs share one shape
@@ -371,6 +378,11 @@ template <class A> void SameShape(Infer& c, const A&) {  // all inputs and outpu
   for (int j = 0; j < c.nout; ++j) for (int i = 0; i < c.nin; ++i) c.set_x(i, c.y(j));
 }
 Shape BroadcastShapes(const Infer& c, const Shape& a, const Shape& b);  // NumPy's rule, or a shape error
+// Inputs 0 and 1 broadcast to output 0, and what that tells of each: where the other has size 1, the result's size is its own.
+void InferBroadcast(Infer& c);
+// Sizes that may be unknown.
+inline int64_t TimesSize(int64_t a, int64_t b) { return a == 0 || b == 0 ? 0 : a < 0 || b < 0 ? -1 : a * b; }
+int64_t ProductOf(const Shape& s, int from, int to);                    // -1 if it is not known
 
 // ---- calling operators from gradients and compositions ----------------------------------------------------------------------------------------
 using Options = std::vector<std::pair<std::string_view, std::string>>;

@@ -45,6 +45,8 @@ struct Case {
   Case&& OnlyRuns() && { only_runs = true; return std::move(*this); }
 };
 
+// All of them, and one for each operator without any: shape (2, 3) for each input that the default attributes ask for.
+std::vector<Case> AllCases();
 // Each family's list, in cases_<family>.cc.
 void AddElementwiseCases(std::vector<Case>* c);
 void AddReduceCases(std::vector<Case>* c);

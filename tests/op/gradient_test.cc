@@ -44,19 +44,6 @@ class OperatorText : public testing::Test {
   std::string text_;
 };
 
-// Without a case of its own: shape (2, 3) for each input that the default attributes ask for.
-Case Default(const OpDef& d) {
-  Case c{d.name, {}, {}};
-  const void* attrs = d.schema.defaults().get();
-  if (d.variadic) {
-    for (int i = 0; i < std::max(2, d.list_min); ++i) c.inputs.push_back(Uniform({2, 3}, 0.3, 0.9));
-    if (d.count_attr) c.attrs.emplace_back(d.count_attr, Text(c.inputs.size()));
-  } else {
-    for (size_t i = 0; i < d.inputs.size(); ++i) if (d.Present(int(i), attrs)) c.inputs.push_back(Uniform({2, 3}, 0.3, 0.9));
-  }
-  return c;
-}
-
 bool HasFloat(const Case& c) {
   for (auto& in : c.inputs) if (in.is_float() && in.differentiate) return true;
   return false;
@@ -73,10 +60,10 @@ void Register(const std::string& suite, const std::string& name, std::string tex
   testing::RegisterTest(suite.c_str(), name.c_str(), nullptr, nullptr, __FILE__, __LINE__, [=]() -> testing::Test* { return new OperatorText(text); });
 }
 
-void RegisterAll(std::vector<Case>* cases) {
+void RegisterAll(const std::vector<Case>& cases) {
   std::map<std::string_view, std::vector<const Case*>> by_op;
   std::set<std::string> unknown;
-  for (auto& c : *cases) {
+  for (auto& c : cases) {
     const OpDef* d = FindOpOrNull(c.op);
     if (d) by_op[d->name].push_back(&c);
     else unknown.insert(c.op);
@@ -84,13 +71,10 @@ void RegisterAll(std::vector<Case>* cases) {
   std::string text;
   for (auto& u : unknown) text += Text("tests/op/cases_*.cc names ", u, ", which is no operator.\n");
   Register("Cases", "name_operators", text);
-  static std::vector<Case> defaults;
-  defaults.reserve(AllOps().size());
   for (const OpDef* d : AllOps()) {
     Register("Docs", d->name, CheckDocs(*d));
     if (d->subgraphs) continue;  // runs inside graphs only: tests/exec
     auto& list = by_op[d->name];
-    if (list.empty()) defaults.push_back(Default(*d)), list.push_back(&defaults.back());
     bool gradient = false, kernel = d->kernel && (d->kernel->fn[0] || d->kernel->loops[0]);
     int k = 0;
     for (const Case* c : list) {
@@ -124,22 +108,8 @@ TEST(Checks, SeeWrongGradients) {
 }  // namespace flx::cases
 
 int main(int argc, char** argv) {
-  using namespace flx::cases;
-  static std::vector<Case> cases;
-  AddElementwiseCases(&cases);
-  AddReduceCases(&cases);
-  AddMatrixCases(&cases);
-  AddIndexingCases(&cases);
-  AddRandomCases(&cases);
-  AddInitCases(&cases);
-  AddNnCases(&cases);
-  AddRnnCases(&cases);
-  AddLossCases(&cases);
-  AddOptimCases(&cases);
-  AddSequenceCases(&cases);
-  AddVisionCases(&cases);
-  AddInternalCases(&cases);
-  RegisterAll(&cases);
+  static const std::vector<flx::cases::Case> cases = flx::cases::AllCases();
+  flx::cases::RegisterAll(cases);
   testing::InitGoogleTest(&argc, argv);
   return RUN_ALL_TESTS();
 }

@@ -49,7 +49,7 @@ void LeakyReluShapes(Infer& c, const LeakyAttrs& a) {
   c.set_y(1, a.act_type == LeakyType::kRrelu ? s : Shape{0});  // only rrelu remembers its slopes
   if (!c.has(1) || !s.rank_known()) return;
   int64_t channels = s.ndim() == 0 ? 1 : s[s.ndim() > 1 ? 1 : 0];
-  if (!c.x(1).rank_known()) c.set_x(1, Shape{channels});
+  if (!c.ranked(1)) c.guess_x(1, Shape{channels});
   c.Expect(!c.known(1) || c.x(1).size() == 1 || channels < 0 || c.x(1).size() == channels, "`gamma` needs one slope, or one for each of the ", channels,
            " channels (axis 1) of `data`, given shape ", c.x(1), ".");
 }

@@ -10,7 +10,7 @@ Op<> Two(const char* name, const char* doc) {
   o.family("elementwise").doc(doc).input("lhs", "The left operand.").input("rhs", "The right operand, of the same dtype.").output("output");
   return o;
 }
-void BroadcastRule(Infer& c, const NoAttrs&) { c.set_y(0, BroadcastShapes(c, c.x(0), c.x(1))); }
+void BroadcastRule(Infer& c, const NoAttrs&) { InferBroadcast(c); }
 
 struct Pair {
   std::vector<OpDef>* ops;

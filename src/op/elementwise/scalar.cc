@@ -10,7 +10,7 @@ using Rule = void (*)(Grad&, const ScalarAttrs&);
 void ScalarTypes(Infer& c, const ScalarAttrs& a) {
   DType t = c.x_type(0), y = c.y_type(0);
   if (t == DType::kNone) {
-    if (y != DType::kNone && y != DType::kFloat64) c.set_x_type(0, y);  // a float64 result may come of integers
+    if (y != DType::kFloat64 || a.is_int) c.set_x_type(0, y);  // a float64 result may come of integers
     return;
   }
   c.set_y_type(0, a.is_int || IsFloat(t) ? t : DType::kFloat64);

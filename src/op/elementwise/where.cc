@@ -40,10 +40,23 @@ void AddWhereOps(std::vector<OpDef>* ops) {
                      .infer([](Infer& c, const NoAttrs&) {
                        c.set_y(0, c.x(1)), c.set_y(0, c.x(2));
                        c.set_x(1, c.y(0)), c.set_x(2, c.y(0));
-                       const Shape &y = c.y(0), &k = c.x(0);
+                       const Shape k = c.x(0);
+                       if (k.rank_known() && k.ndim() > 1) {
+                         for (int i : {1, 2}) c.set_x(i, k);
+                         c.set_y(0, k);
+                       }
+                       Shape y = c.y(0);
                        if (!y.rank_known()) return;
-                       if (k.rank_known() && k.ndim() == 1 && y.ndim() > 1) c.set_x(0, Shape{y[0]});
-                       else c.set_x(0, y);
+                       if (!k.rank_known() && y.ndim() > 1) return c.guess_x(0, y);
+                       if (k.rank_known() && k.ndim() == 1 && y.ndim() > 1) {  // a row is chosen as a whole
+                         if (y[0] < 0) y[0] = k[0];
+                         for (int i : {1, 2}) c.set_x(i, y);
+                         c.set_y(0, y);
+                         return c.set_x(0, Shape{y[0]});
+                       }
+                       c.set_x(0, y);
+                       for (int i : {1, 2}) c.set_x(i, c.x(0));
+                       c.set_y(0, c.x(0));
                      })
                      .gradient(WhereGradient<kWhere>).kernel<WhereKernel>());
   ops->push_back(WhereLike(kNumpyWhere, "x where the condition is not zero, else y; the three broadcast by NumPy's rule.", "Any dtype.")

@@ -22,6 +22,8 @@ Shape SliceShape(const char* who, const Shape& array, const Shape& indices) {
   for (int i = int(indices[0]); i < array.ndim(); ++i) s.push_back(array[i]);
   return s;
 }
+// Whether indices of this shape tell how many axes they name; else nothing follows.
+bool CountsAxes(const Shape& indices) { return indices.rank_known() && (indices.ndim() < 1 || indices[0] >= 0); }
 // The offset (in slices) of each place, checked; negative indices count from the end.
 struct Places { int64_t* at; int64_t count, inner; };
 Places PlacesOf(KernelContext& ctx, const char* who, const Shape& array, In indices) {
@@ -93,7 +95,7 @@ OpDef GatherNdOp() {
       .doc("Slices of the data at places: indices[:, i] names place i on the first axes, one row of indices for each axis. Negative indices count from the end; others out of range are an error.")
       .input("data", "The array.").input("indices", "Indices (axes, ...).").output("output", "The slices, of shape indices.shape[1:] + data.shape[axes:].")
       .types([](Infer& c, const NoAttrs&) { OfData(c); })
-      .infer([](Infer& c, const NoAttrs&) { if (c.known(0) && c.known(1)) c.set_y(0, SliceShape(c.op.name, c.x(0), c.x(1))); })
+      .infer([](Infer& c, const NoAttrs&) { if (c.ranked(0) && CountsAxes(c.x(1))) c.set_y(0, SliceShape(c.op.name, c.x(0), c.x(1))); })
       .gradient([](Grad& g, const NoAttrs&) { if (g.want(0)) g.dx[0] = CallWith("_scatter_add_nd", {g.dy(0), g.x(1)}, ToShapeAttrs{g.x_shape(0).vec()}); })
       .kernel<GatherNdKernel>();
 }
@@ -104,7 +106,7 @@ Op<ToShapeAttrs> Scatter(const char* name) {
       .types([](Infer& c, const ToShapeAttrs&) { OfData(c); })
       .infer([](Infer& c, const ToShapeAttrs& a) {
         Shape s(a.shape);
-        if (c.known(1)) c.set_x(0, SliceShape(c.op.name, s, c.x(1)));
+        if (CountsAxes(c.x(1))) c.set_x(0, SliceShape(c.op.name, s, c.x(1)));
         c.set_y(0, s);
       })
       .gradient([](Grad& g, const ToShapeAttrs&) { if (g.want(0)) g.dx[0] = CallOp("gather_nd", {g.dy(0), g.x(1)}); });
@@ -122,7 +124,7 @@ OpDef ScatterSetNdOp() {
       .infer([](Infer& c, const ToShapeAttrs& a) {
         Shape s(a.shape);
         c.set_x(0, s);
-        if (c.known(2)) c.set_x(1, SliceShape(c.op.name, s, c.x(2)));
+        if (CountsAxes(c.x(2))) c.set_x(1, SliceShape(c.op.name, s, c.x(2)));
         c.set_y(0, s);
       })
       .gradient([](Grad& g, const ToShapeAttrs& a) {

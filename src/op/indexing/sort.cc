@@ -11,10 +11,17 @@ namespace {
 
 struct Sorted { Shape x; int axis; };  // the array and axis that are sorted; without an axis the flat array
 Sorted SortedOf(const char* who, const std::optional<int64_t>& axis, const Shape& x) {
-  if (!axis) return {Shape{x.size()}, 0};
+  if (!axis) return {Shape{ProductOf(x, 0, x.ndim())}, 0};
   return {x, NormalAxis(who, *axis, x.ndim())};
 }
-int64_t CountOf(const TopkAttrs& a, int64_t n) { return a.k > 0 ? std::min(a.k, n) : n; }
+int64_t CountOf(const TopkAttrs& a, int64_t n) { return n < 0 ? -1 : a.k > 0 ? std::min(a.k, n) : n; }
+// What the result tells of the data: all sizes, or (where only some elements of each row are kept) all but the row's.
+void LearnRows(Infer& c, int64_t axis, bool whole) {
+  if (!c.y_ranked(0)) return;
+  Shape s = c.y(0);
+  if (!whole) s[c.Axis(axis, s.ndim())] = -1;
+  c.set_x(0, s);
+}
 void CheckIndex(Infer& c, DType t, int64_t n) {
   c.Expect(n - 1 <= LargestIndex(t), "dtype ", t, " cannot tell ", n, " indices apart. Ask for int32 or int64 indices.");
 }
@@ -44,7 +51,8 @@ OpDef TopkOp() {
       })
       .infer([](Infer& c, const TopkAttrs& a) {
         if (a.axis && c.x(0).rank_known()) c.Axis(*a.axis, c.x(0).ndim());
-        if (!c.known(0)) return;
+        if (a.axis) LearnRows(c, *a.axis, a.ret_typ == TopkType::kMask);
+        if (!c.ranked(0)) return;
         Sorted s = SortedOf(c.op.name, a.axis, c.x(0));
         if (a.ret_typ != TopkType::kValue && a.ret_typ != TopkType::kMask) CheckIndex(c, a.dtype, s.x[s.axis]);
         s.x[s.axis] = CountOf(a, s.x[s.axis]);
@@ -70,7 +78,8 @@ OpDef SortOp() {
       })
       .infer([](Infer& c, const SortAttrs& a) {
         if (a.axis && c.x(0).rank_known()) c.Axis(*a.axis, c.x(0).ndim());
-        if (!c.known(0)) return;
+        if (a.axis) LearnRows(c, *a.axis, true);
+        if (!c.ranked(0)) return;
         Sorted s = SortedOf(c.op.name, a.axis, c.x(0));
         c.set_y(0, s.x);
         c.set_y(1, s.x);
@@ -87,7 +96,8 @@ OpDef ArgsortOp() {
       .types([](Infer& c, const ArgsortAttrs& a) { c.set_y_type(0, a.dtype); })
       .infer([](Infer& c, const ArgsortAttrs& a) {
         if (a.axis && c.x(0).rank_known()) c.Axis(*a.axis, c.x(0).ndim());
-        if (!c.known(0)) return;
+        if (a.axis) LearnRows(c, *a.axis, true);
+        if (!c.ranked(0)) return;
         Sorted s = SortedOf(c.op.name, a.axis, c.x(0));
         CheckIndex(c, a.dtype, s.x[s.axis]);
         c.set_y(0, s.x);

@@ -18,13 +18,19 @@ OpDef TakeOp() {
       .types(&ByIndex<TakeAttrs>)
       .infer([](Infer& c, const TakeAttrs& a) {
         if (!c.x(0).rank_known() || !c.x(1).rank_known()) return;
-        int k = c.Axis(a.axis, c.x(0).ndim());
+        const int k = c.Axis(a.axis, c.x(0).ndim()), m = c.x(1).ndim();
         Shape s;
         for (int i = 0; i < k; ++i) s.push_back(c.x(0)[i]);
         for (int64_t d : c.x(1)) s.push_back(d);
         for (int i = k + 1; i < c.x(0).ndim(); ++i) s.push_back(c.x(0)[i]);
         c.set_y(0, s);
         c.Expect(c.x(0)[k] != 0 || !c.known(1) || c.x(1).size() == 0, "nothing can be taken from axis ", a.axis, " of shape ", c.x(0), ".");
+        if (c.known(0) && c.known(1)) return;
+        Shape x = c.x(0), index = c.x(1);
+        for (int i = 0; i < x.ndim(); ++i) if (i != k) x[i] = c.y(0)[i < k ? i : i + m - 1];
+        for (int i = 0; i < m; ++i) index[i] = c.y(0)[k + i];
+        c.set_x(0, x);
+        c.set_x(1, index);
       })
       .gradient([](Grad& g, const TakeAttrs& a) {
         TakeGradAttrs t;
@@ -55,7 +61,7 @@ OpDef TakeAlongOp() {
       .input("x", "The array.").input("index", "Indices; its shape is that of x but for the axis.").output("y", "The chosen elements, in the shape of the indices.")
       .types(&ByIndex<AlongAttrs>)
       .infer([](Infer& c, const AlongAttrs& a) {
-        if (!c.known(0) || !c.known(1)) return;
+        if (!c.known(0) || !c.known(1)) return c.set_y(0, c.x(1)), c.set_x(1, c.y(0));
         Shape want = c.x(0);
         int k = c.Axis(a.axis, want.ndim());
         c.Expect(c.x(1).ndim() == want.ndim(), "the indices must have as many axes as the data: data is ", c.x(0), ", indices are ", c.x(1), ".");
@@ -103,6 +109,32 @@ Shape PickResult(const Shape& kept, int k, bool keepdims) {
   if (!keepdims) s.Erase(k);
   return s.ndim() == 0 ? Shape{1} : s;
 }
+// pick where not all is known: the axes that stay are the same everywhere.
+void InferPick(Infer& c, const PickAttrs& a) {
+  if (!a.axis) return c.ranked(0) ? c.set_y(0, a.keepdims ? Shape::Filled(c.x(0).ndim(), 1) : Shape{1}) : void();
+  if (!c.ranked(0)) return;
+  Shape x = c.x(0), index = c.x(1);
+  const int n = x.ndim(), k = c.Axis(*a.axis, n);
+  auto learn = [&](const Shape& s, bool kept) {  // from an array with the axis, or without it
+    for (int i = 0, j = 0; i < n; ++i) {
+      if (i != k && x[i] < 0) x[i] = s[j];
+      j += i != k || kept;
+    }
+  };
+  Shape y = x;
+  y[k] = 1;
+  c.set_y(0, PickResult(y, k, a.keepdims));
+  if (n > 1) learn(c.y(0), a.keepdims);
+  if (index.rank_known() && index.ndim() == n && n > 1) learn(index, true);
+  else if (index.rank_known() && index.ndim() == n - 1) learn(index, false);
+  c.set_x(0, x);
+  y = x;
+  y[k] = 1;
+  c.set_y(0, PickResult(y, k, a.keepdims));
+  if (!index.rank_known() || n == 1) return;
+  if (index.ndim() == n - 1) y.Erase(k);
+  c.set_x(1, y);
+}
 OpDef PickOp() {
   return Op<PickAttrs>("pick").alias("choose_element_0index").family("indexing")
       .doc("One element of each row along an axis: y[i] = data[i][index[i]].")
@@ -113,7 +145,7 @@ OpDef PickOp() {
       .types(&ByIndex<PickAttrs>)
       .infer([](Infer& c, const PickAttrs& a) {
         if (a.axis && c.x(0).rank_known()) c.Axis(*a.axis, c.x(0).ndim());
-        if (!c.known(0) || !c.known(1)) return;
+        if (!c.known(0) || !c.known(1)) return InferPick(c, a);
         Shape x = a.axis ? c.x(0) : Shape{c.x(0).size()};
         int k = a.axis ? c.Axis(*a.axis, x.ndim()) : 0;
         Shape kept = PickShape(c.op.name, x, c.x(1), k);
@@ -133,6 +165,8 @@ OpDef BatchTakeOp() {
       .input("a", "The array.").input("indices", "One index for each row.").output("output", "The chosen elements, in the shape of the indices.")
       .types(&ByIndex<NoAttrs>)
       .infer([](Infer& c, const NoAttrs&) {
+        c.set_y(0, c.x(1));
+        c.set_x(1, c.y(0));
         if (!c.known(0) || !c.known(1)) return;
         c.Expect(c.x(0).ndim() > 0 && c.x(0).Product(0, c.x(0).ndim() - 1) == c.x(1).size(), "expected one index for each row of a, given a of shape ", c.x(0), " and indices of shape ", c.x(1), ".");
         c.set_y(0, c.x(1));
@@ -152,6 +186,7 @@ OpDef OneHotOp() {
       .input("indices", "The indices, of any shape and dtype.").output("output", "The encoded indices.")
       .types([](Infer& c, const OneHotAttrs& a) { c.set_y_type(0, a.dtype == DType::kNone ? DType::kFloat32 : a.dtype); })
       .infer([](Infer& c, const OneHotAttrs& a) {
+        if (c.y_ranked(0) && c.y(0).ndim() > 0) c.set_x(0, Shape(c.y(0).data(), c.y(0).ndim() - 1));
         if (!c.x(0).rank_known()) return;
         Shape s = c.x(0);
         s.push_back(a.depth);
@@ -169,10 +204,12 @@ OpDef EmbeddingOp() {
       .input("data", "The indices, of any shape and dtype.").input("weight", "The table (input_dim, output_dim).").output("output", "The rows; their length is a new last axis.")
       .types([](Infer& c, const EmbeddingAttrs& a) {
         FromIndex(c, a);
-        if (c.x_type(1) == DType::kNone) c.set_x_type(1, a.dtype), c.set_y_type(0, a.dtype);
+        c.guess_x_type(1, a.dtype);
+        c.set_y_type(0, c.x_type(1));
       })
       .infer([](Infer& c, const EmbeddingAttrs& a) {
         c.set_x(1, Shape{a.input_dim, a.output_dim});
+        if (c.y_ranked(0) && c.y(0).ndim() > 0) c.set_x(0, Shape(c.y(0).data(), c.y(0).ndim() - 1));
         if (!c.x(0).rank_known()) return;
         Shape s = c.x(0);
         s.push_back(a.output_dim);

@@ -39,7 +39,7 @@ OpDef CtcLossOp() {
         NeedFloat(c, 0);
         c.set_x_type(0, c.y_type(0));
         c.set_y_type(0, c.x_type(0));
-        for (int i = 1; i < 4; ++i) if (c.x_type(i) == DType::kNone) c.set_x_type(i, c.x_type(0));
+        for (int i = 1; i < 4; ++i) c.guess_x_type(i, c.x_type(0));
         if (c.x_type(0) != DType::kNone) c.set_y_type(1, WideType(c.x_type(0)));
       })
       .infer([](Infer& c, const CtcAttrs&) {

@@ -12,14 +12,24 @@ void InferRegression(Infer& c, const RegressionAttrs&) {
   const Shape &x = c.x(0), &label = c.x(1);
   if (!x.rank_known()) return;
   // (batch, 1) goes with labels (batch,), which MXNet also infers.
-  if (x.ndim() == 2 && x[1] == 1 && (!label.rank_known() || label.ndim() == 1)) c.set_x(1, Shape{x[0]});
-  else c.set_x(1, x);
+  bool flat = x.ndim() == 2 && (x[1] == 1 || x[1] < 0);
+  if (flat && label.rank_known() && label.ndim() == 1) {
+    c.set_x(0, Shape{label[0], 1});
+    c.set_y(0, c.x(0));
+    c.set_x(1, Shape{x[0]});
+  } else if (flat && !label.rank_known()) {
+    if (x[1] == 1) c.guess_x(1, Shape{x[0]});
+  } else {
+    c.set_x(1, x);
+    c.set_x(0, c.x(1));
+    c.set_y(0, c.x(0));
+  }
 }
 void RegressionTypes(Infer& c, const RegressionAttrs&) {
   NeedFloat(c, 0);
   c.set_x_type(0, c.y_type(0));
   c.set_y_type(0, c.x_type(0));
-  if (c.x_type(1) == DType::kNone) c.set_x_type(1, c.x_type(0));
+  c.guess_x_type(1, c.x_type(0));
 }
 using Rule = Val (*)(Val y, Val label);
 template <Rule kRule> Op<RegressionAttrs> Regression(const char* name, const char* sparse_name, const char* doc) {

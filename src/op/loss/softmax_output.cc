@@ -18,21 +18,38 @@ void InferSoftmaxOutput(Infer& c, const SoftmaxOutputAttrs& a) {
   if (a.multi_output) want.Erase(1);
   else if (a.preserve_shape) want.Erase(x.ndim() - 1);
   else want = Shape{x[0]};
-  if (given.rank_known() && given.ndim() == x.ndim()) {
-    bool probabilities = given == x || !given.known() || !x.known();
-    Shape kept = want;  // multi_output may keep the channels' axis with size 1
-    if (a.multi_output) kept.Insert(1, 1);
-    if (probabilities && !(a.multi_output && given == kept)) { c.set_x(1, x); return; }
-    if (a.multi_output && given == kept) return;
+  if (!given.rank_known()) return c.guess_x(1, want);
+  // What the label knows of data's axes, from which of its own.
+  auto learn = [&](int from, int axis) {
+    Shape s = Shape::Filled(c.x(0).ndim(), -1);
+    s[axis] = given[from];
+    c.set_x(0, s);
+    c.set_y(0, c.x(0));
+  };
+  if (given.ndim() == x.ndim() && !a.multi_output) {  // probabilities
+    c.set_x(1, x);
+    c.set_x(0, given);
+    return c.set_y(0, c.x(0));
   }
-  if (a.multi_output && given.known() && x.known() && given.ndim() == 2 && x.ndim() > 3 && given == Shape{x[0], x.Product(2, x.ndim())}) return;
+  if (given.ndim() == x.ndim()) {  // probabilities, or the channels' axis with size 1
+    Shape either = x;
+    if (x[1] < 0 || given[1] < 0 || (given[1] == 1 && x[1] != 1)) either[1] = -1;
+    for (int i = 0; i < x.ndim(); ++i) if (i != 1) learn(i, i);
+    if (given[1] > 1) learn(1, 1);
+    return c.set_x(1, either);
+  }
+  if (a.multi_output && given.ndim() == 2 && x.ndim() > 3) {  // the places in one row
+    c.set_x(1, Shape{x[0], ProductOf(x, 2, x.ndim())});
+    return learn(0, 0);
+  }
   c.set_x(1, want);
+  for (int i = 0; i < given.ndim(); ++i) learn(i, a.multi_output && i > 0 ? i + 1 : i);
 }
 void LabelTypes(Infer& c) {
   NeedFloat(c, 0);
   c.set_x_type(0, c.y_type(0));
   c.set_y_type(0, c.x_type(0));
-  if (c.x_type(1) == DType::kNone) c.set_x_type(1, c.x_type(0));
+  c.guess_x_type(1, c.x_type(0));
 }
 Op<SoftmaxOutputAttrs> SoftmaxOutputLike(const char* name) {
   return Op<SoftmaxOutputAttrs>(name)
@@ -92,10 +109,9 @@ OpDef SoftmaxCrossEntropyOp() {
       .output("output", "(1,), the sum.")
       .types([](Infer& c, const NoAttrs&) { LabelTypes(c); })
       .infer([](Infer& c, const NoAttrs&) {
-        if (c.x(0).rank_known()) {
-          c.Expect(c.x(0).ndim() == 2, "input `data` must have two axes (batch, classes), given ", c.x(0), ".");
-          c.set_x(1, Shape{c.x(0)[0]});
-        }
+        if (c.ranked(0)) c.Expect(c.x(0).ndim() == 2, "input `data` must have two axes (batch, classes), given ", c.x(0), ".");
+        c.set_x(1, Shape{c.ranked(0) ? c.x(0)[0] : -1});
+        c.set_x(0, Shape{c.x(1)[0], -1});
         c.set_y(0, Shape{1});
       })
       .gradient([](Grad& g, const NoAttrs&) {

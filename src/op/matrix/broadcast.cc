@@ -13,7 +13,7 @@ Shape Broadcasted(const char* who, const Shape& x, const Shape& to) {
   bool ok = to.ndim() == x.ndim();
   for (int i = 0; ok && i < s.ndim(); ++i) {
     if (s[i] == -1) s[i] = x[i];
-    ok = s[i] == x[i] || x[i] == 1;
+    ok = s[i] == x[i] || x[i] == 1 || x[i] < 0;
   }
   if (!ok) Fail(Status::kShape, who, "data of shape ", x, " does not broadcast to ", to, ": both must have as many axes, and only axes of size 1 grow. Reshape it first.");
   return s;
@@ -24,7 +24,7 @@ Shape Target(const Shape& x, const BroadcastAxisAttrs& a) {
   Shape s = x;
   for (size_t i = 0; i < a.axis.size(); ++i) {
     int k = NormalAxis("broadcast_axis", a.axis[i], x.ndim());
-    if (x[k] != 1) Fail(Status::kShape, "broadcast_axis", "axis ", a.axis[i], " must have size 1, given data of shape ", x, ".");
+    if (x[k] != 1 && x[k] >= 0) Fail(Status::kShape, "broadcast_axis", "axis ", a.axis[i], " must have size 1, given data of shape ", x, ".");
     s[k] = a.size[i];
   }
   return s;
@@ -34,7 +34,7 @@ Shape Target(const Shape& l, const Shape& r, const BroadcastLikeAttrs& a) {
   if (!a.lhs_axes && !a.rhs_axes) {
     Shape s = l;
     bool ok = l.ndim() == r.ndim();
-    for (int i = 0; ok && i < l.ndim(); ++i) s[i] = r[i], ok = l[i] == r[i] || l[i] == 1;
+    for (int i = 0; ok && i < l.ndim(); ++i) s[i] = r[i], ok = l[i] == r[i] || l[i] == 1 || l[i] < 0 || r[i] < 0;
     if (!ok) Fail(Status::kShape, who, "lhs of shape ", l, " does not broadcast to the shape of rhs, ", r, ". Give lhs_axes and rhs_axes, or reshape lhs.");
     return s;
   }
@@ -43,10 +43,35 @@ Shape Target(const Shape& l, const Shape& r, const BroadcastLikeAttrs& a) {
   Shape s = l;
   for (size_t i = 0; i < a.lhs_axes->size(); ++i) {
     int j = NormalAxis(who, (*a.lhs_axes)[i], l.ndim()), k = NormalAxis(who, (*a.rhs_axes)[i], r.ndim());
-    if (l[j] != 1 && l[j] != r[k]) Fail(Status::kShape, who, "axis ", (*a.lhs_axes)[i], " of lhs must have size 1, given lhs of shape ", l, ".");
+    if (l[j] != 1 && l[j] != r[k] && l[j] >= 0 && r[k] >= 0) Fail(Status::kShape, who, "axis ", (*a.lhs_axes)[i], " of lhs must have size 1, given lhs of shape ", l, ".");
     s[j] = r[k];
   }
   return s;
+}
+
+void InferBroadcastTo(Infer& c, const BroadcastToAttrs& a) {
+  if (c.known(0)) return c.set_y(0, Target(c.x(0), a));
+  Shape x = Shape::Filled(int(a.shape.size()), -1);
+  c.set_x(0, x);
+  c.set_y(0, Target(c.x(0), a));
+  for (int i = 0; i < x.ndim(); ++i) if (a.shape[size_t(i)] == -1) x[i] = c.y(0)[i];
+  c.set_x(0, x);
+}
+void InferBroadcastAxis(Infer& c, const BroadcastAxisAttrs& a) {
+  if (!c.ranked(0) && c.y_ranked(0)) c.set_x(0, Shape::Filled(c.y(0).ndim(), -1));
+  if (!c.ranked(0)) return;
+  c.set_y(0, Target(c.x(0), a));
+  Shape x = c.y(0);
+  for (int64_t k : a.axis) x[c.Axis(k, x.ndim())] = 1;
+  c.set_x(0, x);
+}
+void InferBroadcastLike(Infer& c, const BroadcastLikeAttrs& a) {
+  if (c.ranked(0) && c.ranked(1)) c.set_y(0, Target(c.x(0), c.x(1), a));
+  if (!a.lhs_axes && !a.rhs_axes) {
+    c.set_y(0, c.x(1));
+    c.set_x(1, c.y(0));
+    if (c.y_ranked(0)) c.set_x(0, Shape::Filled(c.y(0).ndim(), -1));
+  }
 }
 
 bool ToView(const BroadcastToAttrs& a, const Shape& x, const Shape& strides, ViewSpec* v) { return BroadcastView(x, strides, Target(x, a), v), true; }
@@ -58,7 +83,7 @@ OpDef BroadcastToOp() {
       .doc("Axes of size 1 repeated to the given sizes. The gradient is summed over them.")
       .attr(&BroadcastToAttrs::shape, "shape", "The size of each axis; -1 keeps it.").range(-1, INFINITY)
       .input("data", "The array.").output("output", "The broadcast array.")
-      .infer([](Infer& c, const BroadcastToAttrs& a) { if (c.known(0)) c.set_y(0, Target(c.x(0), a)); })
+      .infer(InferBroadcastTo)
       .gradient([](Grad& g, const BroadcastToAttrs&) { g.dx[0] = SumTo(g.dy(0), g.x_shape(0)); })
       .view(&ToView).kernel<BroadcastToKernel>();
 }
@@ -67,7 +92,7 @@ OpDef BroadcastAxisOp() {
       .doc("Chosen axes of size 1 repeated to the given sizes. The gradient is summed over them.")
       .attr(&BroadcastAxisAttrs::axis, "axis", "The axes that grow.").attr(&BroadcastAxisAttrs::size, "size", "Their sizes, one for each axis.").range(0, INFINITY)
       .input("data", "The array.").output("output", "The broadcast array.")
-      .infer([](Infer& c, const BroadcastAxisAttrs& a) { if (c.known(0)) c.set_y(0, Target(c.x(0), a)); })
+      .infer(InferBroadcastAxis)
       .gradient([](Grad& g, const BroadcastAxisAttrs&) { g.dx[0] = SumTo(g.dy(0), g.x_shape(0)); })
       .view(&AxisView).kernel<BroadcastAxisKernel>();
 }
@@ -96,7 +121,7 @@ OpDef BroadcastLikeOp() {
       .attr(&BroadcastLikeAttrs::rhs_axes, "rhs_axes", "The axes of rhs whose sizes they get; None: all.")
       .input("lhs", "The array.").input("rhs", "The array whose shape is taken.").output("output", "The broadcast array.")
       .types([](Infer& c, const BroadcastLikeAttrs&) { c.set_y_type(0, c.x_type(0)); c.set_x_type(0, c.y_type(0)); })
-      .infer([](Infer& c, const BroadcastLikeAttrs& a) { if (c.known(0) && c.known(1)) c.set_y(0, Target(c.x(0), c.x(1), a)); })
+      .infer(InferBroadcastLike)
       .compose([](const std::vector<Val>& x, const BroadcastLikeAttrs& a) {
         return std::vector<Val>{BroadcastTo(x[0], Target(ShapeOf(x[0]), ShapeOf(x[1]), a))};
       });
@@ -109,11 +134,16 @@ OpDef RepeatOp() {
       .attr(&RepeatAttrs::axis, "axis", "The axis along which to repeat. None: the flat array.")
       .input("data", "The array.").output("output", "The repeated array.")
       .infer([](Infer& c, const RepeatAttrs& a) {
-        if (!c.known(0)) return;
-        Shape s = a.axis ? c.x(0) : Shape{c.x(0).size()};
-        int64_t& n = s[a.axis ? c.Axis(*a.axis, s.ndim()) : 0];
-        c.Expect(!__builtin_mul_overflow(n, a.repeats, &n), "the result would have more elements than 63 bits can count.");
+        if (!c.ranked(0) && c.y_ranked(0) && a.axis) c.set_x(0, Shape::Filled(c.y(0).ndim(), -1));
+        if (!c.ranked(0)) return a.axis ? void() : c.set_y(0, Shape{-1});
+        Shape s = a.axis ? c.x(0) : Shape{ProductOf(c.x(0), 0, c.x(0).ndim())};
+        int k = a.axis ? c.Axis(*a.axis, s.ndim()) : 0;
+        if (s[k] >= 0) c.Expect(!__builtin_mul_overflow(s[k], a.repeats, &s[k]), "the result would have more elements than 63 bits can count.");
         c.set_y(0, s);
+        if (!a.axis || c.known(0)) return;
+        s = c.y(0);
+        s[k] = a.repeats > 0 && s[k] >= 0 && s[k] % a.repeats == 0 ? s[k] / a.repeats : -1;
+        c.set_x(0, s);
       })
       .compose([](const std::vector<Val>& x, const RepeatAttrs& a) {
         Shape s = a.axis ? ShapeOf(x[0]) : Shape{ShapeOf(x[0]).size()}, out = s;
@@ -131,13 +161,21 @@ OpDef TileOp() {
       .attr(&TileAttrs::reps, "reps", "How often the array is repeated along each axis.").required().range(0, INFINITY)
       .input("data", "The array.").output("output", "The repeated array.")
       .infer([](Infer& c, const TileAttrs& a) {
-        if (!c.known(0)) return;
+        if (!c.ranked(0)) return;
         int n = int(a.reps.size()), m = c.x(0).ndim(), r = n > m ? n : m;
         Shape s = Shape::Filled(r, 1);
         for (int i = 0; i < m; ++i) s[i + r - m] = c.x(0)[i];
         for (int i = 0; i < n; ++i)
-          c.Expect(!__builtin_mul_overflow(s[i + r - n], a.reps[size_t(i)], &s[i + r - n]), "the result would have more elements than 63 bits can count.");
+          if (s[i + r - n] >= 0)
+            c.Expect(!__builtin_mul_overflow(s[i + r - n], a.reps[size_t(i)], &s[i + r - n]), "the result would have more elements than 63 bits can count.");
         c.set_y(0, s);
+        if (c.known(0)) return;
+        Shape x = c.x(0);
+        for (int i = 0; i < m; ++i) {
+          int64_t rep = i + r - m < r - n ? 1 : a.reps[size_t(i + (r - m) - (r - n))], all = c.y(0)[i + r - m];
+          if (x[i] < 0 && rep > 0 && all >= 0 && all % rep == 0) x[i] = all / rep;
+        }
+        c.set_x(0, x);
       })
       .compose([](const std::vector<Val>& x, const TileAttrs& a) {
         const Shape in = ShapeOf(x[0]);

@@ -32,7 +32,7 @@ struct DotShape { int64_t m, n, k; Shape y; };
 DotShape DotShapeOf(const char* who, const Shape& a, const Shape& b, const DotAttrs& t) {
   if (a.ndim() == 0 || b.ndim() == 0) Fail(Status::kShape, who, "expected arrays of one axis or more, given ", a, " and ", b, ". Multiply by scalars with `*`.");
   int ka = t.transpose_a ? 0 : a.ndim() - 1, kb = t.transpose_b ? b.ndim() - 1 : 0;
-  if (a[ka] != b[kb])
+  if (a[ka] != b[kb] && a[ka] >= 0 && b[kb] >= 0)
     Fail(Status::kShape, who, "the summed axes must have equal sizes, given ", a[ka], " (lhs is ", a, t.transpose_a ? ", transposed" : "", ") and ", b[kb], " (rhs is ", b, t.transpose_b ? ", transposed" : "", ").");
   DotShape s{1, 1, a[ka], {}};
   for (int i = 0; i < a.ndim(); ++i) if (i != ka) s.m *= a[i], s.y.push_back(a[i]);
@@ -44,7 +44,18 @@ OpDef DotOp() {
   return Product("dot").alias("_sparse_dot")
       .doc("The sum over the last axis of lhs and the first of rhs: the product of matrices, of a matrix and a vector, of two vectors (shape (1,)), and the like for more axes.")
       .infer([](Infer& c, const DotAttrs& t) {
-        if (c.known(0) && c.known(1)) c.set_y(0, DotShapeOf(c.op.name, c.x(0), c.x(1), t).y);
+        if (!c.ranked(0) || !c.ranked(1)) return;
+        Shape a = c.x(0), b = c.x(1);
+        c.set_y(0, DotShapeOf(c.op.name, a, b, t).y);
+        if (a.known() && b.known()) return;
+        int ka = t.transpose_a ? 0 : a.ndim() - 1, kb = t.transpose_b ? b.ndim() - 1 : 0, at = 0;
+        bool scalar = a.ndim() == 1 && b.ndim() == 1;
+        for (int i = 0; i < a.ndim() && !scalar; ++i) if (i != ka) a[i] = c.y(0)[at++];
+        for (int i = 0; i < b.ndim() && !scalar; ++i) if (i != kb) b[i] = c.y(0)[at++];
+        if (a[ka] < 0) a[ka] = b[kb];
+        b[kb] = a[ka];
+        c.set_x(0, a);
+        c.set_x(1, b);
       })
       .gradient([](Grad& g, const DotAttrs& t) {
         DotShape s = DotShapeOf("dot", g.x_shape(0), g.x_shape(1), t);
@@ -70,10 +81,10 @@ struct BatchShape { int64_t batch, m, n, k; Shape y; };
 BatchShape BatchShapeOf(const char* who, const Shape& a, const Shape& b, const DotAttrs& t) {
   int n = a.ndim();
   bool ok = n >= 3 && b.ndim() == n;
-  for (int i = 0; ok && i < n - 2; ++i) ok = a[i] == b[i];
+  for (int i = 0; ok && i < n - 2; ++i) ok = a[i] == b[i] || a[i] < 0 || b[i] < 0;
   if (!ok) Fail(Status::kShape, who, "expected two arrays of 3 axes or more that agree in all but the last two, given ", a, " and ", b, ".");
   BatchShape s{a.Product(0, n - 2), a[t.transpose_a ? n - 1 : n - 2], b[t.transpose_b ? n - 2 : n - 1], a[t.transpose_a ? n - 2 : n - 1], a};
-  if (s.k != b[t.transpose_b ? n - 1 : n - 2])
+  if (int64_t k = b[t.transpose_b ? n - 1 : n - 2]; s.k != k && s.k >= 0 && k >= 0)
     Fail(Status::kShape, who, "the summed axes must have equal sizes, given lhs ", a, t.transpose_a ? " transposed" : "", " and rhs ", b, t.transpose_b ? " transposed" : "", ".");
   s.y[n - 2] = s.m, s.y[n - 1] = s.n;
   return s;
@@ -82,7 +93,21 @@ OpDef BatchDotOp() {
   return Product("batch_dot")
       .doc("The product of the matrices in the last two axes, for each index of the axes before: (..., m, k) and (..., k, n) give (..., m, n).")
       .infer([](Infer& c, const DotAttrs& t) {
-        if (c.known(0) && c.known(1)) c.set_y(0, BatchShapeOf(c.op.name, c.x(0), c.x(1), t).y);
+        if (c.known(0) && c.known(1)) return c.set_y(0, BatchShapeOf(c.op.name, c.x(0), c.x(1), t).y);
+        int n = std::max(c.x(0).ndim(), std::max(c.x(1).ndim(), c.y(0).ndim()));
+        if (n < 3) return;
+        for (int i : {0, 1}) c.set_x(i, Shape::Filled(n, -1));
+        c.set_y(0, Shape::Filled(n, -1));
+        Shape a = c.x(0), b = c.x(1), y = c.y(0);
+        BatchShapeOf(c.op.name, a, b, t);  // what contradicts itself
+        auto same = [](int64_t& p, int64_t& q) { p = p < 0 ? q : p, q = q < 0 ? p : q; };
+        for (int i = 0; i < n - 2; ++i) same(a[i], b[i]), same(a[i], y[i]), same(b[i], y[i]);
+        same(a[n - (t.transpose_a ? 1 : 2)], y[n - 2]);
+        same(b[n - (t.transpose_b ? 2 : 1)], y[n - 1]);
+        same(a[n - (t.transpose_a ? 2 : 1)], b[n - (t.transpose_b ? 1 : 2)]);
+        c.set_x(0, a);
+        c.set_x(1, b);
+        c.set_y(0, y);
       })
       .gradient([](Grad& g, const DotAttrs& t) {
         auto product = [](Val a, bool ta, Val b, bool tb) { return CallWith("batch_dot", {a, b}, DotAttrs{ta, tb, {}}); };

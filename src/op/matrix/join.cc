@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Arrays joined along an axis, and cut into parts along one: Concat, stack, SliceChannel (split), _split_v2.
+#include <algorithm>
+
 #include "op/matrix/matrix.h"
 #include "tensor/array.h"
 
@@ -112,14 +114,35 @@ void CheckAxis(Infer& c, const SplitV2Attrs& a, int64_t n) {
     c.Expect(from >= 0 && from <= to && to <= n, "indices must rise from 0 to at most ", n, ", given ", a.indices, ".");
   }
 }
+int64_t EqualParts(const SplitAttrs& a) { return a.num_outputs; }
+int64_t EqualParts(const SplitV2Attrs& a) { return a.sections; }  // 0: they are not
+// What the parts tell of the whole.
+template <class A> void LearnWhole(Infer& c, const A& a) {
+  for (int i = 0; i < c.nout; ++i) {
+    if (!c.y_ranked(i)) continue;
+    Shape s = c.y(i);
+    int k = c.Axis(a.axis, s.ndim() + a.squeeze_axis);
+    if (a.squeeze_axis) s.Insert(k, 1);
+    s[k] = s[k] >= 0 && EqualParts(a) > 0 ? s[k] * EqualParts(a) : -1;
+    c.set_x(0, s);
+  }
+  if (a.squeeze_axis && c.ranked(0) && EqualParts(a) > 0) {
+    Shape s = c.x(0);
+    if (int64_t& n = s[c.Axis(a.axis, s.ndim())]; n < 0) n = EqualParts(a);
+    c.set_x(0, s);
+  }
+}
 template <class A> void SplitInfer(Infer& c, const A& a) {
+  if (!c.known(0)) LearnWhole(c, a);
   if (!c.x(0).rank_known()) return;
   int k = c.Axis(a.axis, c.x(0).ndim());
   int64_t n = c.x(0)[k];
   if (n >= 0) CheckAxis(c, a, n);
   for (int i = 0; i < c.nout; ++i) {
     Shape s = c.x(0);
-    s[k] = n < 0 ? -1 : Begin(a, n, i + 1) - Begin(a, n, i);
+    bool last = i + 1 == c.nout;
+    s[k] = n < 0 && (EqualParts(a) > 0 || last) ? -1 : Begin(a, n, i + 1) - Begin(a, n, i);
+    if (n < 0) s[k] = std::max<int64_t>(-1, s[k]);
     if (a.squeeze_axis) {
       c.Expect(s[k] == 1 || s[k] < 0, "squeeze_axis needs parts of size 1, given one of size ", s[k], ".");
       s.Erase(k);

@@ -51,7 +51,8 @@ OpDef PadOp() {
       .attr(&PadAttrs::constant_value, "constant_value", "The border's value in mode constant.")
       .input("data", "The array.").output("output", "The padded array.")
       .infer([](Infer& c, const PadAttrs& a) {
-        if (!c.x(0).rank_known()) return;
+        if (!c.ranked(0) && c.y_ranked(0)) c.set_x(0, Shape::Filled(c.y(0).ndim(), -1));
+        if (!c.ranked(0)) return;
         Shape s = c.x(0);
         c.Expect(s.ndim() == 4 || s.ndim() == 5, "expected data of 4 or 5 axes, given shape ", s, ". Reshape it first.");
         c.Expect(int(a.pad_width.size()) == 2 * s.ndim(), "expected two numbers for each of ", s.ndim(), " axes in pad_width, given ", a.pad_width, ".");
@@ -64,6 +65,9 @@ OpDef PadOp() {
           s[i] = n + b + e;
         }
         c.set_y(0, s);
+        if (c.known(0)) return;
+        for (int i = 0; i < s.ndim(); ++i) s[i] = c.y(0)[i] < 0 ? -1 : std::max<int64_t>(-1, c.y(0)[i] - Before(a, i) - After(a, i));
+        c.set_x(0, s);
       })
       .gradient([](Grad& g, const PadAttrs& a) {
         Val d = g.dy(0);
@@ -165,9 +169,20 @@ OpDef DiagOp() {
       .attr(&DiagAttrs::axis1, "axis1", "The axis of the diagonal's rows.").attr(&DiagAttrs::axis2, "axis2", "The axis of its columns.")
       .input("data", "A vector, or an array of two axes and more.").output("output", "The matrix, or the diagonal.")
       .infer([](Infer& c, const DiagAttrs& a) {
-        if (!c.known(0)) return;
+        if (!c.ranked(0)) return;
         c.Expect(c.x(0).ndim() > 0, "expected at least one axis, given shape ().");
-        if (c.x(0).ndim() == 1) return c.set_y(0, Shape{Side(a, c.x(0)[0]), Side(a, c.x(0)[0])});
+        if (c.x(0).ndim() == 1) {
+          int64_t side = c.known(0) ? Side(a, c.x(0)[0]) : -1;
+          return c.set_y(0, Shape{side, side});
+        }
+        if (!c.known(0)) {
+          Shape y;
+          int i = c.Axis(a.axis1, c.x(0).ndim()), j = c.Axis(a.axis2, c.x(0).ndim());
+          for (int k = 0; k < c.x(0).ndim(); ++k) if (k != i && k != j) y.push_back(c.x(0)[k]);
+          y.push_back(-1);
+          if (i != j) c.set_y(0, y);
+          return;
+        }
         ViewSpec v;
         DiagView(a, c.x(0), ContiguousStrides(c.x(0)), &v);
         c.set_y(0, v.shape);

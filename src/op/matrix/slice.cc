@@ -73,6 +73,77 @@ Box BoxOf(const CropAttrs& a, const Shape& x, const Shape* like) {
 }
 Box BoxOf(const SliceFromAttrs& a) { return {Shape(a.begin), Shape(a.step), Shape(a.shape)}; }
 
+// ---- shapes of which sizes may be unknown
+bool WholeAxis(const SliceAttrs& a, int i) {
+  if (i >= int(a.begin.size())) return true;
+  int64_t step = a.step.empty() ? 1 : a.step[size_t(i)].value_or(1);
+  return !a.begin[size_t(i)] && i < int(a.end.size()) && !a.end[size_t(i)] && (step == 1 || step == -1);
+}
+void InferSlice(Infer& c, const SliceAttrs& a) {
+  if (c.known(0)) return c.set_y(0, BoxOf(c.op.name, a, c.x(0)).size);
+  int n = c.ranked(0) ? c.x(0).ndim() : c.y(0).ndim();
+  if (n < 0) return;
+  Shape s = c.ranked(0) ? c.x(0) : Shape::Filled(n, -1), y = s;
+  for (int i = 0; i < n; ++i) if (s[i] < 0) s[i] = 0;
+  Box b = BoxOf(c.op.name, a, s);
+  for (int i = 0; i < n; ++i) if (!WholeAxis(a, i)) y[i] = y[i] < 0 ? -1 : b.size[i];
+  c.set_y(0, y);
+  Shape x = Shape::Filled(n, -1);
+  for (int i = 0; i < n; ++i) if (WholeAxis(a, i)) x[i] = c.y(0)[i];
+  c.set_x(0, x);
+}
+void InferSliceAxis(Infer& c, const SliceAxisAttrs& a) {
+  if (c.known(0)) return c.set_y(0, BoxOf(a, c.x(0)).size);
+  int n = c.ranked(0) ? c.x(0).ndim() : c.y(0).ndim();
+  if (n < 0) return;
+  int k = c.Axis(a.axis, n);
+  Shape y = c.ranked(0) ? c.x(0) : Shape::Filled(n, -1);
+  if (y[k] >= 0) y[k] = BoxOf(a, y).size[k];
+  else if (a.end && (a.begin < 0) == (*a.end < 0) && *a.end >= a.begin) y[k] = *a.end - a.begin;  // both must lie inside
+  else if (!a.end && a.begin < 0) y[k] = -a.begin;
+  else if (!a.end && a.begin == 0) y[k] = c.y_ranked(0) && c.y(0).ndim() == n ? c.y(0)[k] : -1;
+  c.set_y(0, y);
+  Shape x = c.y(0);
+  if (a.begin != 0 || a.end) x[k] = -1;
+  c.set_x(0, x);
+}
+// The axes of data that slice_like cuts, by the axis of shape_like.
+template <class F> void EachLike(const SliceLikeAttrs& a, int n, int like, const F& f) {
+  for (int64_t k : a.axes) f(NormalAxis("slice_like", k, n), NormalAxis("slice_like", k, like));
+  for (int i = 0; a.axes.empty() && i < n && i < like; ++i) f(i, i);
+}
+void InferSliceLike(Infer& c, const SliceLikeAttrs& a) {
+  if (c.known(0) && c.known(1)) return c.set_y(0, BoxOf(a, c.x(0), c.x(1)).size);
+  if (a.axes.empty()) {  // all sizes are those of shape_like
+    c.set_y(0, c.x(1));
+    c.set_x(1, c.y(0));
+    if (c.y_ranked(0)) c.set_x(0, Shape::Filled(c.y(0).ndim(), -1));
+    return;
+  }
+  if (!c.ranked(0) && c.y_ranked(0)) c.set_x(0, Shape::Filled(c.y(0).ndim(), -1));
+  if (!c.ranked(0)) return;
+  Shape y = c.x(0), x = y, like = c.x(1);
+  uint32_t cut = 0;
+  EachLike(a, y.ndim(), like.rank_known() ? like.ndim() : y.ndim(), [&](int i, int j) { cut |= 1u << i, y[i] = like.rank_known() ? like[j] : -1; });
+  c.set_y(0, y);
+  for (int i = 0; i < x.ndim(); ++i) if (!(cut >> i & 1)) x[i] = c.y(0)[i];
+  c.set_x(0, x);
+  if (!like.rank_known()) return;
+  EachLike(a, y.ndim(), like.ndim(), [&](int i, int j) { like[j] = c.y(0)[i]; });
+  c.set_x(1, like);
+}
+void InferCrop(Infer& c, const CropAttrs& a) {
+  c.Expect(c.nin <= 2, "expected one or two inputs, given ", c.nin, ".");
+  if (c.known(0) && (c.nin == 1 || c.known(1))) return c.set_y(0, BoxOf(a, c.x(0), c.nin == 2 ? &c.x(1) : nullptr).size);
+  Shape y{-1, -1, -1, -1};
+  for (int i = 0; i < c.nin; ++i) c.set_x(i, y);
+  for (int i = 0; i < 2; ++i) y[i] = c.x(0)[i], y[i + 2] = c.nin == 2 ? c.x(1)[i + 2] : i < int(a.h_w.size()) ? a.h_w[size_t(i)] : -1;
+  c.set_y(0, y);
+  y = c.y(0);
+  if (c.nin == 2) c.set_x(1, Shape{-1, -1, y[2], y[3]});
+  c.set_x(0, Shape{y[0], y[1], -1, -1});
+}
+
 bool BoxView(const Box& b, const Shape& strides, ViewSpec* v) {
   v->shape = b.size, v->strides = strides, v->offset = 0;
   bool forwards = true;
@@ -97,7 +168,7 @@ OpDef SliceOp() {
       .attr(&SliceAttrs::end, "end", "The index behind the last on each axis; None: the border.").required()
       .attr(&SliceAttrs::step, "step", "The step on each axis, not 0; negative: backwards. None or empty: 1.")
       .input("data", "The array.").output("output", "The box.")
-      .infer([](Infer& c, const SliceAttrs& a) { if (c.known(0)) c.set_y(0, BoxOf(c.op.name, a, c.x(0)).size); })
+      .infer(InferSlice)
       .gradient([](Grad& g, const SliceAttrs& a) { g.dx[0] = Into(g.dy(0), BoxOf("slice", a, g.x_shape(0)), g.x_shape(0)); })
       .view(&SliceView).kernel<SliceKernel>();
 }
@@ -108,7 +179,7 @@ OpDef SliceAxisOp() {
       .attr(&SliceAxisAttrs::begin, "begin", "The first index; negative: from the end.").required()
       .attr(&SliceAxisAttrs::end, "end", "The index behind the last; negative: from the end; None: the border.").required()
       .input("data", "The array.").output("output", "The part.")
-      .infer([](Infer& c, const SliceAxisAttrs& a) { if (c.known(0)) c.set_y(0, BoxOf(a, c.x(0)).size); })
+      .infer(InferSliceAxis)
       .gradient([](Grad& g, const SliceAxisAttrs& a) { g.dx[0] = Into(g.dy(0), BoxOf(a, g.x_shape(0)), g.x_shape(0)); })
       .view(&SliceAxisView).kernel<SliceAxisKernel>();
 }
@@ -118,7 +189,7 @@ OpDef SliceLikeOp() {
       .attr(&SliceLikeAttrs::axes, "axes", "The axes to cut; empty: all.")
       .input("data", "The array.").input("shape_like", "The array whose sizes are taken.").output("output", "The part.")
       .types([](Infer& c, const SliceLikeAttrs&) { c.set_y_type(0, c.x_type(0)); c.set_x_type(0, c.y_type(0)); })
-      .infer([](Infer& c, const SliceLikeAttrs& a) { if (c.known(0) && c.known(1)) c.set_y(0, BoxOf(a, c.x(0), c.x(1)).size); })
+      .infer(InferSliceLike)
       .compose([](const std::vector<Val>& x, const SliceLikeAttrs& a) { return std::vector<Val>{From(x[0], BoxOf(a, ShapeOf(x[0]), ShapeOf(x[1])))}; });
 }
 OpDef CropOp() {
@@ -129,10 +200,7 @@ OpDef CropOp() {
       .attr(&CropAttrs::h_w, "h_w", "Height and width of the region, where there is one input.")
       .attr(&CropAttrs::center_crop, "center_crop", "Take the middle, and not what offset says.")
       .input_list("arg", "Images (batch, channel, height, width), and optionally an array of the wanted height and width.", "num_args").output("output", "The region.")
-      .infer([](Infer& c, const CropAttrs& a) {
-        c.Expect(c.nin <= 2, "expected one or two inputs, given ", c.nin, ".");
-        if (c.known(0) && (c.nin == 1 || c.known(1))) c.set_y(0, BoxOf(a, c.x(0), c.nin == 2 ? &c.x(1) : nullptr).size);
-      })
+      .infer(InferCrop)
       .compose([](const std::vector<Val>& x, const CropAttrs& a) {
         return std::vector<Val>{From(x[0], BoxOf(a, ShapeOf(x[0]), x.size() == 2 ? &ShapeOf(x[1]) : nullptr))};
       });

@@ -102,16 +102,19 @@ OpDef ReverseOp() {
       .kernel<ReverseKernel>();
 }
 
-Shape Blocks(Infer& c, const BlockAttrs& a, bool to_space) {
-  const Shape& x = c.x(0);
+void Blocks(Infer& c, const BlockAttrs& a, bool to_space) {
   int64_t b = a.block_size;
-  c.Expect(x.ndim() == 4, "expected data of 4 axes (batch, channel, height, width), given shape ", x, ".");
-  if (to_space) {
-    c.Expect(x[1] % (b * b) == 0, "the number of channels must be a multiple of block_size * block_size = ", b * b, ", given data of shape ", x, ".");
-    return {x[0], x[1] / (b * b), x[2] * b, x[3] * b};
-  }
-  c.Expect(x[2] % b == 0 && x[3] % b == 0, "height and width must be multiples of block_size = ", b, ", given data of shape ", x, ".");
-  return {x[0], x[1] * b * b, x[2] / b, x[3] / b};
+  c.Expect(!c.ranked(0) || c.x(0).ndim() == 4, "expected data of 4 axes (batch, channel, height, width), given shape ", c.x(0), ".");
+  c.set_x(0, Shape{-1, -1, -1, -1});
+  const Shape x = c.x(0);
+  if (to_space) c.Expect(x[1] < 0 || x[1] % (b * b) == 0, "the number of channels must be a multiple of block_size * block_size = ", b * b, ", given data of shape ", x, ".");
+  else for (int i : {2, 3}) c.Expect(x[i] < 0 || x[i] % b == 0, "height and width must be multiples of block_size = ", b, ", given data of shape ", x, ".");
+  auto over = [](int64_t n, int64_t k) { return n < 0 || n % k ? -1 : n / k; };
+  auto turned = [&](const Shape& s, bool spread) {
+    return spread ? Shape{s[0], over(s[1], b * b), TimesSize(s[2], b), TimesSize(s[3], b)} : Shape{s[0], TimesSize(s[1], b * b), over(s[2], b), over(s[3], b)};
+  };
+  c.set_y(0, turned(x, to_space));
+  if (!x.known()) c.set_x(0, turned(c.y(0), !to_space));
 }
 Op<BlockAttrs> Block(const char* name) {
   Op<BlockAttrs> o(name);
@@ -122,7 +125,7 @@ Op<BlockAttrs> Block(const char* name) {
 OpDef DepthToSpaceOp() {
   return Block("depth_to_space")
       .doc("Channels laid out as blocks of pixels: (n, b*b*c, h, w) becomes (n, c, h*b, w*b), the block's row and column being the leading parts of the channel.")
-      .infer([](Infer& c, const BlockAttrs& a) { if (c.known(0)) c.set_y(0, Blocks(c, a, true)); })
+      .infer([](Infer& c, const BlockAttrs& a) { Blocks(c, a, true); })
       .compose([](const std::vector<Val>& x, const BlockAttrs& a) {
         Shape s = ShapeOf(x[0]);
         int64_t b = a.block_size, c = s[1] / (b * b);
@@ -134,7 +137,7 @@ OpDef DepthToSpaceOp() {
 OpDef SpaceToDepthOp() {
   return Block("space_to_depth")
       .doc("Blocks of pixels laid out as channels: (n, c, h*b, w*b) becomes (n, b*b*c, h, w). The inverse of depth_to_space.")
-      .infer([](Infer& c, const BlockAttrs& a) { if (c.known(0)) c.set_y(0, Blocks(c, a, false)); })
+      .infer([](Infer& c, const BlockAttrs& a) { Blocks(c, a, false); })
       .compose([](const std::vector<Val>& x, const BlockAttrs& a) {
         Shape s = ShapeOf(x[0]);
         int64_t b = a.block_size, h = s[2] / b, w = s[3] / b;

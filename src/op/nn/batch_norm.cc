@@ -22,15 +22,15 @@ void InferBatchNorm(Infer& c, const BatchNormAttrs& a) {
   if (c.x(0).rank_known()) {
     int axis = c.Axis(a.axis, c.x(0).ndim());
     channels[0] = c.x(0)[axis];
-    if (channels[0] < 0 && c.x(1).known() && c.x(1).ndim() == 1) {
-      Shape s = c.x(0);
-      s[axis] = channels[0] = c.x(1)[0];
-      c.set_x(0, s);
-      c.set_y(0, s);
-    }
+    for (int i = 1; i < 5 && channels[0] < 0; ++i) if (c.known(i) && c.x(i).ndim() == 1) channels[0] = c.x(i)[0];
+    for (int i = 1; i < 5 && channels[0] < 0; ++i) if (c.y_known(i) && c.y(i).ndim() == 1) channels[0] = c.y(i)[0];
+    Shape s = c.x(0);
+    s[axis] = channels[0];
+    c.set_x(0, s);
+    c.set_y(0, s);
   }
-  for (int i = 1; i < 5; ++i) c.set_x(i, channels);
-  for (int i = 1; i < 5; ++i) c.set_y(i, c.x(i));
+  for (int i = 1; i < 5; ++i) channels[0] = c.known(i) && c.x(i).ndim() == 1 ? c.x(i)[0] : channels[0];
+  for (int i = 1; i < 5; ++i) c.set_x(i, channels), c.set_y(i, channels);
 }
 Shape AlongAxis(const Shape& x, int axis) {
   Shape s = Shape::Filled(x.ndim(), 1);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "op/nn/convolution.h"
 
+#include <algorithm>
+
 #include "op/nn/wide.h"
 
 namespace flx {
@@ -81,12 +83,17 @@ void InferConvolution(Infer& c, const ConvolutionAttrs& a) {
   int64_t per_group = w[ChannelAxis(a, nd + 2)];
   Shape from_weight = Shape::Filled(nd + 2, -1);
   if (per_group >= 0) from_weight[ChannelAxis(a, nd + 2)] = per_group * a.num_group;
-  if (c.y(0).rank_known() && c.y(0).ndim() == nd + 2) from_weight[0] = c.y(0)[0];
-  if (!c.x(0).rank_known()) return;
-  if (c.x(0).ndim() != nd + 2) c.Fail("input `data` must have ", nd + 2, " axes ", LayoutText(a), " for kernel ", a.kernel, ", given ", c.x(0), ".");
-  Shape x = c.x(0);
+  Shape y = Shape::Filled(nd + 2, -1);
   int channel = ChannelAxis(a, nd + 2), first = a.ChannelsLast() ? 1 : 2;
-  if (x[channel] >= 0) {
+  y[channel] = a.num_filter;
+  c.set_y(0, y);
+  from_weight[0] = c.y(0)[0];
+  for (int i = 0; i < nd; ++i)  // with steps of 1 the result tells how large the data is
+    if (int64_t out = c.y(0)[first + i]; out >= 0 && At(a.stride, i, 1) == 1)
+      from_weight[first + i] = std::max<int64_t>(-1, out + (a.kernel[size_t(i)] - 1) * At(a.dilate, i, 1) - 2 * At(a.pad, i, 0));
+  if (!c.x(0).rank_known()) c.set_x(0, from_weight);
+  if (c.x(0).ndim() != nd + 2) c.Fail("input `data` must have ", nd + 2, " axes ", LayoutText(a), " for kernel ", a.kernel, ", given ", c.x(0), ".");
+  if (const Shape x = c.x(0); x[channel] >= 0) {
     c.Expect(x[channel] % a.num_group == 0, "the channels of `data` must be a multiple of num_group ", a.num_group, ", given ", x, " in the order ", LayoutText(a), ".");
     Shape want = WeightShape(a, a.num_filter, x[channel] / a.num_group);
     if (per_group >= 0 && per_group != want[channel])
@@ -94,8 +101,8 @@ void InferConvolution(Infer& c, const ConvolutionAttrs& a) {
     c.set_x(1, want);
   }
   c.set_x(0, from_weight);
-  Shape y = Shape::Filled(nd + 2, -1);
-  y[0] = x[0], y[channel] = a.num_filter;
+  const Shape& x = c.x(0);
+  y[0] = x[0];
   for (int i = 0; i < nd; ++i) {
     int64_t have = x[first + i];
     if (have < 0) continue;
@@ -221,7 +228,10 @@ Deconvolved Resolve(const DeconvolutionAttrs& a, const Shape& x, const Infer* c)
   if (targeted) r.window.pad.assign(size_t(nd), 0);
   for (int i = 0; i < nd; ++i) {
     int64_t window = (a.kernel[size_t(i)] - 1) * At(a.dilate, i, 1) + 1, stride = At(a.stride, i, 1), adj = At(a.adj, i, 0), pad = At(a.pad, i, 0);
-    if (x[first + i] < 0) continue;
+    if (x[first + i] < 0) {
+      if (targeted) r.y[first + i] = a.target_shape[size_t(i)];
+      continue;
+    }
     int64_t whole = (x[first + i] - 1) * stride + window;
     if (targeted) {  // padding that gives the size asked for, an odd rest at the end
       int64_t target = a.target_shape[size_t(i)], total = whole - target;
@@ -237,6 +247,21 @@ Deconvolved Resolve(const DeconvolutionAttrs& a, const Shape& x, const Infer* c)
   }
   return r;
 }
+// What the result and the weight tell of the data.
+Shape BeforeDeconvolution(Infer& c, const DeconvolutionAttrs& a, int nd) {
+  int channel = ChannelAxis(a, nd + 2), first = a.ChannelsLast() ? 1 : 2;
+  Shape x = Shape::Filled(nd + 2, -1), y = x;
+  y[channel] = a.num_filter;
+  c.set_y(0, y);
+  x[0] = c.y(0)[0], x[channel] = c.x(1)[0];
+  bool targeted = false;
+  for (int64_t t : a.target_shape) targeted |= t != 0;
+  for (int i = 0; i < nd && !targeted; ++i) {
+    int64_t rest = c.y(0)[first + i] + 2 * At(a.pad, i, 0) - At(a.adj, i, 0) - (a.kernel[size_t(i)] - 1) * At(a.dilate, i, 1) - 1;
+    if (c.y(0)[first + i] >= 0 && rest >= 0 && rest % At(a.stride, i, 1) == 0) x[first + i] = rest / At(a.stride, i, 1) + 1;
+  }
+  return x;
+}
 void InferDeconvolution(Infer& c, const DeconvolutionAttrs& a) {
   int nd = CheckWindow(c, a);
   c.Expect(a.adj.empty() || int(a.adj.size()) == nd, "attribute `adj` must have as many sizes as `kernel` ", a.kernel, ", given ", a.adj, ".");
@@ -245,7 +270,7 @@ void InferDeconvolution(Infer& c, const DeconvolutionAttrs& a) {
   for (int64_t v : a.target_shape) c.Expect(v >= 0, "attribute `target_shape` must not be negative, given ", a.target_shape, ".");
   c.set_x(2, Shape{a.num_filter});
   c.set_x(1, WeightShape(a, -1, a.num_filter / a.num_group));
-  if (!c.x(0).rank_known()) return;
+  c.set_x(0, BeforeDeconvolution(c, a, nd));
   if (c.x(0).ndim() != nd + 2) c.Fail("input `data` must have ", nd + 2, " axes ", LayoutText(a), " for kernel ", a.kernel, ", given ", c.x(0), ".");
   int channel = ChannelAxis(a, nd + 2);
   Shape x = c.x(0);

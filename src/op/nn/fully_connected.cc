@@ -16,14 +16,19 @@ void InferFullyConnected(Infer& c, const FullyConnectedAttrs& a) {
   const Shape& x = c.x(0);
   c.set_x(1, Shape{a.num_hidden, -1});
   c.set_x(2, Shape{a.num_hidden});
-  if (!x.rank_known()) return;
+  if (!x.rank_known()) {
+    if (a.flatten) return c.set_y(0, Shape{-1, a.num_hidden});
+    if (!c.y_ranked(0) || c.y(0).ndim() < 1) return;
+    Shape s = c.y(0);
+    s[s.ndim() - 1] = c.x(1)[1];
+    c.set_x(0, s);
+  }
   c.Expect(x.ndim() >= (a.flatten ? 2 : 1), "input `data` must have ", a.flatten ? "a batch axis and at least one more" : "at least one axis", ", given ", x, ".");
   int at = a.flatten ? 1 : x.ndim() - 1;
-  int64_t in = 1;
-  for (int i = at; i < x.ndim(); ++i) in = x[i] < 0 || in < 0 ? -1 : in * x[i];
+  int64_t in = ProductOf(x, at, x.ndim());
   if (in < 0 && at == x.ndim() - 1 && c.x(1)[1] >= 0) {  // the weight says how long the rows are
     Shape s = x;
-    s[at] = c.x(1)[1];
+    s[at] = in = c.x(1)[1];
     c.set_x(0, s);
   }
   if (in >= 0 && c.x(1)[1] >= 0 && c.x(1)[1] != in)
@@ -33,11 +38,10 @@ void InferFullyConnected(Infer& c, const FullyConnectedAttrs& a) {
   Shape y(x.data(), at);
   y.push_back(a.num_hidden);
   c.set_y(0, y);
-  if (c.y(0).rank_known() && x[0] < 0 && at > 0) {
-    Shape s = x;
-    for (int i = 0; i < at; ++i) s[i] = c.y(0)[i];
-    c.set_x(0, s);
-  }
+  if (x.known()) return;
+  Shape s = x;
+  for (int i = 0; i < at; ++i) s[i] = c.y(0)[i];
+  c.set_x(0, s);
 }
 
 }  // namespace

@@ -22,8 +22,14 @@ void InferLayerNorm(Infer& c, const LayerNormAttrs& a) {
   c.set_x(0, c.y(0));
   if (!c.x(0).rank_known()) return;
   int axis = c.Axis(a.axis, c.x(0).ndim());
-  for (int i : {1, 2}) c.set_x(i, Shape{c.x(0)[axis]});
-  for (int i : {1, 2}) c.set_y(i, KeepAxis(c.x(0), axis));
+  Shape s = c.x(0);
+  for (int i : {1, 2}) if (s[axis] < 0 && c.known(i) && c.x(i).ndim() == 1) s[axis] = c.x(i)[0];
+  for (int i : {1, 2}) c.set_x(i, Shape{s[axis]});
+  for (int i : {1, 2}) c.set_y(i, KeepAxis(s, axis));
+  for (int i : {1, 2})
+    for (int k = 0; k < s.ndim(); ++k) if (k != axis) s[k] = c.y(i)[k];
+  c.set_x(0, s);
+  c.set_y(0, s);
 }
 
 }  // namespace

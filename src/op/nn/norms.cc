@@ -63,7 +63,14 @@ OpDef InstanceNormOp() {
       .types(SameFloat)
       .infer([](Infer& c, const InstanceNormAttrs& a) {
         AsData<3>(c, a);
-        if (c.x(0).rank_known()) for (int i : {1, 2}) c.set_x(i, Shape{c.x(0)[1]});
+        if (!c.ranked(0)) return;
+        Shape s = c.x(0);
+        for (int i : {1, 2}) {
+          if (s[1] < 0 && c.known(i) && c.x(i).ndim() == 1) s[1] = c.x(i)[0];
+          c.set_x(i, Shape{s[1]});
+        }
+        c.set_x(0, s);
+        c.set_y(0, s);
       })
       .compose([](const std::vector<Val>& v, const InstanceNormAttrs& a) {
         DType t = TypeOf(v[0]), wide = WideType(t);
@@ -98,7 +105,13 @@ OpDef GroupNormOp() {
         if (!c.x(0).rank_known()) return;
         int64_t channels = c.x(0)[1];
         c.Expect(channels < 0 || channels % a.num_groups == 0, "the channels must be a multiple of num_groups ", a.num_groups, ", given data of shape ", c.x(0), ".");
-        for (int i : {1, 2}) c.set_y(i, Shape{c.x(0)[0], a.num_groups});
+        for (int i : {1, 2}) {
+          c.set_y(i, Shape{c.x(0)[0], a.num_groups});
+          Shape s = c.x(0);
+          s[0] = c.y(i)[0];
+          c.set_x(0, s);
+          c.set_y(0, s);
+        }
       })
       .compose([](const std::vector<Val>& v, const GroupNormAttrs& a) {
         DType t = TypeOf(v[0]), wide = WideType(t);

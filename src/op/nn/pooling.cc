@@ -58,12 +58,15 @@ void InferWindows(Infer& c, const PoolWindow& a, const Shape& x, Shape* y) {
   }
 }
 void InferPooling(Infer& c, const PoolWindow& a) {
-  if (!c.x(0).rank_known()) return;
+  if (!c.x(0).rank_known()) {
+    if (!c.y(0).rank_known()) return;
+    Shape x = Shape::Filled(c.y(0).ndim(), -1);  // as many axes; batch and channels follow below
+    c.set_x(0, x);
+  }
   Shape y;
   InferWindows(c, a, c.x(0), &y);
   c.set_y(0, y);
   int channel = a.ChannelsLast() ? y.ndim() - 1 : 1;
-  if (!c.y(0).known()) return;
   Shape x = c.x(0);
   x[0] = c.y(0)[0], x[channel] = c.y(0)[channel];
   c.set_x(0, x);

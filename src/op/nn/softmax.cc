@@ -20,13 +20,18 @@ void InferSoftmax(Infer& c, const SoftmaxAttrs& a) {
   Shape rows = c.x(0);
   rows.Erase(axis);
   c.set_x(1, rows);
+  if (!c.has(1)) return;
+  Shape s = c.x(1);
+  s.Insert(axis, -1);
+  c.set_x(0, s);
+  c.set_y(0, s);
 }
 void SoftmaxTypes(Infer& c, const SoftmaxAttrs& a) {
   if (a.dtype != DType::kNone && !IsFloat(a.dtype)) c.FailType("attribute `dtype` must be a float type, given ", a.dtype, ".");
   NeedFloat(c, 0);
   if (c.has(1) && c.x_type(1) != DType::kNone && c.x_type(1) != DType::kInt32 && c.x_type(1) != DType::kInt64)
     c.FailType("input `length` must be int32 or int64, given ", c.x_type(1), ". Cast it first (operator Cast).");
-  if (c.has(1)) c.set_x_type(1, c.x_type(1) == DType::kNone ? DType::kInt32 : c.x_type(1));
+  c.guess_x_type(1, DType::kInt32);
   if (a.dtype == DType::kNone) c.set_x_type(0, c.y_type(0));
   c.set_y_type(0, a.dtype == DType::kNone ? c.x_type(0) : a.dtype);
 }

@@ -22,14 +22,25 @@ void InferUpSampling(Infer& c, const UpSamplingAttrs& a) {
     return;
   }
   for (int i = 1; i < c.nin; ++i) {
-    const Shape& x = c.x(i);
-    if (!x.known() || !y.known()) return;
+    if (!c.ranked(i)) {
+      if (a.multi_input_mode == UpSampleInputs::kConcat) y[1] = -1;
+      continue;
+    }
+    const Shape x = c.x(i);
+    if (!x.known() || !y.known()) {
+      if (y[0] < 0) y[0] = x[0];
+      if (a.multi_input_mode == UpSampleInputs::kConcat) y[1] = x[1] < 0 || y[1] < 0 ? -1 : y[1] + x[1];
+      else if (y[1] < 0) y[1] = x[1];
+      continue;
+    }
     c.Expect(x[0] == y[0] && x[2] > 0 && y[2] % x[2] == 0 && x[2] * y[3] == x[3] * y[2], "input `", c.InputName(i), "` must be the result ", y,
              " made smaller by one whole factor, given ", x, ".");
     if (a.multi_input_mode == UpSampleInputs::kConcat) y[1] += x[1];
     else c.Expect(x[1] == y[1], "inputs that are summed must have the same channels, given ", c.x(0), " and ", x, ".");
   }
   c.set_y(0, y);
+  bool alone = c.nin == 1 || a.multi_input_mode == UpSampleInputs::kSum;
+  for (int i = 0; i < c.nin; ++i) c.set_x(i, Shape{c.y(0)[0], alone ? c.y(0)[1] : -1, -1, -1});
 }
 Val Nearest(Val x, int64_t height) {  // every element becomes a square
   Shape s = ShapeOf(x);

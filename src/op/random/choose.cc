@@ -36,8 +36,8 @@ OpDef MultinomialOp() {
         c.set_x_type(0, c.y_type(1));
       })
       .infer([](Infer& c, const MultinomialAttrs& a) {
-        if (!c.known(0)) return;
-        c.Expect(c.x(0).ndim() > 0 && c.x(0).back() > 0, "expected at least one probability on the last axis, given shape ", c.x(0), ".");
+        if (!c.ranked(0)) return;
+        c.Expect(c.x(0).ndim() > 0 && c.x(0).back() != 0, "expected at least one probability on the last axis, given shape ", c.x(0), ".");
         c.Expect(c.x(0).back() - 1 <= LargestIndex(c.y_type(0)), "dtype ", c.y_type(0), " cannot tell ", c.x(0).back(), " indices apart. Ask for int32.");
         Shape s = ChosenShape(c.x(0), a.shape);
         c.set_y(0, s);

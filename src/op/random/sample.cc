@@ -53,11 +53,13 @@ Op<SampleAttrs> Sample(const char* name, const char* alias, const char* doc, std
   o.output("output", "The random numbers, of shape parameters.shape + shape.")
       .types([](Infer& c, const SampleAttrs& a) {
         FloatType(c, a);
-        for (int i = 0; i < c.nin; ++i)
-          if (c.x_type(i) == DType::kNone) c.set_x_type(i, DType::kFloat32);
+        for (int i = 0; i < c.nin; ++i) c.guess_x_type(i, DType::kFloat32);
       })
       .infer([](Infer& c, const SampleAttrs& a) {
         for (int i = 1; i < c.nin; ++i) c.set_x(0, c.x(i)), c.set_x(i, c.x(0));
+        int more = int(a.shape.size());
+        if (const Shape& y = c.y(0); y.rank_known() && y.ndim() >= more) c.set_x(0, Shape(y.data(), y.ndim() - more));
+        for (int i = 1; i < c.nin; ++i) c.set_x(i, c.x(0));
         if (!c.x(0).rank_known()) return;
         Shape s = c.x(0);
         for (int64_t d : a.shape) s.push_back(d);

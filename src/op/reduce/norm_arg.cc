@@ -19,7 +19,7 @@ OpDef NormOp() {
         if (c.x_type(0) == DType::kBool) c.FailType("expected a number type (float or integer), given bool. Cast it first (operator Cast).");
       })
       .infer([](Infer& c, const NormAttrs& a) {
-        if (c.x(0).rank_known()) c.set_y(0, MxReducedShape(c.x(0), AxisBits(c.op.name, a, c.x(0).ndim()), a.keepdims));
+        if (c.ranked(0)) InferReduced(c, AxisBits(c.op.name, a, c.x(0).ndim()), a.keepdims);
       })
       .gradient([](Grad& g, const NormAttrs& a) {
         Shape keep = KeptShape(g.x_shape(0), AxisBits("norm", a, g.x_shape(0).ndim()));
@@ -46,10 +46,7 @@ OpDef MomentsOp() {
           c.FailType("expected float32, float64, float16 or bfloat16, given ", c.x_type(0), ". Cast it first (operator Cast).");
       })
       .infer([](Infer& c, const MomentsAttrs& a) {
-        if (!c.x(0).rank_known()) return;
-        Shape s = MxReducedShape(c.x(0), AxisBits(c.op.name, a.axes, false, true, c.x(0).ndim()), a.keepdims);
-        c.set_y(0, s);
-        c.set_y(1, s);
+        if (c.ranked(0)) InferReduced(c, AxisBits(c.op.name, a.axes, false, true, c.x(0).ndim()), a.keepdims);
       })
       .compose([](const std::vector<Val>& in, const MomentsAttrs& a) {
         uint32_t bits = AxisBits("moments", a.axes, false, true, ShapeOf(in[0]).ndim());
@@ -90,7 +87,7 @@ Op<ArgAttrs> ArgOp(const char* name) {
         if (a.axis) {
           int k = c.Axis(*a.axis, c.x(0).ndim());
           CheckIndexFits(c, c.x(0)[k]);
-          c.set_y(0, MxReducedShape(c.x(0), 1u << k, a.keepdims));
+          InferReduced(c, 1u << k, a.keepdims);
         } else {
           if (c.known(0)) CheckIndexFits(c, c.x(0).size());
           c.set_y(0, a.keepdims ? Shape::Filled(c.x(0).ndim(), 1) : Shape{1});
@@ -108,6 +105,7 @@ OpDef ArgMaxChannelOp() {
         c.Expect(c.x(0).ndim() == 2, "expected a matrix (2 axes), given shape ", c.x(0), ".");
         CheckIndexFits(c, c.x(0)[1]);
         c.set_y(0, Shape{c.x(0)[0]});
+        c.set_x(0, Shape{c.y(0)[0], -1});
       })
       .zero_gradient().kernel<ArgMaxChannelKernel>();
 }

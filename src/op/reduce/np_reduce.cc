@@ -15,7 +15,7 @@ Op<NpReduceAttrs> NpReduction(const char* name) {
       .attr(&NpReduceAttrs::initial, "initial", "One more element that takes part.")
       .input("a", "The array to reduce.").output("output", "The reduced array.")
       .infer([](Infer& c, const NpReduceAttrs& a) {
-        if (c.x(0).rank_known()) c.set_y(0, ReducedShape(c.x(0), AxisBits(c.op.name, a, c.x(0).ndim()), a.keepdims));
+        if (c.ranked(0)) InferReduced(c, AxisBits(c.op.name, a, c.x(0).ndim()), a.keepdims, false);
       });
   return o;
 }
@@ -25,11 +25,11 @@ void SameType(Infer& c, const NpReduceAttrs& a) {
 }
 void AddedType(Infer& c, const NpReduceAttrs& a) {  // of bools: counted in int64
   if (a.dtype == DType::kNone && c.x_type(0) == DType::kBool) c.set_y_type(0, DType::kInt64);
-  else SameType(c, a);
+  else if (a.dtype != DType::kNone || c.x_type(0) != DType::kNone || c.y_type(0) != DType::kInt64) SameType(c, a);
 }
 void MeanType(Infer& c, const NpReduceAttrs& a) {
   if (a.dtype == DType::kNone && c.x_type(0) != DType::kNone && !IsFloat(c.x_type(0))) c.set_y_type(0, DType::kFloat32);
-  else SameType(c, a);
+  else if (a.dtype != DType::kNone || c.x_type(0) != DType::kNone || c.y_type(0) != DType::kFloat32) SameType(c, a);
 }
 void ExtremeGrad(Grad& g, const NpReduceAttrs& a) { ExtremeGradient(g, Keep(g, a)); }
 

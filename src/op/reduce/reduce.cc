@@ -25,6 +25,17 @@ Shape ReducedShape(const Shape& x, uint32_t bits, bool keepdims) {
   for (int i = 0; i < x.ndim(); ++i) if (!(bits >> i & 1)) s.push_back(x[i]);
   return s;
 }
+void InferReduced(Infer& c, uint32_t bits, bool keepdims, bool mx) {
+  for (int i = 0; i < c.nout; ++i) c.set_y(i, mx ? MxReducedShape(c.x(0), bits, keepdims) : ReducedShape(c.x(0), bits, keepdims));
+  if (c.known(0)) return;
+  Shape s = c.x(0);
+  for (int i = 0, j = 0; i < s.ndim(); ++i) {
+    bool reduced = bits >> i & 1;
+    if (!reduced) s[i] = c.y(0)[j];
+    j += keepdims || !reduced;
+  }
+  c.set_x(0, s);
+}
 uint32_t SumToBits(const Shape& x, const Shape& to) {
   uint32_t bits = 0;
   for (int i = 0; i < x.ndim(); ++i) {
@@ -78,7 +89,7 @@ Op<ReduceAttrs> Reduction(const char* name) {
         if (c.x_type(0) == DType::kBool) c.FailType("expected a number type (float or integer), given bool. Cast it first (operator Cast).");
       })
       .infer([](Infer& c, const ReduceAttrs& a) {
-        if (c.x(0).rank_known()) c.set_y(0, MxReducedShape(c.x(0), AxisBits(c.op.name, a, c.x(0).ndim()), a.keepdims));
+        if (c.ranked(0)) InferReduced(c, AxisBits(c.op.name, a, c.x(0).ndim()), a.keepdims);
       });
   return o;
 }

@@ -44,6 +44,8 @@ inline Shape MxReducedShape(const Shape& x, uint32_t bits, bool keepdims) {  // 
   Shape s = ReducedShape(x, bits, keepdims);
   return s.ndim() == 0 ? Shape{1} : s;
 }
+// The rule of reductions, once the rank is known: all outputs alike, and the axes that stay, backwards.
+void InferReduced(Infer& c, uint32_t bits, bool keepdims, bool mx = true);
 uint32_t SumToBits(const Shape& x, const Shape& to);               // the axes over which x is summed to become `to`
 
 template <class A> struct ReduceKey { using Signature = void(KernelContext&, const A&, const TensorView& x, TensorView& y); };

@@ -12,7 +12,7 @@ bool UseLength(const SequenceAttrs& a) { return a.use_sequence_length; }
 template <class A> void SequenceTypes(Infer& c, const A&) {
   c.set_x_type(0, c.y_type(0));
   c.set_y_type(0, c.x_type(0));
-  if (c.x_type(1) == DType::kNone) c.set_x_type(1, c.x_type(0));
+  c.guess_x_type(1, c.x_type(0));
 }
 // (steps, batch, ...) or (batch, steps, ...), and one length for each sequence.
 void CheckData(Infer& c, const SequenceAttrs& a, const Shape& x) {

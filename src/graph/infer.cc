@@ -39,7 +39,7 @@ bool Put(Shape* have, const Shape& found) {
   return true;
 }
 // One node; true if something was learnt.
-bool InferNode(const GraphIndex& g, int i, Inferred* io) {
+bool InferNode(const GraphIndex& g, int i, Inferred* io, bool guess) {
   Node& n = *g.nodes[size_t(i)];
   if (n.variable()) return false;
   auto s = n.settings();
@@ -57,22 +57,24 @@ bool InferNode(const GraphIndex& g, int i, Inferred* io) {
     p.xs[port] = io->shapes[size_t(in[k])], p.xt[port] = io->dtypes[size_t(in[k])];
   }
   for (int k = 0; k < nout; ++k) p.ys[k] = io->shapes[size_t(first + k)], p.yt[k] = io->dtypes[size_t(first + k)];
+  bool learnt = false;
+  auto put = [&](int value, const Shape& shape, DType t) {  // one value may be several inputs, of which each learns its own
+    Known k{io->shapes[size_t(value)], io->dtypes[size_t(value)]};
+    if (!Learn(&k, shape, t)) Fail(Status::kShape, op.name, "one array is given as inputs that differ: ", Describe(k.shape, k.dtype), " and ", Describe(shape, t), ".");
+    learnt |= Put(&io->shapes[size_t(value)], k.shape);
+    if (io->dtypes[size_t(value)] != k.dtype) io->dtypes[size_t(value)] = k.dtype, learnt = true;
+  };
   try {
-    if (op.subgraphs) InferControl(n, *s, p.xs.data(), p.xt.data(), p.ys.data(), p.yt.data());
-    else InferAll(op, s->attrs.get(), p.xs.data(), p.xt.data(), ports, p.ys.data(), p.yt.data(), nout, present);
+    if (op.subgraphs) InferControl(n, *s, p.xs.data(), p.xt.data(), p.ys.data(), p.yt.data(), guess);
+    else InferAll(op, s->attrs.get(), p.xs.data(), p.xt.data(), ports, p.ys.data(), p.yt.data(), nout, present, guess);
+    for (int k = 0; k < nin; ++k) {
+      int port = n.PortOf(k, *s);
+      put(in[k], p.xs[port], p.xt[port]);
+    }
+    for (int k = 0; k < nout; ++k) put(first + k, p.ys[k], p.yt[k]);
   } catch (const Error& e) {
     FailAt(e, n, *s, g, i, *io);
   }
-  bool learnt = false;
-  auto put = [&](int value, const Shape& shape, DType t) {
-    learnt |= Put(&io->shapes[size_t(value)], shape);
-    if (io->dtypes[size_t(value)] != t) io->dtypes[size_t(value)] = t, learnt = true;
-  };
-  for (int k = 0; k < nin; ++k) {
-    int port = n.PortOf(k, *s);
-    put(in[k], p.xs[port], p.xt[port]);
-  }
-  for (int k = 0; k < nout; ++k) put(first + k, p.ys[k], p.yt[k]);
   return learnt;
 }
 
@@ -117,14 +119,16 @@ void CheckVariable(const std::string& name, const AttrDict& texts) { Said(name, 
 
 Inferred NothingKnown(const GraphIndex& g) { return {std::vector<Shape>(size_t(g.values()), Shape::Unknown()), std::vector<DType>(size_t(g.values()), DType::kNone)}; }
 
-bool InferMore(const Symbol& symbol, Inferred* io) {
+bool InferMore(const Symbol& symbol, Inferred* io, bool guess) {
   const GraphIndex& g = symbol.index();
   bool any = false;
-  // Forwards and backwards in turn. Each round learns at least one size or dtype, and most graphs need two.
-  for (bool learnt = true, forward = true; learnt; forward = !forward) {
-    learnt = false;
-    for (int k = 0; k < g.size(); ++k) learnt |= InferNode(g, forward ? k : g.size() - 1 - k, io);
-    any |= learnt;
+  // Forwards and backwards in turn, first without guesses. Each round learns at least one size or dtype, and most graphs need two.
+  for (bool guesses : {false, true}) {
+    for (bool learnt = guess || !guesses, forward = true; learnt; forward = !forward) {
+      learnt = false;
+      for (int k = 0; k < g.size(); ++k) learnt |= InferNode(g, forward ? k : g.size() - 1 - k, io, guesses);
+      any |= learnt;
+    }
   }
   return any;
 }

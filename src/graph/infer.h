@@ -17,8 +17,8 @@ bool Learn(Known* have, const Shape& shape, DType dtype);
 // An error names the node, its operator, its inputs and what was found and wanted.
 std::shared_ptr<const Inferred> Infer(const Symbol& symbol, const std::map<std::string, Known>& given, bool partial);
 // The same for variables by number (index().inputs_order); nothing is filled in. For graphs inside graphs, and for runs.
-// Returns whether anything was learnt; `*io` holds all values and is added to.
-bool InferMore(const Symbol& symbol, Inferred* io);
+// Returns whether anything was learnt; `*io` holds all values and is added to. guess: where nothing more follows, operators may take what is usual.
+bool InferMore(const Symbol& symbol, Inferred* io, bool guess = true);
 Inferred NothingKnown(const GraphIndex& g);
 
 // What a variable says of itself; an error names it.
@@ -28,6 +28,6 @@ void CheckVariable(const std::string& name, const AttrDict& texts);
 // graph/infer_control.cc: a node of control flow, from what is known of its values.
 // Whether its attributes fit its graphs and inputs; checked when a node is made and when an attribute is set.
 void CheckControl(const Node& node, const NodeSettings& s);
-void InferControl(const Node& node, const NodeSettings& s, Shape* xs, DType* xt, Shape* ys, DType* yt);
+void InferControl(const Node& node, const NodeSettings& s, Shape* xs, DType* xt, Shape* ys, DType* yt, bool guess = true);
 
 }  // namespace flx

@@ -9,7 +9,7 @@ namespace {
 // A sub-graph at work: its inputs and outputs as values.
 class Inner {
  public:
-  Inner(const Node& node, int which) : node_(node), symbol_(*node.subgraphs[size_t(which)]), g_(symbol_.index()), known_(NothingKnown(g_)) {}
+  Inner(const Node& node, int which, bool guess) : node_(node), guess_(guess), symbol_(*node.subgraphs[size_t(which)]), g_(symbol_.index()), known_(NothingKnown(g_)) {}
   int inputs() const { return int(g_.inputs_order.size()); }
   int outputs() const { return int(g_.outputs.size()); }
   int in(int i) const { return g_.first_value[size_t(g_.inputs_order[size_t(i)])]; }
@@ -21,7 +21,7 @@ class Inner {
     Join(&k, s, t);
     shape(v) = k.shape, dtype(v) = k.dtype;
   }
-  void Run() { InferMore(symbol_, &known_); }
+  void Run() { InferMore(symbol_, &known_, guess_); }
   void Join(Known* k, const Shape& s, DType t) const {
     Known was = *k;
     if (!Learn(k, s, t))
@@ -30,6 +30,7 @@ class Inner {
 
  private:
   const Node& node_;
+  bool guess_;
   const Symbol& symbol_;
   const GraphIndex& g_;
   Inferred known_;
@@ -53,8 +54,8 @@ Shape Stacked(const Shape& s, int64_t n) {
   return c;
 }
 
-void Foreach(const Node& node, const ForeachAttrs& a, Shape* xs, DType* xt, Shape* ys, DType* yt) {
-  Inner g(node, 0);
+void Foreach(const Node& node, const ForeachAttrs& a, Shape* xs, DType* xt, Shape* ys, DType* yt, bool guess) {
+  Inner g(node, 0, guess);
   size_t data = a.in_data_locs.size(), states = a.in_state_locs.size();  // the node's inputs: data, states, what remains
   int64_t steps = -1;
   auto learn_steps = [&](const Shape& s) {
@@ -103,8 +104,8 @@ void Read(Inner* g, const Ints& locs, Shape* xs, DType* xt) {
     Both(*g, &xs[x], &xt[x], &g->shape(g->in(i)), &g->dtype(g->in(i)));
   }
 }
-void WhileLoop(const Node& node, const WhileLoopAttrs& a, Shape* xs, DType* xt, Shape* ys, DType* yt) {
-  Inner step(node, 1), test(node, 0);
+void WhileLoop(const Node& node, const WhileLoopAttrs& a, Shape* xs, DType* xt, Shape* ys, DType* yt, bool guess) {
+  Inner step(node, 1, guess), test(node, 0, guess);
   auto variables = [&] {
     for (size_t k = 0; k < a.func_var_locs.size(); ++k) {
       int64_t x = a.func_input_locs[size_t(a.func_var_locs[k])];
@@ -130,8 +131,8 @@ void WhileLoop(const Node& node, const WhileLoopAttrs& a, Shape* xs, DType* xt, 
     ys[i] = k.shape, yt[i] = k.dtype;
   }
 }
-void Condition(const Node& node, const CondAttrs& a, Shape* xs, DType* xt, Shape* ys, DType* yt) {
-  Inner test(node, 0), then(node, 1), other(node, 2);
+void Condition(const Node& node, const CondAttrs& a, Shape* xs, DType* xt, Shape* ys, DType* yt, bool guess) {
+  Inner test(node, 0, guess), then(node, 1, guess), other(node, 2, guess);
   for (int round = 0; round < 2; ++round) {
     Read(&test, a.cond_input_locs, xs, xt);
     Read(&then, a.then_input_locs, xs, xt);
@@ -208,11 +209,11 @@ void CheckControl(const Node& n, const NodeSettings& s) {
   }
 }
 
-void InferControl(const Node& n, const NodeSettings& s, Shape* xs, DType* xt, Shape* ys, DType* yt) {
+void InferControl(const Node& n, const NodeSettings& s, Shape* xs, DType* xt, Shape* ys, DType* yt, bool guess) {
   switch (ControlOf(*n.op)) {
-    case Control::kForeach: return Foreach(n, *static_cast<const ForeachAttrs*>(s.attrs.get()), xs, xt, ys, yt);
-    case Control::kWhileLoop: return WhileLoop(n, *static_cast<const WhileLoopAttrs*>(s.attrs.get()), xs, xt, ys, yt);
-    case Control::kCond: return Condition(n, *static_cast<const CondAttrs*>(s.attrs.get()), xs, xt, ys, yt);
+    case Control::kForeach: return Foreach(n, *static_cast<const ForeachAttrs*>(s.attrs.get()), xs, xt, ys, yt, guess);
+    case Control::kWhileLoop: return WhileLoop(n, *static_cast<const WhileLoopAttrs*>(s.attrs.get()), xs, xt, ys, yt, guess);
+    case Control::kCond: return Condition(n, *static_cast<const CondAttrs*>(s.attrs.get()), xs, xt, ys, yt, guess);
     case Control::kNone: break;
   }
 }

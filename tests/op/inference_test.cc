@@ -180,6 +180,7 @@ TEST(Unknown, SizesHideOnlyWhatDependsOnThem) {
       Knowledge k = with(-1), given = k;
       k.Ask(call, false);
       for (size_t i = 0; i < k.ys.size(); ++i) {
+        if (!call.op.outputs_fn && call.op.outputs[i].hidden) continue;  // only its kernels know what these depend on
         const Shape &y = results[0].ys[i], &other = results[1].ys[i], &third = results[2].ys[i];
         if (!y.rank_known() || y.ndim() != other.ndim()) continue;
         ASSERT_EQ(k.ys[i].ndim(), y.ndim()) << Title(c, call, given) << " axis " << axis;

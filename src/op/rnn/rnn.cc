@@ -14,7 +14,7 @@ void RnnTypes(Infer& c, const RnnAttrs&) {
   for (int i : {0, 1, 2, 3}) if (t == DType::kNone && c.has(i)) t = c.x_type(i);
   for (int i : {0, 1, 2}) if (t == DType::kNone) t = c.y_type(i);
   for (int i : {0, 1, 2, 3}) c.set_x_type(i, t);
-  if (c.has(4) && c.x_type(4) == DType::kNone) c.set_x_type(4, t);
+  c.guess_x_type(4, t);
   NeedFloat(c, 0);
   for (int i : {0, 1, 2}) c.set_y_type(i, t);
   for (int i : {3, 4}) c.set_y_type(i, WideType(t));

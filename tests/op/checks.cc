@@ -265,6 +265,24 @@ std::string CheckFloat32(const Case& c) {
   return text;
 }
 
+std::string CheckHalf(const Case& c) {
+  Setup s(c);
+  Point p = Start(c);
+  std::string text;
+  for (DType t : {DType::kFloat16, DType::kBfloat16}) {
+    for (size_t i = 0; i < p.size(); ++i)  // values that the narrow type holds exactly
+      if (c.inputs[i].is_float()) p[i] = ToVector(*ToArray(p[i], c.inputs[i].shape, t));
+    auto narrow = s.Run(s.Inputs(p, t), kPlain), wide = s.Run(s.Inputs(p, DType::kFloat64), kPlain);
+    for (size_t k = 0; k < wide.size(); ++k)
+      text += CompareAll(Text(t, " against float64, output ", k), ToVector(*narrow[k]), ToVector(*wide[k]), (t == DType::kFloat16 ? 4e-3 : 3e-2) * c.tolerance);
+    if (!text.empty() || c.no_gradient || !s.call->op.differentiable() || s.call->op.trait(kLoss)) continue;
+    First a = Differentiate(s, p, t, kPlain), b = Differentiate(s, p, DType::kFloat64, kPlain);
+    for (size_t k = 0; k < b.grads.size(); ++k)
+      text += CompareAll(Text(t, " against float64, gradient ", k), ToVector(*a.grads[k]), ToVector(*b.grads[k]), (t == DType::kFloat16 ? 1e-2 : 8e-2) * c.tolerance);
+  }
+  return text;
+}
+
 std::string CheckStrides(const Case& c) {
   Setup s(c);
   Point p = Start(c);

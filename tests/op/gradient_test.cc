@@ -48,6 +48,11 @@ bool HasFloat(const Case& c) {
   for (auto& in : c.inputs) if (in.is_float() && in.differentiate) return true;
   return false;
 }
+// Of 16-bit data, parameters or what the forward kernel kept are float32: cases give all floating inputs one dtype.
+bool HasWideInputs(const OpDef& d) {
+  for (const char* name : {"BatchNorm", "_batch_norm_grad", "_ctc_loss_grad", "_rnn_grad"}) if (d.name == std::string_view(name)) return true;
+  return false;
+}
 bool HasMatrix(const Case& c) {
   for (auto& in : c.inputs) if (in.shape.ndim() > 1 && in.shape.size() > 1) return true;
   return false;
@@ -87,6 +92,7 @@ void RegisterAll(const std::vector<Case>& cases) {
       if (differentiable) Register("Gradient", name, c, &CheckGradient);
       if (differentiable && !d->trait(kNoSecond) && !c->no_second) Register("Second", name, c, &CheckSecond);
       if (!c->inputs.empty() && !c->no_float32) Register("Float32", name, c, &CheckFloat32);
+      if (HasFloat(*c) && !c->no_float32 && !HasWideInputs(*d)) Register("Half", name, c, &CheckHalf);
       if (HasMatrix(*c) && !c->no_strides) Register("Strides", name, c, &CheckStrides);
       if (d->compose_fn && kernel) Register("Composition", name, c, &CheckComposition);
     }

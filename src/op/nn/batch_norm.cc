@@ -105,7 +105,9 @@ OpDef BatchNormGradOp() {
       .types([](Infer& c, const BatchNormGradAttrs&) {
         c.set_x_type(4, c.x_type(0));
         c.set_y_type(0, c.x_type(0));
-        for (int i : {1, 2}) c.set_y_type(i, c.x_type(1));
+        DType t = c.x_type(0) == DType::kNone ? c.x_type(1) : WideType(c.x_type(0));
+        for (int i : {1, 2, 3}) c.set_x_type(i, t);
+        for (int i : {1, 2}) c.set_y_type(i, t);
       })
       .infer([](Infer& c, const BatchNormGradAttrs&) {
         c.set_x(4, c.x(0));

@@ -38,6 +38,13 @@ bool Put(Shape* have, const Shape& found) {
   *have = found;
   return true;
 }
+// Rules may multiply and add sizes freely, as long as no array has more elements than this; none has room.
+constexpr int64_t kMostElements = int64_t(1) << 48;
+void CheckElements(std::string_view who, const Shape& s) {
+  int64_t n = 1;
+  for (int64_t d : s)
+    if (d > 0 && (__builtin_mul_overflow(n, d, &n) || n > kMostElements)) Fail(Status::kShape, who, "an array of shape ", s, " would have more elements than any memory.");
+}
 // One node; true if something was learnt.
 bool InferNode(const GraphIndex& g, int i, Inferred* io, bool guess) {
   Node& n = *g.nodes[size_t(i)];
@@ -67,6 +74,8 @@ bool InferNode(const GraphIndex& g, int i, Inferred* io, bool guess) {
   try {
     if (op.subgraphs) InferControl(n, *s, p.xs.data(), p.xt.data(), p.ys.data(), p.yt.data(), guess);
     else InferAll(op, s->attrs.get(), p.xs.data(), p.xt.data(), ports, p.ys.data(), p.yt.data(), nout, present, guess);
+    for (int k = 0; k < ports; ++k) CheckElements(op.name, p.xs[k]);
+    for (int k = 0; k < nout; ++k) CheckElements(op.name, p.ys[k]);
     for (int k = 0; k < nin; ++k) {
       int port = n.PortOf(k, *s);
       put(in[k], p.xs[port], p.xt[port]);
@@ -143,6 +152,7 @@ std::shared_ptr<const Inferred> Infer(const Symbol& symbol, const std::map<std::
     Known k;
     if (auto it = given.find(n.name); it != given.end()) k = it->second, used += seen.emplace(n.name, &n).second;
     Merge(n.name, &k, SaidOf(n));
+    CheckElements(Text("variable ", n.name), k.shape);
     int v = g.first_value[size_t(i)];
     io->shapes[size_t(v)] = k.shape, io->dtypes[size_t(v)] = k.dtype;
   }

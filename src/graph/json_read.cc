@@ -204,7 +204,7 @@ class Reader {
       if (given != want) Fail(Status::kArgument, op.name, "expected ", want, want == 1 ? " input" : " inputs", ", given ", given, ".");
     }
     int outputs = n.CountOutputs(*s);
-    if (outputs < 1 || outputs > kMostValues - values_) Fail(Status::kArgument, op.name, "has ", outputs, " outputs; a file may have ", kMostValues, " together.");
+    if (outputs > kMostValues - values_) Fail(Status::kArgument, op.name, "has ", outputs, " outputs; a file may have ", kMostValues, " together.");
     values_ += outputs;
   }
 

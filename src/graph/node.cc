@@ -43,7 +43,11 @@ Node::Node(const OpDef* o, std::string n, std::vector<Entry> in, std::vector<Ref
 Node::~Node() = default;
 Ref<Node> Node::New(const OpDef* op, std::string name, AttrDict texts, std::vector<Entry> inputs, std::vector<Ref<Symbol>> subgraphs) {
   auto s = std::make_shared<NodeSettings>();
-  if (op) s->attrs = ParseTexts(*op, name, texts);
+  if (op) {
+    s->attrs = ParseTexts(*op, name, texts);
+    int outputs = op->CountOutputs(s->attrs.get());
+    if (outputs < 1 || outputs > kMostOutputs) Fail(Status::kArgument, op->name, "node `", name, "` would have ", outputs, " outputs; it may have 1 to ", kMostOutputs, ".");
+  }
   s->texts = std::move(texts);
   auto n = Ref<Node>::Take(new Node(op, std::move(name), std::move(inputs), std::move(subgraphs)));
   n->settings_ = s;

@@ -31,6 +31,8 @@ struct NodeSettings {
   Attrs attrs;  // of an operator: the texts parsed
 };
 
+constexpr int kMostOutputs = 1 << 16;  // of one node; an attribute may ask for any number
+
 class Node final {
  public:
   // op null: a variable. inputs: those present, in the order of the operator's ports.

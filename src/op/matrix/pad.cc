@@ -125,11 +125,13 @@ void PadCpu(KernelContext&, const PadAttrs& a, const TensorView& x, TensorView& 
 }
 
 // ---- diagonals
+constexpr int64_t kFarthest = int64_t(1) << 56;  // k beyond it is outside of every array, too
 struct Diagonal { int i, j; int64_t length, row, col; };  // axes, size, where it starts
 Diagonal DiagonalOf(const char* who, const Shape& x, int64_t k, int64_t axis1, int64_t axis2) {
   Diagonal d;
   d.i = NormalAxis(who, axis1, x.ndim()), d.j = NormalAxis(who, axis2, x.ndim());
   if (d.i == d.j) Fail(Status::kShape, who, "axis1 and axis2 must differ, given ", axis1, " and ", axis2, ".");
+  k = std::clamp(k, -kFarthest, kFarthest);
   d.row = k < 0 ? -k : 0, d.col = k > 0 ? k : 0;
   d.length = std::max<int64_t>(0, std::min(x[d.i] - d.row, x[d.j] - d.col));
   if (d.length == 0) d.row = d.col = 0;
@@ -142,7 +144,7 @@ void DiagonalView(const Diagonal& d, const Shape& x, const Shape& strides, ViewS
     if (i != d.i && i != d.j) v->shape.push_back(x[i]), v->strides.push_back(strides[i]);
   v->shape.push_back(d.length), v->strides.push_back(strides[d.i] + strides[d.j]);
 }
-int64_t Side(const DiagAttrs& a, int64_t n) { return n + (a.k < 0 ? -a.k : a.k); }
+int64_t Side(const DiagAttrs& a, int64_t n) { return n + std::abs(std::clamp(a.k, -kFarthest, kFarthest)); }
 bool DiagView(const DiagAttrs& a, const Shape& x, const Shape& strides, ViewSpec* v) {
   if (x.ndim() < 2) return false;  // a vector becomes a matrix: no view
   DiagonalView(DiagonalOf("diag", x, a.k, a.axis1, a.axis2), x, strides, v);

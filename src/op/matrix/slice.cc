@@ -27,7 +27,7 @@ Box BoxOf(const char* who, const SliceAttrs& a, const Shape& x) {
       return step > 0 ? std::min(std::max<int64_t>(p, 0), n) : std::min(std::max<int64_t>(p, -1), n - 1);
     };
     int64_t from = place(a.begin[size_t(i)], step > 0 ? 0 : n - 1), to = place(a.end[size_t(i)], step > 0 ? n : -1);
-    int64_t length = step > 0 ? to - from : from - to, size = step > 0 ? step : -step;
+    int64_t length = step > 0 ? to - from : from - to, size = step > 0 ? step : step > INT64_MIN ? -step : INT64_MAX;
     b.begin[i] = from, b.step[i] = step, b.size[i] = length > 0 ? (length - 1) / size + 1 : 0;
     if (b.size[i] == 0) b.begin[i] = 0;
   }

@@ -30,7 +30,8 @@ void Solve(Infer& c, std::initializer_list<Array3> arrays) {
   }
   for (auto& a : arrays) {
     Shape s{-1, -1, -1};
-    for (int k = 0; k < 3; ++k) if (int64_t v = found[a.size[k].of]; v >= 0) s[k] = v * a.size[k].times;
+    for (int k = 0; k < 3; ++k)
+      if (int64_t v = found[a.size[k].of]; v >= 0) c.Expect(!__builtin_mul_overflow(v, a.size[k].times, &s[k]), "size ", v, " times ", a.size[k].times, " is too large.");
     if (a.input) c.set_x(a.i, s);
     else c.set_y(a.i, s);
   }

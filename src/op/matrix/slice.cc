@@ -64,8 +64,10 @@ Box BoxOf(const CropAttrs& a, const Shape& x, const Shape* like) {
   if (a.offset.size() != 2 || a.h_w.size() != 2) Fail(Status::kShape, who, "offset and h_w must have two numbers each.");
   Box b = Whole(x);
   for (int i = 0; i < 2; ++i) {
-    int64_t n = x[i + 2], size = like ? (*like)[i + 2] : a.h_w[size_t(i)], from = a.center_crop ? (n - size) / 2 : a.offset[size_t(i)];
-    if (size < 1 || from < 0 || from + size > n)
+    int64_t n = x[i + 2], size = like ? (*like)[i + 2] : a.h_w[size_t(i)];
+    bool fits = size >= 1 && size <= n;
+    int64_t from = a.center_crop && fits ? (n - size) / 2 : a.offset[size_t(i)];
+    if (!fits || from < 0 || from > n - size)
       Fail(Status::kShape, who, "the cropped region must lie inside the data of shape ", x, ", given ", i ? "width " : "height ", size, " at offset ", from, ".");
     b.begin[i + 2] = from, b.size[i + 2] = size;
   }

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "op/rnn/rnn.h"
 
+#include <algorithm>
+#include <cmath>
+
 #include "op/nn/wide.h"
 
 namespace flx {
@@ -27,6 +30,13 @@ void CheckAttrs(const Infer& c, const RnnAttrs& a) {
            a.lstm_state_clip_max.value_or(0), ").");
 }
 int64_t Known(const Shape& s, int axis, int ndim) { return s.rank_known() && s.ndim() == ndim ? s[axis] : -1; }
+// So large that their products could not be counted? Unknown sizes are -1.
+void CheckSizes(const Infer& c, const RnnAttrs& a, int64_t steps, int64_t rows, int64_t features) {
+  double H = double(a.state_size), R = double(a.outputs()), D = double(a.directions()), each = D * double(a.num_layers), in = std::max(D * R, double(features));
+  double parameters = each * (double(a.gates()) * H * (in + R + 2) + R * H), kept = each * std::abs(double(steps) * double(rows)) * (6 * H + R);
+  c.Expect(std::max(parameters, kept) < 0x1p56, "state_size ", a.state_size, ", num_layers ", a.num_layers, " and data of (", steps, ", ", rows, ", ", features,
+           ") need more memory than any machine has.");
+}
 // Every size that one array knows, all learn; the features follow from the number of parameters, and that from them.
 void InferRnn(Infer& c, const RnnAttrs& a) {
   CheckAttrs(c, a);
@@ -37,6 +47,7 @@ void InferRnn(Infer& c, const RnnAttrs& a) {
   learn(&rows, Known(c.x(0), 1, 3)), learn(&rows, Known(c.y(0), 1, 3));
   for (int i : {2, 3}) if (c.has(i)) learn(&rows, Known(c.x(i), 1, 3));
   if (c.has(4)) learn(&rows, Known(c.x(4), 0, 1));
+  CheckSizes(c, a, steps, rows, features);
   if (int64_t n = Known(c.x(1), 0, 1); n >= 0 && features < 0) {
     int64_t each = a.directions() * a.gates() * a.state_size, rest = n - RnnSizes(a, 0, 0, 0).parameters();
     c.Expect(rest >= 0 && rest % each == 0, "input `parameters` has ", n, " elements, which no number of features explains (", RnnSizes(a, 0, 0, 0).parameters(),

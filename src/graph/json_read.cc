@@ -49,6 +49,11 @@ class Reader {
     if (!v->is(type)) Refuse(*v, "`", key, "` of ", what, " must be ", type_name, ", given ", v->type_name(), ".");
     return *v;
   }
+  // Names and texts go through C, where a zero ends them.
+  const std::string& Plain(const std::string& s, const JsonValue& at, const char* what) const {
+    if (s.find('\0') != std::string::npos) Refuse(at, what, " contains the character \\u0000.");
+    return s;
+  }
   // A whole number in [0, most].
   int64_t Number(const JsonValue& v, const char* what, int64_t most) const {
     if (!v.is(JsonValue::kInteger) || v.integer < 0 || v.integer > most) {
@@ -102,7 +107,7 @@ class Reader {
     FileNode n;
     n.at = v.at;
     auto& name = Need(v, "a node", "name", JsonValue::kString, "a string");
-    n.name = name.text;
+    n.name = Plain(name.text, name, "the name of a node");
     if (n.name.empty()) Refuse(name, "a node needs a name.");
     std::string who = Text("node `", n.name, "`");
     auto& op = Need(v, who.c_str(), "op", JsonValue::kString, "a string");
@@ -114,7 +119,7 @@ class Reader {
       n.at = texts->at;
       for (auto& [k, value] : texts->members) {
         if (!value.is(JsonValue::kString)) Refuse(value, "attribute `", k, "` of ", who, " must be a string, given ", value.type_name(), ".");
-        n.texts.emplace(k, value.text);
+        n.texts.emplace(Plain(k, value, "the name of an attribute"), Plain(value.text, value, "an attribute"));
       }
     }
     auto& inputs = Need(v, who.c_str(), "inputs", JsonValue::kArray, "an array");

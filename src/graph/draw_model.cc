@@ -87,7 +87,7 @@ DrawNode Box(const Node& n, const NodeSettings& s) {
   return box;
 }
 
-DrawGraph Model(const Symbol& symbol, const Inferred& known, std::string title, int depth) {
+DrawGraph Model(const Symbol& symbol, const Inferred& known, std::string title) {
   const GraphIndex& g = symbol.index();
   DrawGraph d;
   d.title = std::move(title);
@@ -116,14 +116,13 @@ DrawGraph Model(const Symbol& symbol, const Inferred& known, std::string title, 
       std::string label = !shape.rank_known() ? "" : t == DType::kNone || t == DType::kFloat32 ? Text(shape) : Text(t, " ", shape);
       d.edges.push_back({box[size_t(in)], box[size_t(i)], v - g.first_value[size_t(in)], std::move(label)});
     }
-    if (depth < kMostInside)
-      for (auto& inner : InnerGraphs(n, *s)) b.inside.push_back(Model(*inner.symbol, KnownInside(inner, shapes, types), inner.role, depth + 1));
+    for (auto& inner : InnerGraphs(n, *s)) b.inside.push_back(Model(*inner.symbol, KnownInside(inner, shapes, types), inner.role));
     d.nodes.push_back(std::move(b));
   }
   return d;
 }
 }  // namespace
 
-DrawGraph ModelOf(const Symbol& symbol) { return Model(symbol, symbol.inferred ? *symbol.inferred : NothingKnown(symbol.index()), "", 0); }
+DrawGraph ModelOf(const Symbol& symbol) { return Model(symbol, symbol.inferred ? *symbol.inferred : NothingKnown(symbol.index()), ""); }
 
 }  // namespace flx

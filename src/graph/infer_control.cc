@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Control flow: what a node knows of its values and what its sub-graphs know of theirs, each told to the other.
 #include "graph/infer.h"
+#include "graph/inside.h"
 #include "op/control/control.h"
 
 namespace flx {
@@ -166,6 +167,8 @@ void NeedOutputs(const Node& n, int sub, size_t want) {
 void CheckControl(const Node& n, const NodeSettings& s) {
   const OpDef& op = *n.op;
   size_t nin = n.inputs.size();
+  for (auto& sub : n.subgraphs)
+    if (NestingOf(*sub) >= kMostNested) Fail(Status::kUnsupported, op.name, "graphs are nested deeper than ", kMostNested, " (node `", n.name, "`).");
   switch (ControlOf(op)) {
     case Control::kForeach: {
       auto& a = *static_cast<const ForeachAttrs*>(s.attrs.get());

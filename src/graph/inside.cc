@@ -18,6 +18,20 @@ InnerGraph Plain(const Node& n, size_t which, const char* role, const Ints& locs
 }
 }  // namespace
 
+namespace {
+int Nesting(const Symbol& symbol, std::map<const Symbol*, int>* found) {
+  if (auto it = found->find(&symbol); it != found->end()) return it->second;
+  int deepest = 0;
+  for (Node* n : symbol.index().nodes)
+    for (auto& sub : n->subgraphs) deepest = std::max(deepest, 1 + Nesting(*sub, found));
+  return (*found)[&symbol] = deepest;
+}
+}  // namespace
+int NestingOf(const Symbol& symbol) {
+  std::map<const Symbol*, int> found;
+  return Nesting(symbol, &found);
+}
+
 std::vector<InnerGraph> InnerGraphs(const Node& n, const NodeSettings& s) {
   switch (n.op ? ControlOf(*n.op) : Control::kNone) {
     case Control::kForeach: {
@@ -48,12 +62,15 @@ std::vector<InnerGraph> InnerGraphs(const Node& n, const NodeSettings& s) {
   return {};
 }
 
-Inferred KnownInside(const InnerGraph& inner, const std::vector<Shape>& shapes, const std::vector<DType>& dtypes) {
+Inferred KnownInside(const InnerGraph& inner, const std::vector<Shape>& shapes, const std::vector<DType>& types) {
   const GraphIndex& g = inner.symbol->index();
   Inferred known = NothingKnown(g);
+  // Where nothing is known outside, nothing is asked inside: the work would double with each graph in a graph.
+  bool any = std::any_of(shapes.begin(), shapes.end(), [](auto& s) { return s.rank_known(); }) || std::any_of(types.begin(), types.end(), [](DType t) { return t != DType::kNone; });
+  if (!any) return known;
   for (size_t i = 0; i < inner.from.size(); ++i) {
     size_t v = size_t(g.first_value[size_t(g.inputs_order[i])]), x = size_t(inner.from[i]);
-    known.shapes[v] = shapes[x], known.dtypes[v] = dtypes[x];
+    known.shapes[v] = shapes[x], known.dtypes[v] = types[x];
     if (inner.cut[i]) {
       if (shapes[x].ndim() > 0) known.shapes[v].Erase(0);
       else known.shapes[v] = Shape::Unknown();
@@ -107,9 +124,9 @@ Use UseAt(const Node& n, const NodeSettings& s, int input) {
   return op.trait(kElementwise) ? Use::kData : Use::kOperand;
 }
 
-using Found = std::map<std::pair<const Symbol*, int>, std::vector<Use>>;  // nodes may share the graphs inside them
-const std::vector<Use>& Find(const Symbol& symbol, int depth, Found* found) {
-  if (auto it = found->find({&symbol, depth}); it != found->end()) return it->second;
+using Found = std::map<const Symbol*, std::vector<Use>>;  // nodes may share the graphs inside them
+const std::vector<Use>& Find(const Symbol& symbol, Found* found) {
+  if (auto it = found->find(&symbol); it != found->end()) return it->second;
   const GraphIndex& g = symbol.index();
   std::vector<Use> uses(g.nodes.size(), Use::kData);
   std::vector<bool> data(g.nodes.size()), made(g.nodes.size());
@@ -122,8 +139,8 @@ const std::vector<Use>& Find(const Symbol& symbol, int depth, Found* found) {
     auto s = n.settings();
     std::vector<Use> inner(n.inputs.size(), Use::kData);
     std::vector<bool> inner_data(n.inputs.size());
-    for (auto& graph : depth < kMostInside ? InnerGraphs(n, *s) : std::vector<InnerGraph>()) {
-      auto& inside = Find(*graph.symbol, depth + 1, found);
+    for (auto& graph : InnerGraphs(n, *s)) {
+      auto& inside = Find(*graph.symbol, found);
       for (size_t k = 0; k < graph.from.size(); ++k) {
         size_t x = size_t(graph.from[k]);
         Use u = graph.changes[k] ? Use::kData : inside[size_t(graph.symbol->index().inputs_order[k])];
@@ -143,13 +160,13 @@ const std::vector<Use>& Find(const Symbol& symbol, int depth, Found* found) {
   }
   for (size_t i = 0; i < uses.size(); ++i)
     if (data[i] && !made[i]) uses[i] = Use::kData;
-  return (*found)[{&symbol, depth}] = std::move(uses);
+  return (*found)[&symbol] = std::move(uses);
 }
 }  // namespace
 
 std::vector<Use> UsesOf(const Symbol& symbol) {
   Found found;
-  return Find(symbol, 0, &found);
+  return Find(symbol, &found);
 }
 
 }  // namespace flx

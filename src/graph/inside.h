@@ -5,8 +5,8 @@
 
 namespace flx {
 
-// Graphs nested deeper are neither listed nor drawn; files hold none (graph/json.h).
-constexpr int kMostInside = 8;
+constexpr int kMostNested = 8;  // graphs in graphs, of symbols and files: each level may double the work of inference
+int NestingOf(const Symbol& symbol);  // 0: no graphs in it
 
 struct InnerGraph {
   const Symbol* symbol = nullptr;
@@ -18,7 +18,7 @@ struct InnerGraph {
 std::vector<InnerGraph> InnerGraphs(const Node& node, const NodeSettings& s);
 
 // What is known inside, from what is known of the node's inputs.
-Inferred KnownInside(const InnerGraph& inner, const std::vector<Shape>& shapes, const std::vector<DType>& dtypes);
+Inferred KnownInside(const InnerGraph& inner, const std::vector<Shape>& shapes, const std::vector<DType>& types);
 // How often the body runs; -1: not known. A loop with a condition may end at any step.
 int64_t StepsOf(const Node& node, const NodeSettings& s, const std::vector<Shape>& shapes);
 

@@ -15,7 +15,7 @@ namespace flx {
 // Whatever is wrong with the text, an operator that nobody knows too, is an error of status kFormat with the file and the byte; it names the node where
 // there is one. The node's operator (Error::op) and a hint are there where they are known. `file` is for messages only.
 Ref<Symbol> SymbolFromJson(std::string_view text, const std::string& file = {});
-// A kUnsupported error for what no file can hold: graphs nested deeper than 8, names that are not UTF-8.
+// A kUnsupported error for what no file can hold: names that are not UTF-8.
 std::string SymbolToJson(const Symbol& symbol);
 
 }  // namespace flx

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "graph/inside.h"
 #include "graph/symbol.h"
 
 namespace flx::graph_json {
@@ -12,7 +13,6 @@ namespace flx::graph_json {
 constexpr int Version(int major, int minor, int patch) { return major * 10000 + minor * 100 + patch; }
 constexpr int kWritten = Version(1, 9, 1);
 constexpr int kUnversioned = Version(0, 8, 0);  // what a file is that does not say
-constexpr int kMostNested = 8;                  // graphs in graphs; each level may double the work of inference
 
 struct FileEntry { size_t node = 0; int32_t output = 0; int64_t at = 0; };
 struct FileGraph;

@@ -13,7 +13,7 @@ class Writer {
   std::string out;
 
   void Graph(const Symbol& symbol, int depth) {
-    if (depth == 0) np_shape_ = SaysZero(symbol, 0);
+    if (depth == 0) np_shape_ = SaysZero(symbol);
     const GraphIndex& g = symbol.index();
     std::unordered_map<const Node*, int> written;  // how often a variable has been changed by the nodes before
     Open('{');
@@ -86,7 +86,6 @@ class Writer {
     size_t at = 0;
     Key("inputs"), List(n.inputs, [&](const Entry& e) { WriteEntry(g, e, versions[at++]); });
     if (!n.subgraphs.empty()) {
-      if (depth >= kMostNested) Fail(Status::kUnsupported, n.op->name, "graphs nested deeper than ", kMostNested, " cannot be written (node `", n.name, "`).");
       Key("subgraphs"), Open('[');
       for (auto& sub : n.subgraphs) Item(true), Graph(*sub, depth + 1);
       Close(']', true);
@@ -104,15 +103,14 @@ class Writer {
     }
     return rows;
   }
-  static bool SaysZero(const Symbol& symbol, int depth) {
-    if (depth > kMostNested) return false;  // will not be written
+  static bool SaysZero(const Symbol& symbol) {
     for (Node* n : symbol.index().nodes) {
       auto s = n->settings();
       const char* key = ShapeKey(n->op);
       auto it = key ? s->texts.find(key) : s->texts.end();
       if (it != s->texts.end() && NeedsNpShape(it->second)) return true;
       for (auto& sub : n->subgraphs)
-        if (SaysZero(*sub, depth + 1)) return true;
+        if (SaysZero(*sub)) return true;
     }
     return false;
   }

@@ -47,7 +47,7 @@ class Rows {
       }
       size_t at = table_->rows.size();
       table_->rows.push_back({});
-      auto graphs = depth < kMostInside ? InnerGraphs(n, *s) : std::vector<InnerGraph>();
+      auto graphs = InnerGraphs(n, *s);
       r.multiply_adds = graphs.empty() ? Called(n, *s, shapes, types) : Inside(n, *s, graphs, shapes, types, path, depth, &r);
       all.parameters = Sum(all.parameters, r.parameters), all.bytes = Sum(all.bytes, r.bytes), all.multiply_adds = Sum(all.multiply_adds, r.multiply_adds);
       table_->rows[at] = std::move(r);

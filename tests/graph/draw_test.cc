@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "graph/draw_layout.h"
+#include "graph/inside.h"
 #include "networks.h"
 
 namespace flx {
@@ -167,6 +168,17 @@ TEST(Draw, ControlFlowIsAFrame) {
   auto& branches = BoxOf(branching, "if").inside;
   ASSERT_EQ(branches.size(), 3u);
   EXPECT_EQ(branches[1].title, "then");
+}
+
+TEST(Draw, NestingIsBounded) {
+  auto loop = [](int depth, Ref<Symbol> body) {
+    for (int i = 0; i < depth; ++i) body = ComposeForeach(Text("loop", i), *body, 1, {"x"}, {Symbol::Variable("x")});
+    return body;
+  };
+  auto once = Node1("relu", "r", {Symbol::Variable("x")});
+  auto deepest = loop(kMostNested, once);
+  Checked(*Inferred1(deepest, {{"x", {{1, 1, 1, 1, 1, 1, 1, 1, 2}}}}));
+  EXPECT_THROW(loop(1, deepest), Error);
 }
 
 TEST(Draw, ALoneVariableIsShownEvenIfItIsAParameter) {

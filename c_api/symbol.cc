@@ -117,7 +117,7 @@ flx_status flx_symbol_name(flx_symbol symbol, int32_t part, int32_t index, const
   FLX_BEGIN
     auto s = PinSymbol(who, symbol);
     NeedPointer(who, "out_name", out_name);
-    *out_name = Intern(s->Name(NeedPart(who, part), index));
+    *out_name = s->Name(NeedPart(who, part), index).c_str();
   FLX_END
 }
 flx_status flx_symbol_attr_get(flx_symbol symbol, const char* key, char** out_value) {
@@ -141,7 +141,7 @@ flx_status flx_symbol_attr_count(flx_symbol symbol, int32_t* out_count) {
   FLX_BEGIN
     auto s = PinSymbol(who, symbol);
     NeedPointer(who, "out_count", out_count);
-    *out_count = int32_t(ListTexts(*s).size());
+    *out_count = int32_t(s->AllTexts().size());
   FLX_END
 }
 flx_status flx_symbol_attr_at(flx_symbol symbol, int32_t index, const char** out_node, const char** out_key, const char** out_value) {
@@ -150,10 +150,10 @@ flx_status flx_symbol_attr_at(flx_symbol symbol, int32_t index, const char** out
     NeedPointer(who, "out_node", out_node);
     NeedPointer(who, "out_key", out_key);
     NeedPointer(who, "out_value", out_value);
-    auto list = ListTexts(*s);
+    auto& list = s->AllTexts();
     NeedIndex(who, index, int64_t(list.size()), "attributes");
-    const char *node = Intern(list[size_t(index)].node), *key = Intern(list[size_t(index)].key), *value = Intern(list[size_t(index)].value);
-    *out_node = node, *out_key = key, *out_value = value;
+    const NodeText& t = list[size_t(index)];
+    *out_node = t.node.c_str(), *out_key = t.key.c_str(), *out_value = t.value.c_str();
   FLX_END
 }
 flx_status flx_symbol_infer(flx_symbol symbol, const char* const* keys, const char* const* values, int32_t npairs, int32_t partial, flx_symbol* out_symbol) {

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Symbols as documents, tables and pictures; as files; as layers.
+#include <algorithm>
+
 #include "graph/draw.h"
 #include "graph/infer.h"
 #include "graph/json.h"
@@ -89,12 +91,14 @@ flx_status flx_checkpoint_save(flx_symbol symbol, flx_params params, const char*
     NeedPointer(who, "out_ready", out_ready);
     Checkpoint c;
     c.symbol = s.ref();
+    auto states = s->Names(Part::kAuxiliary);
     for (auto& x : p->all()) {
       if (!WaitToRead(*x.array, timeout_ms)) {
         *out_ready = 0;
         return;
       }
-      (x.aux ? c.aux : c.args).emplace_back(x.name, x.array);
+      bool aux = x.aux || std::find(states.begin(), states.end(), x.name) != states.end();
+      (aux ? c.aux : c.args).emplace_back(x.name, x.array);
     }
     SaveCheckpoint(c, prefix, epoch);
     *out_ready = 1;

@@ -309,7 +309,7 @@ FLX_DRAFT flx_status flx_symbol_group(const flx_symbol *symbols, int32_t nsymbol
 FLX_DRAFT flx_status flx_symbol_at(flx_symbol symbol, int32_t part, int32_t index, flx_symbol *out_symbol);
 /** How many `part` of `symbol` has, in `out_count`. */
 FLX_DRAFT flx_status flx_symbol_count(flx_symbol symbol, int32_t part, int32_t *out_count);
-/** The name of number `index` of `part` of `symbol` ("conv0_weight", "fc1_output"), in `out_name`; borrowed for ever. Errors: FLX_ERROR_INDEX. */
+/** The name of number `index` of `part` of `symbol` ("conv0_weight", "fc1_output"), in `out_name`; borrowed until `symbol` is freed. Errors: FLX_ERROR_INDEX. */
 FLX_DRAFT flx_status flx_symbol_name(flx_symbol symbol, int32_t part, int32_t index, const char **out_name);
 /** Attribute `key` of the node that gives the first output of `symbol`, in `out_value`, yours; null if unset. lr_mult and its like are found as MXNet's `__lr_mult__`, too. */
 FLX_DRAFT flx_status flx_symbol_attr_get(flx_symbol symbol, const char *key, char **out_value);
@@ -318,7 +318,7 @@ FLX_DRAFT flx_status flx_symbol_attr_get(flx_symbol symbol, const char *key, cha
 FLX_DRAFT flx_status flx_symbol_attr_set(flx_symbol symbol, const char *key, const char *value);
 /** The number of attributes of all nodes of `symbol`, in `out_count`. */
 FLX_DRAFT flx_status flx_symbol_attr_count(flx_symbol symbol, int32_t *out_count);
-/** Attribute `index` of all nodes of `symbol`: `out_node`, `out_key`, `out_value`, borrowed for ever. Errors: FLX_ERROR_INDEX. */
+/** Attribute `index` of all nodes of `symbol`: `out_node`, `out_key`, `out_value`, borrowed until `symbol` is freed. Errors: FLX_ERROR_INDEX. */
 FLX_DRAFT flx_status flx_symbol_attr_at(flx_symbol symbol, int32_t index, const char **out_node, const char **out_key, const char **out_value);
 /** `symbol` with its shapes and dtypes found, forwards and backwards, in `out_symbol`. `keys`/`values`/`npairs`: data = "(64, 1, 28, 28)", data.dtype = "float16". `partial` 0:
  *  all must be found, dtypes that nothing tells are float32; 1: what can be found. Errors: FLX_ERROR_SHAPE, FLX_ERROR_TYPE naming the node, its operator
@@ -363,7 +363,8 @@ FLX_DRAFT flx_status flx_graph_symbol(flx_graph graph, flx_symbol *out_symbol);
 /** A text about `graph`: `field` is waits ("1" if it reads a condition on its way, so that flx_graph_run refuses it; else "0") or program (its steps); `out_text` is yours.
  *  Errors: FLX_ERROR_NAME. */
 FLX_DRAFT flx_status flx_graph_text(flx_graph graph, const char *field, char **out_text);
-/** Runs `graph` on `arrays`/`narrays`, its arguments, then its auxiliary states, which training changes; outputs in `out_arrays`/`capacity`/`out_narrays`. `mode` holds FLX_RECORD and
+/** Runs `graph` on `arrays`/`narrays`, its arguments, then its auxiliary states, which training changes; outputs, which share no memory with them, in
+ *  `out_arrays`/`capacity`/`out_narrays`. `mode` holds FLX_RECORD and
  *  FLX_TRAIN. Errors name the node: FLX_ERROR_SHAPE, FLX_ERROR_TYPE; FLX_ERROR_UNSUPPORTED for a graph that waits (flx_graph_start runs it). */
 FLX_DRAFT flx_status flx_graph_run(flx_graph graph, int32_t mode, const flx_ndarray *arrays, int32_t narrays, flx_ndarray *out_arrays, int32_t capacity,
                                    int32_t *out_narrays);

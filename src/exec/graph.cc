@@ -48,6 +48,7 @@ GraphRun::GraphRun(Ref<const Graph> graph, int mode, const std::vector<NDArray>&
   std::vector<NDArray> inputs;
   size_t arg = 0, aux = nargs;
   for (int i : g.inputs_order) inputs.push_back(arrays[arg < nargs && g.arguments[arg] == i ? arg++ : aux++]);
+  for (auto& a : arrays) inputs_.push_back(a->storage);
   Enter(graph_->program(), std::move(inputs));
 }
 GraphRun::~GraphRun() = default;
@@ -90,6 +91,7 @@ void GraphRun::Finish(Frame* f, std::vector<NDArray> results) {
 }
 
 bool GraphRun::Go(int64_t timeout_ms) {
+  if (done_) return true;
   while (!frames_.empty()) {
     Frame* f = frames_.back().get();
     const Program& p = *f->program;
@@ -115,7 +117,15 @@ bool GraphRun::Go(int64_t timeout_ms) {
     ++f->at;
   }
   outputs_ = std::move(results_);
-  return true;
+  static const auto& copy = Forever(Call::New("_copy"));
+  for (auto& y : outputs_)  // a variable, or a view of one: what the caller writes next must not change it
+    for (auto& x : inputs_)
+      if (y->storage == x) {
+        y = Invoke(*copy, mode_, {y})[0];
+        break;
+      }
+  inputs_.clear();
+  return done_ = true;
 }
 
 }  // namespace flx

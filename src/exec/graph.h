@@ -29,7 +29,7 @@ class GraphRun {
  public:
   GraphRun(Ref<const Graph> graph, int mode, const std::vector<NDArray>& arrays);
   ~GraphRun();
-  // Goes on until the outputs are there (true), or a condition that must be read is not ready when the time is up (false). timeout as in Engine.
+  // Goes on until the outputs are there (true; they share no memory with the arrays given), or a condition that must be read is not ready when the time is up (false). timeout as in Engine.
   bool Go(int64_t timeout_ms);
   const std::vector<NDArray>& outputs() const { return outputs_; }
 
@@ -55,6 +55,8 @@ class GraphRun {
   std::vector<std::unique_ptr<Frame>> frames_;
   std::vector<NDArray> results_;  // of the sub-graph that ended last
   std::vector<NDArray> outputs_;
+  std::vector<Ref<Storage>> inputs_;
+  bool done_ = false;
 };
 
 }  // namespace flx

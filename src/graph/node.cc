@@ -5,6 +5,8 @@
 
 namespace flx {
 namespace {
+std::atomic<uint64_t> g_text_version{1};
+
 bool Dunder(std::string_view key) { return key.size() > 4 && key.substr(0, 2) == "__" && key.substr(key.size() - 2) == "__"; }
 
 uint64_t PresentPorts(const OpDef& op, const void* attrs) {
@@ -68,9 +70,13 @@ void Node::SetText(const std::string& key, const std::string* value) {
       if (!same) Fail(Status::kArgument, op->name, "`", key, "` of node `", name, "` cannot change: the node would have other inputs or outputs. Compose it anew.");
       if (op->subgraphs) CheckControl(*this, *s);
     }
-    if (std::atomic_compare_exchange_strong(&settings_, &old, std::shared_ptr<const NodeSettings>(s))) return;
+    if (!std::atomic_compare_exchange_strong(&settings_, &old, std::shared_ptr<const NodeSettings>(s))) continue;
+    g_text_version.fetch_add(1, std::memory_order_release);
+    return;
   }
 }
+
+uint64_t Node::TextVersion() { return g_text_version.load(std::memory_order_acquire); }
 
 int Node::PortOf(int i, const NodeSettings& s) const {
   if (!op || op->variadic) return i;

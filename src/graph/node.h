@@ -45,6 +45,7 @@ class Node final {
   std::shared_ptr<const NodeSettings> settings() const { return std::atomic_load(&settings_); }
   // Sets or (null) removes one. An operator's own attribute is parsed again; what would change the number of inputs or outputs is an error.
   void SetText(const std::string& key, const std::string* value);
+  static uint64_t TextVersion();  // grows with every attribute set, of whatever node; begins at 1
   int CountOutputs(const NodeSettings& s) const { return op ? op->CountOutputs(s.attrs.get()) : 1; }
   int CountVisible(const NodeSettings& s) const { return op ? op->CountVisible(s.attrs.get()) : 1; }
   const char* kind() const { return op ? op->name : "null"; }

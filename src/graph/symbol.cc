@@ -5,6 +5,7 @@
 #include <unordered_set>
 
 #include "graph/infer.h"
+#include "graph/texts.h"
 
 namespace flx {
 namespace {
@@ -162,6 +163,17 @@ Entry Symbol::At(Part part, int i) const {
 const std::string& Symbol::Name(Part part, int i) const {
   At(part, i);
   return List(part).names[size_t(i)];
+}
+
+const std::vector<NodeText>& Symbol::AllTexts() const {
+  std::lock_guard<std::mutex> lock(texts_mutex_);
+  uint64_t now = Node::TextVersion();
+  if (texts_.empty() || texts_version_ != now) {
+    auto fresh = std::make_unique<const std::vector<NodeText>>(ListTexts(*this));
+    texts_.push_back(std::move(fresh));
+    texts_version_ = now;
+  }
+  return *texts_.back();
 }
 
 }  // namespace flx

@@ -18,6 +18,8 @@ struct Inferred {
   std::vector<DType> dtypes;
 };
 
+struct NodeText { std::string node, key, value; };
+
 class Symbol final : public Object {
  public:
   using Texts = std::vector<std::pair<std::string, std::string>>;
@@ -37,6 +39,8 @@ class Symbol final : public Object {
   Entry At(Part part, int index) const;            // an index error if there is none
   const std::string& Name(Part part, int index) const;
   std::vector<std::string> Names(Part part) const;
+  // All nodes' attributes as ListTexts gives them (graph/texts.h), as they are now; what was given before lives on as long as the symbol.
+  const std::vector<NodeText>& AllTexts() const;
 
  private:
   Symbol(std::vector<Entry> out, std::shared_ptr<const Inferred> known) : Object(Kind::kSymbol), outputs(std::move(out)), inferred(std::move(known)) {}
@@ -45,6 +49,9 @@ class Symbol final : public Object {
   mutable std::once_flag indexed_, listed_[5];
   mutable std::unique_ptr<const GraphIndex> index_;
   mutable Listed lists_[5];
+  mutable std::mutex texts_mutex_;
+  mutable uint64_t texts_version_ = 0;  // Node::TextVersion() when they were listed
+  mutable std::vector<std::unique_ptr<const std::vector<NodeText>>> texts_;
 };
 
 }  // namespace flx

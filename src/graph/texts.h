@@ -5,7 +5,6 @@
 
 namespace flx {
 
-struct NodeText { std::string node, key, value; };
 // All nodes', by node in the graph's order; keys that are stored as `__lr_mult__` stand there as `lr_mult` too.
 std::vector<NodeText> ListTexts(const Symbol& symbol);
 // One of a node, found by either name; null if it is not set.

@@ -78,6 +78,17 @@ TEST(Graph, MonitorsInternals) {
   EXPECT_EQ(Graph::New(b, "x|*d_output")->symbol->outputs.size(), 2u);
 }
 
+TEST(Graph, OutputsAreNew) {
+  auto x = Var("x");
+  NDArray a = Leaf({1, 2, 3, 4}, {2, 2});
+  auto y = RunGraph(Symbol::Group({x, Op("Reshape", "r", {x}, {{"shape", "(4,)"}}), x}), {a}, kRecord);
+  double v[] = {9, 9, 9, 9};
+  WriteArray(a, v, 32, DType::kFloat64, false);
+  for (auto& out : y) EXPECT_EQ(Read(out), (std::vector<double>{1, 2, 3, 4}));
+  Backward(y, {}, 0);
+  EXPECT_EQ(Grad(a), (std::vector<double>{3, 3, 3, 3}));
+}
+
 TEST(Graph, ErrorsNameTheNode) {
   auto s = Op("elemwise_add", "sum1", {Var("a"), Var("b")});
   std::string m = MessageOf([&] { RunGraph(s, {Of({1, 2}), Of({1, 2, 3})}); }, Status::kShape);

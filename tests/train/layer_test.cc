@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
+#include "helpers.h"
 #include "base/json.h"
 #include "graph/draw.h"
 #include "graph/summary.h"
@@ -26,17 +27,6 @@ Ref<Layer> LeNet() {
   add("Dense", {{"units", "10"}});
   return net;
 }
-std::string Failure(const std::function<void()>& f, Status status) {
-  try {
-    f();
-  } catch (const Error& e) {
-    EXPECT_EQ(e.status(), status) << e.message();
-    return e.message();
-  }
-  ADD_FAILURE() << "nothing failed";
-  return "";
-}
-bool Has(const std::string& text, const char* part) { return text.find(part) != std::string::npos; }
 
 TEST(Layer, ParametersHaveGluonsNamesAndOrder) {
   auto decls = DeclareParams(*LeNet(), {ParseShape("input shape", "(None, 1, 28, 28)")});

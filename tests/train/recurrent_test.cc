@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "helpers.h"
 #include "exec/autograd.h"
 #include "exec/graph.h"
 #include "train/all.h"
@@ -44,17 +45,6 @@ std::vector<Shape> ShapesOf(const Arrays& x) {
   for (auto& a : x) s.push_back(a->shape);
   return s;
 }
-std::string Failure(const std::function<void()>& f, Status status) {
-  try {
-    f();
-  } catch (const Error& e) {
-    EXPECT_EQ(e.status(), status) << e.message();
-    return e.message();
-  }
-  ADD_FAILURE() << "nothing failed";
-  return "";
-}
-bool Has(const std::string& text, const char* part) { return text.find(part) != std::string::npos; }
 
 struct Kind { const char *fused, *cell; Settings settings; int states; };
 const std::vector<Kind>& Kinds() {

@@ -47,7 +47,7 @@ Shape Decode(const Shape& x, const Ints& codes, bool reverse) {
         if (whole >= 0) {
           if (a == -1) a = b ? whole / b : 0;
           if (b == -1) b = a ? whole / a : 0;
-          if (a * b != whole) Misfit(x, codes, "the parts of -4 do not multiply to the size they split");
+          if (int64_t n; __builtin_mul_overflow(a, b, &n) || n != whole) Misfit(x, codes, "the parts of -4 do not multiply to the size they split");
         }
         to.push_back(a), to.push_back(b);
         i += 2;
@@ -55,6 +55,7 @@ Shape Decode(const Shape& x, const Ints& codes, bool reverse) {
       }
       default:
         if (code[i] < 0) Misfit(x, codes, "codes are 0 to -4");
+        if (int64_t n; __builtin_mul_overflow(rest_to, code[i], &n)) Misfit(x, codes, "it has more elements than can be counted");
         to.push_back(code[i]), rest_to = TimesSize(rest_to, code[i]), skip();
     }
   }
@@ -89,7 +90,7 @@ void SolveSize(Infer& c) {
     int64_t rest = 1;
     for (int i = 0; i < one.ndim(); ++i)
       if (one[i] < 0) at = i, ++unknown;
-      else rest *= one[i];
+      else if (__builtin_mul_overflow(rest, one[i], &rest)) rest = 0, i = one.ndim();
     if (unknown != 1 || rest == 0 || other.size() % rest) continue;
     Shape s = one;
     s[at] = other.size() / rest;

@@ -102,7 +102,7 @@ void InferSliceAxis(Infer& c, const SliceAxisAttrs& a) {
   Shape y = c.ranked(0) ? c.x(0) : Shape::Filled(n, -1);
   if (y[k] >= 0) y[k] = BoxOf(a, y).size[k];
   else if (a.end && (a.begin < 0) == (*a.end < 0) && *a.end >= a.begin) y[k] = *a.end - a.begin;  // both must lie inside
-  else if (!a.end && a.begin < 0) y[k] = -a.begin;
+  else if (!a.end && a.begin < 0) y[k] = a.begin > INT64_MIN ? -a.begin : INT64_MAX;
   else if (!a.end && a.begin == 0) y[k] = c.y_ranked(0) && c.y(0).ndim() == n ? c.y(0)[k] : -1;
   c.set_y(0, y);
   Shape x = c.y(0);

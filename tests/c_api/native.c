@@ -272,7 +272,7 @@ static void test_arguments(void) {
   EXPECT_STATUS(FLX_ERROR_UNSUPPORTED, flx_native_op_kernel(op, "gpu", callback, &user, count_drop));
   EXPECT_STATUS(FLX_ERROR_ARGUMENT, flx_native_op_gradient(op, NULL, &user, count_drop));
   for (int i = 1; i < 16; ++i) {
-    char name[8];
+    char name[16];
     snprintf(name, sizeof name, "x%d", i);
     EXPECT_OK(flx_native_op_input(op, name, "x"));
   }

@@ -335,7 +335,7 @@ FLX_DRAFT flx_status flx_symbol_gradient(flx_symbol symbol, const char *const *n
 /** What `array` was computed by while recording, as a graph, in `out_symbol`; what it began with are variables x0, x1 ... Errors: FLX_ERROR_STATE without a history,
  *  FLX_ERROR_UNSUPPORTED for host functions. */
 FLX_DRAFT flx_status flx_autograd_symbol(flx_ndarray array, flx_symbol *out_symbol);
-/** `symbol` as MXNet's JSON document, `out_text`, yours. */
+/** `symbol` as MXNet's JSON document, `out_text`, yours. Errors: FLX_ERROR_UNSUPPORTED for operators that are the library's own, as gradients have them. */
 FLX_DRAFT flx_status flx_symbol_to_json(flx_symbol symbol, char **out_text);
 /** The symbol that the JSON document `text` describes, in `out_symbol`; documents of older MXNet versions are upgraded. Errors: FLX_ERROR_FORMAT with the offset. */
 FLX_DRAFT flx_status flx_symbol_from_json(const char *text, flx_symbol *out_symbol);

@@ -3,6 +3,7 @@
 
 #include "exec/core.h"
 #include "exec/program.h"
+#include "op/val_attrs.h"
 
 namespace flx {
 
@@ -23,7 +24,25 @@ std::string TraceBuilder::NameOf(const OpDef& op) {
   return Text(prefix_, base, counts_[base]++);
 }
 
+// What layers call for want of codes and modes, as the operator that everybody knows and files may hold.
+const OpDef* TraceBuilder::Public(const OpDef& op, const void* attrs, const Shape& x, Attrs* known) {
+  static const OpDef &reshape_to = FindOp("_np_reshape_to"), &broadcast_to = FindOp("_np_broadcast_to"), &reshape = FindOp("Reshape"), &broadcast = FindOp("broadcast_to");
+  if (&op != &reshape_to && &op != &broadcast_to) return nullptr;
+  Shape to(static_cast<const ToShapeAttrs*>(attrs)->shape);
+  if (to.size() <= 0 || to.ndim() == 0) return nullptr;  // 0 is a code there
+  if (&op == &broadcast_to && to.ndim() != x.ndim()) return nullptr;
+  const OpDef& other = &op == &reshape_to ? reshape : broadcast;
+  std::string text = Text(to);
+  KeyValue kv{"shape", text};
+  *known = other.schema.Parse(other.name, &kv, 1);
+  return &other;
+}
+
 void TraceBuilder::Call(const OpDef& op, const Attrs& attrs, const Val* in, int nin, Val* out, int nout) {
+  if (nin == 1 && in[0]) {
+    Attrs known;
+    if (const OpDef* other = Public(op, attrs.get(), shape(in[0]), &known)) return Call(*other, known, in, nin, out, nout);
+  }
   auto call = flx::Call::New(op, attrs);
   SmallVector<Shape, 8> shapes;
   SmallVector<DType, 8> types;

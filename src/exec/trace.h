@@ -24,6 +24,7 @@ class TraceBuilder final : public Builder {
  private:
   struct Value { Entry entry; Shape shape; DType dtype; };
   std::string NameOf(const OpDef& op);
+  static const OpDef* Public(const OpDef& op, const void* attrs, const Shape& x, Attrs* known);
   std::string prefix_;
   bool training_;
   std::deque<Value> values_;  // shape() gives references, which must last

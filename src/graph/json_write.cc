@@ -62,6 +62,8 @@ class Writer {
 
   void WriteNode(const Node& n, const GraphIndex& g, std::unordered_map<const Node*, int>* written, int depth) {
     auto s = n.settings();
+    if (n.op && n.op->trait(kInternal))
+      Fail(Status::kUnsupported, n.op->name, "node `", n.name, "` is an operator of the library's own, as gradients are made of; the graph runs and is drawn, but no file can hold it.");
     Open('{');
     Key("op"), Quoted(n.kind());
     Key("name"), Quoted(n.name);

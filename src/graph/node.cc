@@ -87,17 +87,16 @@ int Node::PortOf(int i, const NodeSettings& s) const {
 
 void Node::Unref() const {
   if (refs_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
-  // Whatever only this node held goes with it, one after the other.
-  std::vector<Ref<Node>> dead;
-  auto take = [&](const Node* n) {
-    for (auto& e : const_cast<std::vector<Entry>&>(n->inputs)) dead.push_back(std::move(e.node));
+  // Whatever only this node held goes with it, one after the other, in a list through the nodes themselves: freeing must not need memory.
+  auto* dead = const_cast<Node*>(this);
+  dead->next_ = nullptr;
+  while (dead) {
+    Node* n = std::exchange(dead, dead->next_);
+    for (auto& e : const_cast<std::vector<Entry>&>(n->inputs)) {
+      Node* in = e.node.Leak();
+      if (in && in->refs_.fetch_sub(1, std::memory_order_acq_rel) == 1) in->next_ = std::exchange(dead, in);
+    }
     delete n;
-  };
-  take(this);
-  while (!dead.empty()) {
-    const Node* n = dead.back().Leak();
-    dead.pop_back();
-    if (n->refs_.fetch_sub(1, std::memory_order_acq_rel) == 1) take(n);
   }
 }
 

@@ -60,6 +60,7 @@ class Node final {
   ~Node();
   std::shared_ptr<const NodeSettings> settings_;
   mutable std::atomic<int32_t> refs_{1};
+  Node* next_ = nullptr;  // in Unref's list
 };
 
 // Keys that MXNet's users set by these names and that files hold as `__name__`.

@@ -214,6 +214,69 @@ struct Program {
     TRY(flx_iter_arrays(*it, batch, 2, count));
     Tell(*batch);
   }
+  flx_symbol Compose(const char* op, const char* name, std::vector<flx_symbol> in, Strings keys = {}, Strings values = {}) {
+    flx_symbol* s = out<flx_symbol>();
+    TRY(flx_symbol_compose(op, name, in.data(), int32_t(in.size()), nullptr, 0, keys.data(), values.data(), int32_t(keys.size()), s));
+    return *s;
+  }
+  flx_symbol Variable(const char* name, Strings keys = {}, Strings values = {}) {
+    flx_symbol* s = out<flx_symbol>();
+    TRY(flx_symbol_variable(name, keys.data(), values.data(), int32_t(keys.size()), s));
+    return *s;
+  }
+  void Symbols() {
+    flx_symbol x = Variable("x", {"shape"}, {"(2, 3)"}), fc = Compose("FullyConnected", "fc", {x}, {"num_hidden"}, {"2"}), y = Compose("tanh", "y", {fc});
+    TRY(flx_symbol_attr_set(fc, "ctx_group", "left"));
+    flx_symbol *known = out<flx_symbol>(), *gradient = out<flx_symbol>(), *read = out<flx_symbol>(), *loop = out<flx_symbol>(), *history = out<flx_symbol>();
+    TRY(flx_symbol_infer(y, nullptr, nullptr, 0, 0, known));
+    const char* const wanted = "fc_weight";
+    TRY(flx_symbol_gradient(*known, &wanted, 1, gradient));
+    char **json = out<char*>(), **table = out<char*>(), **svg = out<char*>();
+    TRY(flx_symbol_to_json(*known, json));
+    TRY(flx_symbol_from_json(*json, read));
+    TRY(flx_symbol_summary(*known, 80, table));
+    TRY(flx_symbol_draw(*known, "svg", svg));
+    told += *json, told += *table, told += *svg;
+    // a running sum, as a loop
+    flx_symbol body = Compose("elemwise_add", "sum", {Variable("e"), Variable("s")});
+    const char* const names[2] = {"e", "s"};
+    const flx_symbol with[2] = {Variable("xs"), Variable("s0")};
+    TRY(flx_symbol_foreach("loop", body, 0, names, 2, with, 2, loop));
+    flx_graph *g = out<flx_graph>(), *sums = out<flx_graph>();
+    TRY(flx_graph_create(y, nullptr, nullptr, 0, g));
+    TRY(flx_graph_create(*loop, nullptr, nullptr, 0, sums));
+    flx_ndarray data = Array({2, 3}, -1, 0.5), weight = Array({2, 3}, 0.3, -0.1), bias = Array({2}, 0, 1), *got = out<flx_ndarray>(), *total = out<flx_ndarray>(), *grad = out<flx_ndarray>();
+    TRY(flx_autograd_attach(weight, "write", nullptr));
+    const flx_ndarray in[3] = {data, weight, bias};
+    int32_t *n = out<int32_t>(), *m = out<int32_t>();
+    TRY(flx_graph_run(*g, FLX_RECORD | FLX_TRAIN, in, 3, got, 1, n));
+    TRY(flx_autograd_symbol(*got, history));
+    TRY(flx_autograd_backward(got, 1, nullptr, 0, 0));
+    TRY(flx_autograd_grad(weight, grad));
+    Tell(*got), Tell(*grad);
+    flx_task* task = out<flx_task>();
+    const flx_ndarray sums_in[2] = {Array({4, 1}, 1, 1), Array({1}, 0, 0)};
+    TRY(flx_graph_start(*sums, 0, sums_in, 2, task));
+    Drive(*task);
+    TRY(flx_task_arrays(*task, total, 1, m));
+    Tell(*total);
+    std::string prefix = folder + "/check";
+    flx_params *p = out<flx_params>(), *q = out<flx_params>();
+    TRY(flx_params_create(p));
+    TRY(flx_params_set(*p, "fc_weight", weight));
+    int32_t* saved = out<int32_t>();
+    TRY(flx_checkpoint_save(y, *p, prefix.c_str(), 1, -1, saved));
+    flx_symbol* loaded = out<flx_symbol>();
+    TRY(flx_checkpoint_load(prefix.c_str(), 1, loaded, q));
+    const char* const input = "x";
+    flx_layer* layer = out<flx_layer>();
+    TRY(flx_layer_from_symbol(*loaded, nullptr, &input, 1, layer));
+    TRY(flx_params_set(*q, "fc_bias", bias));
+    flx_ndarray* again = out<flx_ndarray>();
+    int32_t* k = out<int32_t>();
+    TRY(flx_layer_run(*layer, *q, 0, &data, 1, again, 1, k));
+    Tell(*again);
+  }
   void Texts() {
     flx_entry* e = out<flx_entry>();
     TRY(flx_registry_find("operator", "Convolution", e));
@@ -236,6 +299,6 @@ struct Program {
 std::string SmallRun(Bag& bag, const std::string& folder) {
   Program p{bag, folder, {}};
   bag.Check(flx_random_seed(11, nullptr), "flx_random_seed");
-  p.Arrays(), p.Gradients(), p.ByHand(), p.Fit(), p.Files(), p.Texts();
+  p.Arrays(), p.Gradients(), p.ByHand(), p.Fit(), p.Files(), p.Symbols(), p.Texts();
   return p.told;
 }

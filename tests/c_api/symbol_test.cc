@@ -176,6 +176,21 @@ TEST(Layers, BecomeSymbolsAndBack) {
 }
 
 // Layers whose settings say what parameters they have are saved and loaded like any other, dots in a symbol's names or not.
+TEST(Layers, GraphsOfLayersAreFiles) {
+  for (auto* kind : {"LSTM", "GRU"}) {
+    Layer l(kind, {{"units", 4}, {"num_layers", 2}, {"bidirectional", true}, {"return_sequences", false}});
+    Symbol s = to_symbol(l, {variable("data", {{"shape", {2, 5, 6}}})}), read = Symbol::from_json(s.to_json());
+    Executor a = Executor::simple_bind(s, {}, GradReq::null), b = Executor::simple_bind(read, {}, GradReq::null);
+    for (auto& x : a.args()) {
+      seed(5);
+      NDArray v = invoke("_random_uniform", {}, {{"shape", x.second.shape()}, {"low", -1.0}})[0];
+      v.copy_into(a.arg(x.first)), v.copy_into(b.arg(x.first));
+    }
+    EXPECT_EQ(a.forward()[0].to_vector<float>(), b.forward()[0].to_vector<float>());
+  }
+  Symbol x = variable("x");
+  EXPECT_THROW(compose("tanh", {x}).infer({{"x", {3}}}).gradient({"x"}).to_json(), UnsupportedError);
+}
 TEST(Layers, OfAnyParametersAreSaved) {
   Symbol w = variable("block.0.weight"), s = compose("FullyConnected", NamedSymbols{{"data", variable("x")}, {"weight", w}}, {{"num_hidden", 3}, {"no_bias", true}}, "fc");
   Layer bn = to_layer(compose("BatchNorm", {s}, {}, "bn"), {"x"}), net("Sequential");

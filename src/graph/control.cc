@@ -114,7 +114,7 @@ void NeedOne(const char* who, const Symbol& condition) {
 Ref<Symbol> ComposeForeach(const std::string& name, const Symbol& body, int stacked, const std::vector<std::string>& placeholders, const std::vector<Ref<Symbol>>& with) {
   constexpr const char* kWho = "_foreach";
   NeedSame(kWho, placeholders.size(), with.size());
-  int states = int(body.outputs.size()) - stacked, data = int(placeholders.size()) - states;
+  int64_t states = int64_t(body.outputs.size()) - stacked, data = int64_t(placeholders.size()) - states;
   if (stacked < 0 || states < 0 || data < 1)
     Fail(Status::kArgument, kWho, "the body has ", body.outputs.size(), " outputs, ", stacked, " of them stacked, so ", states, " states; with ", placeholders.size(),
          " placeholders that leaves no data to go along. Expected data, then states.");

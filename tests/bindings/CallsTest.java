@@ -158,6 +158,28 @@ public class CallsTest {
     equal(out[0][999], 7);
   }
 
+  static void symbols() {
+    Handle[] a = new Handle[1], b = new Handle[1], total = new Handle[1], known = new Handle[1], read = new Handle[1], graph = new Handle[1];
+    flx_symbol_variable("a", Map.of("shape", "(2,)"), a);
+    flx_symbol_variable("b", null, b);
+    flx_symbol_compose("elemwise_add", "total", new Handle[] {a[0], b[0]}, new String[] {"rhs", "lhs"}, null, total);
+    int[] count = new int[1];
+    String[] text = new String[1];
+    flx_symbol_count(total[0], FLX_ARGUMENT, count);
+    flx_symbol_name(total[0], FLX_ARGUMENT, 0, text);
+    check(count[0] == 2 && text[0].equals("b"));
+    flx_symbol_infer(total[0], null, 0, known);
+    long[][] shape = new long[1][];
+    flx_symbol_shape(known[0], FLX_OUTPUT, 0, new int[1], new int[1], shape);
+    check(Arrays.equals(shape[0], new long[] {2}));
+    flx_symbol_to_json(total[0], text);
+    flx_symbol_from_json(text[0], read);
+    flx_graph_create(read[0], null, graph);
+    Handle[][] out = new Handle[1][];
+    flx_graph_run(graph[0], 0, new Handle[] {make(new long[] {2}, 1, 2), make(new long[] {2}, 10, 20)}, out);
+    equal(out[0][0], 11, 22);
+  }
+
   static void errorBecomesException() throws Exception {
     Handle[] wrong = {make(new long[] {2, 2}, 0, 0, 0, 0), make(new long[] {3, 2}, 0, 0, 0, 0, 0, 0)};
     FlexorException e = fails(FlexorException.class, () -> flx_invoke("dot", 0, wrong, null, new Handle[1][]), "[dot]", "(2, 2)", "(3, 2)");
@@ -266,6 +288,7 @@ public class CallsTest {
     tests.put("preparedCall", CallsTest::preparedCall);
     tests.put("invokeWithOptions", CallsTest::invokeWithOptions);
     tests.put("manyResults", CallsTest::manyResults);
+    tests.put("symbols", CallsTest::symbols);
     tests.put("errorBecomesException", CallsTest::errorBecomesException);
     tests.put("wrongArguments", CallsTest::wrongArguments);
     tests.put("texts", CallsTest::texts);

@@ -70,6 +70,15 @@ tests <- list(
     many <- flx_invoke("SliceChannel", 0, list(make(1:1000, 1000)), c(num_outputs = "1000", axis = "0"))
     stopifnot(length(many) == 1000, read(many[[1000]]) == 1000)
   },
+  symbols = function() {
+    a <- flx_symbol_variable("a", c(shape = "(2,)"))
+    b <- flx_symbol_variable("b", NULL)
+    total <- flx_symbol_compose("elemwise_add", "total", list(a, b), c("rhs", "lhs"), NULL)
+    stopifnot(flx_symbol_count(total, FLX_ARGUMENT) == 2, flx_symbol_name(total, FLX_ARGUMENT, 0) == "b")
+    stopifnot(identical(flx_symbol_shape(flx_symbol_infer(total, NULL, 0), FLX_OUTPUT, 0)[[3]], 2))
+    graph <- flx_graph_create(flx_symbol_from_json(flx_symbol_to_json(total)), NULL)
+    stopifnot(identical(read(flx_graph_run(graph, 0, list(make(1:2, 2), make(c(10, 20), 2)))[[1]]), c(11, 22)))
+  },
   error_becomes_condition = function() {
     e <- fails(flx_invoke("dot", 0, list(make(rep(0, 4), c(2, 2)), make(rep(0, 6), c(3, 2))), NULL), c("[dot]", "(2, 2)", "(3, 2)"))
     stopifnot(e$status == FLX_ERROR_SHAPE, nzchar(e$kind))

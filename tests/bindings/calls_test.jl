@@ -75,6 +75,14 @@ function many_results()
     many = flx_invoke("SliceChannel", 0, [make(1:1000, (1000,))], ["num_outputs" => 1000, "axis" => 0])
     @assert length(many) == 1000 && read_back(many[1000]) == [1000]
 end
+function symbols()
+    a, b = flx_symbol_variable("a", ["shape" => "(2,)"]), flx_symbol_variable("b", [])
+    total = flx_symbol_compose("elemwise_add", "total", [a, b], ["rhs", "lhs"], [])
+    @assert flx_symbol_count(total, FLX_ARGUMENT) == 2 && flx_symbol_name(total, FLX_ARGUMENT, 0) == "b"
+    @assert flx_symbol_shape(flx_symbol_infer(total, [], 0), FLX_OUTPUT, 0)[3] == [2]
+    graph = flx_graph_create(flx_symbol_from_json(flx_symbol_to_json(total)), [])
+    @assert read_back(flx_graph_run(graph, 0, [make([1, 2], (2,)), make([10, 20], (2,))])[1]) == [11, 22]
+end
 function error_becomes_exception()
     e = fails(() -> flx_invoke("dot", 0, [make(zeros(4), (2, 2)), make(zeros(6), (3, 2))], []), "[dot]", "(2, 2)", "(3, 2)")
     @assert e.status == FLX_ERROR_SHAPE && e.kind != "" && occursin("[dot]", sprint(showerror, e))
@@ -140,7 +148,7 @@ end
 
 function main()
     passed = failed = 0
-    for test in [version_and_constants, array_from_host_memory_and_back, prepared_call, invoke_with_options, many_results, error_becomes_exception, wrong_arguments,
+    for test in [version_and_constants, array_from_host_memory_and_back, prepared_call, invoke_with_options, many_results, symbols, error_becomes_exception, wrong_arguments,
                  texts, gradient, fit_polled, waiting_lets_others_run, timeouts, collector_frees]
         try
             test()

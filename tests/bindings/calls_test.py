@@ -96,6 +96,15 @@ def test_many_results():
     assert len(many) == 1000 and read(many[999]) == [999]
 
 
+def test_symbols():
+    a, b = f.flx_symbol_variable("a", {"shape": "(2,)"}), f.flx_symbol_variable("b", {})
+    total = f.flx_symbol_compose("elemwise_add", "total", [a, b], ["rhs", "lhs"], {})
+    assert [f.flx_symbol_name(total, f.FLX_ARGUMENT, i) for i in range(f.flx_symbol_count(total, f.FLX_ARGUMENT))] == ["b", "a"]
+    assert f.flx_symbol_shape(f.flx_symbol_infer(total, {}, 0), f.FLX_OUTPUT, 0) == [f.FLX_FLOAT32, 2, (2,)]
+    graph = f.flx_graph_create(f.flx_symbol_from_json(f.flx_symbol_to_json(total)), {})
+    assert read(f.flx_graph_run(graph, 0, [make([1, 2], [2]), make([10, 20], [2])])[0]) == [11, 22]
+
+
 def test_error_becomes_exception():
     e = fails(f.Error, ["[dot]", "(2, 2)", "(3, 2)"], f.flx_invoke, "dot", 0, [make([0] * 4, [2, 2]), make([0] * 6, [3, 2])], {})
     assert e.status == f.FLX_ERROR_SHAPE and e.kind and isinstance(e, RuntimeError)

@@ -120,11 +120,11 @@ flx_status flx_layer_apply(flx_layer layer, const char* prefix, const flx_symbol
     SymbolList list(who, symbols, nsymbols);
     std::vector<LayerArgument> inputs;
     for (auto& s : list) {
-      if (s->outputs.size() != 1) Fail(Status::kArgument, who, "input ", inputs.size(), " must be a symbol of one output, given ", s->outputs.size(), ".");
+      const Entry& entry = s->Single(who, inputs.size());
       auto known = s->inferred ? s->inferred : Infer(*s, {}, true);
       size_t v = size_t(s->index().outputs[0]);
       DType t = known->dtypes[v];
-      inputs.push_back({s->outputs[0], known->shapes[v], t == DType::kNone ? DType::kFloat32 : t});
+      inputs.push_back({entry, known->shapes[v], t == DType::kNone ? DType::kFloat32 : t});
     }
     *out_symbol = GiveSymbol(LayerGraph(*l, p, inputs));
   FLX_END

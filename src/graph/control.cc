@@ -102,10 +102,6 @@ Inside Cut(const Symbol& body, const std::vector<std::string>& placeholders) {
 void NeedSame(const char* who, size_t placeholders, size_t with) {
   if (placeholders != with) Fail(Status::kArgument, who, "expected one symbol for each of ", placeholders, " placeholders, given ", with, ".");
 }
-const Entry& Single(const char* who, const Symbol& s, size_t i) {
-  if (s.outputs.size() != 1) Fail(Status::kArgument, who, "symbol ", i, " must have one output, given ", s.outputs.size(), ".");
-  return s.outputs[0];
-}
 void NeedOne(const char* who, const Symbol& condition) {
   if (condition.outputs.size() != 1) Fail(Status::kArgument, who, "the condition must have one output, given ", condition.outputs.size(), ".");
 }
@@ -145,7 +141,7 @@ Ref<Symbol> ComposeWhileLoop(const std::string& name, const Symbol& condition, c
     Fail(Status::kArgument, kWho, "the body must give ", stacked, " outputs to stack and ", variables, " new variables, given ", body.outputs.size(), " outputs.");
   Outer outer;
   std::vector<int64_t> place(variables);
-  for (size_t k = 0; k < variables; ++k) place[k] = outer.Fresh(Single(kWho, *with[k], k));
+  for (size_t k = 0; k < variables; ++k) place[k] = outer.Fresh(with[k]->Single(kWho, k));
   Ints func_vars(variables, -1);
   auto locate = [&](const Inside& in) {
     Ints locs;
@@ -175,7 +171,7 @@ Ref<Symbol> ComposeCond(const std::string& name, const Symbol& condition, const 
     Ints locs;
     for (size_t i = 0; i < in.placeholder.size(); ++i) {
       int k = in.placeholder[i];
-      locs.push_back(outer.Place(k < 0 ? in.outer[i] : Single(kWho, *with[size_t(k)], size_t(k))));
+      locs.push_back(outer.Place(k < 0 ? in.outer[i] : with[size_t(k)]->Single(kWho, size_t(k))));
     }
     return locs;
   };

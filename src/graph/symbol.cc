@@ -13,11 +13,6 @@ const char* PartName(Part p) {
   static constexpr const char* names[] = {"argument", "auxiliary", "output", "internal", "input"};
   return names[int(p)];
 }
-const Entry& Single(const Symbol& s, std::string_view who, size_t i) {
-  if (s.outputs.size() != 1)
-    Fail(Status::kArgument, who, "input ", i, " must be a symbol of one output, given one of ", s.outputs.size(), " (", Join(s.Names(Part::kOutput), ", "), "). Choose one of them.");
-  return s.outputs[0];
-}
 // The variable that stands for an input nobody gave. MXNet lets it carry its operator's texts, and files are to be the same.
 Entry Missing(const OpDef& op, int port, const std::string& node, const AttrDict& texts) {
   AttrDict own = texts;
@@ -25,6 +20,12 @@ Entry Missing(const OpDef& op, int port, const std::string& node, const AttrDict
   return {Node::New(nullptr, Text(node, "_", op.inputs[size_t(port)].name), std::move(own)), 0};
 }
 }  // namespace
+
+const Entry& Symbol::Single(std::string_view who, size_t i) const {
+  if (outputs.size() != 1)
+    Fail(Status::kArgument, who, "input ", i, " must be a symbol of one output, given one of ", outputs.size(), " (", Join(Names(Part::kOutput), ", "), "). Choose one of them.");
+  return outputs[0];
+}
 
 Ref<Symbol> Symbol::New(std::vector<Entry> outputs, std::shared_ptr<const Inferred> known) {
   return Ref<Symbol>::Take(new Symbol(std::move(outputs), std::move(known)));
@@ -54,7 +55,7 @@ Ref<Symbol> Symbol::Compose(const OpDef& op, const std::string& name, const std:
   if (op.variadic) {
     for (auto& n : names)
       if (!n.empty()) Fail(Status::kArgument, op.name, "takes a list, whose inputs have no names; given `", n, "`.");
-    for (size_t i = 0; i < inputs.size(); ++i) in.push_back(Single(*inputs[i], op.name, i));
+    for (size_t i = 0; i < inputs.size(); ++i) in.push_back(inputs[i]->Single(op.name, i));
     if (int(in.size()) < op.list_min) Fail(Status::kArgument, op.name, "expected at least ", op.list_min, " inputs, given ", in.size(), ".");
     if (op.count_attr) dict[op.count_attr] = Text(in.size());
   } else {
@@ -77,7 +78,7 @@ Ref<Symbol> Symbol::Compose(const OpDef& op, const std::string& name, const std:
                there.empty() ? "" : ")", ", given ", inputs.size(), ".");
         p = next++;
       }
-      given[p] = Single(*inputs[i], op.name, i);
+      given[p] = inputs[i]->Single(op.name, i);
     }
     for (size_t p = 0; p < op.inputs.size(); ++p)
       if (op.Present(int(p), attrs.get())) in.push_back(given[p].node ? std::move(given[p]) : Missing(op, int(p), name, dict));
@@ -105,7 +106,7 @@ Ref<Symbol> Symbol::Substitute(const std::vector<std::string>& names, const std:
   for (size_t k = 0; k < names.size(); ++k) {
     bool found = false;
     for (int i : g.inputs_order)
-      if (g.nodes[size_t(i)]->name == names[k]) fresh[size_t(i)] = Single(*with[k], "substitute", k), found = true;
+      if (g.nodes[size_t(i)]->name == names[k]) fresh[size_t(i)] = with[k]->Single("substitute", k), found = true;
     if (!found) Fail(Status::kName, "substitute", "no variable is named `", names[k], "`.", DidYouMean(names[k], Names(Part::kInput)));
   }
   auto moved = [&](const Entry& e) -> Entry {

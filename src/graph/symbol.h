@@ -35,6 +35,7 @@ class Symbol final : public Object {
   const std::vector<Entry> outputs;
   const std::shared_ptr<const Inferred> inferred;  // null: nothing was
   const GraphIndex& index() const;
+  const Entry& Single(std::string_view who, size_t i) const;  // the one output; an error for input i of `who` if there are others
   int Count(Part part) const;
   Entry At(Part part, int index) const;            // an index error if there is none
   const std::string& Name(Part part, int index) const;

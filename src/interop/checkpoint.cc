@@ -14,6 +14,11 @@ bool TakeOff(std::string_view prefix, std::string* name) {
   name->erase(0, prefix.size());
   return true;
 }
+void WriteText(const std::string& text, const std::string& path) {
+  FileSink out(path);
+  out.Write(text.data(), int64_t(text.size()));
+  out.Commit();
+}
 }  // namespace
 
 Ref<Symbol> LoadSymbol(const std::string& path) {
@@ -24,12 +29,7 @@ Ref<Symbol> LoadSymbol(const std::string& path) {
   source->Read(0, text.data(), int64_t(text.size()));
   return SymbolFromJson(text, path);
 }
-void SaveSymbol(const Symbol& symbol, const std::string& path) {
-  std::string text = SymbolToJson(symbol);
-  FileSink out(path);
-  out.Write(text.data(), int64_t(text.size()));
-  out.Commit();
-}
+void SaveSymbol(const Symbol& symbol, const std::string& path) { WriteText(SymbolToJson(symbol), path); }
 
 std::string CheckpointPath(const std::string& prefix, int epoch) {
   if (epoch < 0) Fail(Status::kArgument, "checkpoint", "`epoch` must be 0 or more, given ", epoch, ".");
@@ -81,7 +81,7 @@ void SaveCheckpoint(const Checkpoint& c, const std::string& prefix, int epoch) {
   for (auto& [name, array] : c.aux) all.emplace_back("aux:" + name, array);
   std::string text = SymbolToJson(*c.symbol);  // what cannot be written fails before anything is
   SaveMxnetParams(params, all);
-  SaveSymbol(*c.symbol, prefix + "-symbol.json");
+  WriteText(text, prefix + "-symbol.json");
 }
 
 }  // namespace flx

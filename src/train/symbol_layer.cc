@@ -2,6 +2,7 @@
 #include "train/symbol_layer.h"
 
 #include <algorithm>
+#include <mutex>
 
 #include "base/json.h"
 #include "exec/trace.h"
@@ -11,36 +12,12 @@
 namespace flx {
 namespace {
 
+class Prepared;
 struct SymbolSettings {
   std::string symbol, inputs;
-  mutable std::shared_ptr<const Ref<Symbol>> parsed;  // made once, by whoever needs it first
+  mutable std::shared_ptr<const Prepared> prepared;  // made once, by whoever needs it first
 };
-std::vector<std::string> InputNames(const SymbolSettings& s) {
-  std::vector<std::string> names;
-  for (auto& n : Split(s.inputs, ','))
-    if (!Trim(n).empty()) names.emplace_back(Trim(n));
-  return names;
-}
-const Symbol& Parsed(const SymbolSettings& s) {
-  auto p = std::atomic_load(&s.parsed);
-  if (!p) {
-    auto fresh = std::make_shared<const Ref<Symbol>>(SymbolFromJson(s.symbol));
-    if (std::atomic_compare_exchange_strong(&s.parsed, &p, fresh)) p = fresh;
-  }
-  return **p;
-}
 bool Among(const std::vector<std::string>& names, const std::string& n) { return std::find(names.begin(), names.end(), n) != names.end(); }
-
-void Check(const void* settings) {
-  auto& s = *static_cast<const SymbolSettings*>(settings);
-  const Symbol& symbol = Parsed(s);
-  auto names = InputNames(s), there = symbol.Names(Part::kInput);
-  if (names.empty()) Fail(Status::kArgument, "Symbol", "needs the names of its inputs, as in inputs=data.");
-  for (auto& n : names)
-    if (!Among(there, n)) Fail(Status::kName, "Symbol", "the symbol has no variable `", n, "`.", DidYouMean(n, there));
-  for (Node* n : symbol.index().nodes)
-    if (n->op && n->op->subgraphs) Fail(Status::kUnsupported, n->op->name, "node `", n->name, "` runs graphs of its own; a layer holds none. Run the symbol as a graph (flx_graph_create).");
-}
 
 // MXNet's `["xavier", {"magnitude": 2.34}]` as our "xavier(magnitude=2.34)"; what is not of that form stays.
 std::string InitText(const std::string& text) {
@@ -59,45 +36,98 @@ std::string InitText(const std::string& text) {
   return settings.empty() ? v.items[0].text : Text(v.items[0].text, "(", Join(settings, ", "), ")");
 }
 
-std::vector<Val> Forward(LayerContext& c, const Layer& layer, const std::vector<Val>& x) {
-  auto& s = layer.as<SymbolSettings>();
-  const Symbol& symbol = Parsed(s);
-  auto names = InputNames(s);
-  if (x.size() != names.size()) Fail(Status::kArgument, "Symbol", "expected ", names.size(), " inputs (", Join(names, ", "), "), given ", x.size(), ".");
-  std::map<std::string, Known> given;
-  for (size_t i = 0; i < x.size(); ++i) given[names[i]] = {ShapeOf(x[i]), TypeOf(x[i])};
-  auto known = Infer(symbol, given, false);
-
-  const GraphIndex& g = symbol.index();
-  std::vector<Val> values;
-  for (int i : g.inputs_order) {
-    const Node& n = *g.nodes[size_t(i)];
-    auto at = std::find(names.begin(), names.end(), n.name);
-    if (at != names.end()) {
-      values.push_back(x[size_t(at - names.begin())]);
-      continue;
+// What a forward pass needs of the settings: the symbol read, what each of its variables is, and the shapes found last.
+class Prepared {
+ public:
+  struct Variable {
+    int input = -1;  // of the layer; -1: a parameter
+    std::string name, init;
+    bool aux = false, fixed = false;
+  };
+  explicit Prepared(const SymbolSettings& s) : symbol(SymbolFromJson(s.symbol)) {
+    for (auto& n : Split(s.inputs, ','))
+      if (!Trim(n).empty()) inputs.emplace_back(Trim(n));
+    auto states = symbol->Names(Part::kAuxiliary);
+    const GraphIndex& g = symbol->index();
+    for (int i : g.inputs_order) {
+      const Node& n = *g.nodes[size_t(i)];
+      auto settings = n.settings();
+      auto text = [&](const char* key) { auto it = settings->texts.find(key); return it == settings->texts.end() ? std::string() : it->second; };
+      Variable v;
+      auto at = std::find(inputs.begin(), inputs.end(), n.name);
+      if (at != inputs.end()) v.input = int(at - inputs.begin());
+      double rate;
+      v.name = n.name, v.aux = Among(states, n.name), v.fixed = ParseDouble(text("__lr_mult__"), &rate) && rate == 0;
+      if (v.input < 0) v.init = InitText(text("__init__"));
+      variables.push_back(std::move(v));
     }
-    size_t v = size_t(g.first_value[size_t(i)]);
-    auto texts = n.settings()->texts;
-    auto text = [&](const char* key) { auto it = texts.find(key); return it == texts.end() ? std::string() : it->second; };
-    double rate;
-    bool fixed = ParseDouble(text("__lr_mult__"), &rate) && rate == 0;
-    bool aux = std::find(g.auxiliaries.begin(), g.auxiliaries.end(), i) != g.auxiliaries.end();
-    std::string init = InitText(text("__init__"));
-    values.push_back(aux ? c.Aux(n.name.c_str(), known->shapes[v], init, known->dtypes[v]) : c.Param(n.name.c_str(), known->shapes[v], init, !fixed, known->dtypes[v]));
   }
-  return Replay(symbol, *known, values, &c.builder);
+  const Ref<Symbol> symbol;
+  std::vector<std::string> inputs;
+  std::vector<Variable> variables;  // in the order of index().inputs_order
+  // For inputs like these; inference goes over the whole graph, and batches are mostly alike.
+  std::shared_ptr<const Inferred> KnownFor(const std::vector<Val>& x) const {
+    std::vector<Shape> shapes;
+    std::vector<DType> dtypes;
+    for (Val v : x) shapes.push_back(ShapeOf(v)), dtypes.push_back(TypeOf(v));
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+      if (known_ && shapes == shapes_ && dtypes == dtypes_) return known_;
+    }
+    std::map<std::string, Known> given;
+    for (size_t i = 0; i < x.size(); ++i) given[inputs[i]] = {shapes[i], dtypes[i]};
+    auto known = Infer(*symbol, given, false);
+    std::lock_guard<std::mutex> lock(mutex_);
+    shapes_ = std::move(shapes), dtypes_ = std::move(dtypes), known_ = known;
+    return known;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  mutable std::vector<Shape> shapes_;
+  mutable std::vector<DType> dtypes_;
+  mutable std::shared_ptr<const Inferred> known_;
+};
+const Prepared& PreparedOf(const SymbolSettings& s) {
+  auto p = std::atomic_load(&s.prepared);
+  if (!p) {
+    auto fresh = std::make_shared<const Prepared>(s);
+    if (std::atomic_compare_exchange_strong(&s.prepared, &p, std::shared_ptr<const Prepared>(fresh))) p = fresh;
+  }
+  return *p;
+}
+
+void Check(const void* settings) {
+  auto& p = PreparedOf(*static_cast<const SymbolSettings*>(settings));
+  auto there = p.symbol->Names(Part::kInput);
+  if (p.inputs.empty()) Fail(Status::kArgument, "Symbol", "needs the names of its inputs, as in inputs=data.");
+  for (auto& n : p.inputs)
+    if (!Among(there, n)) Fail(Status::kName, "Symbol", "the symbol has no variable `", n, "`.", DidYouMean(n, there));
+  for (Node* n : p.symbol->index().nodes)
+    if (n->op && n->op->subgraphs) Fail(Status::kUnsupported, n->op->name, "node `", n->name, "` runs graphs of its own; a layer holds none. Run the symbol as a graph (flx_graph_create).");
+}
+
+std::vector<Val> Forward(LayerContext& c, const Layer& layer, const std::vector<Val>& x) {
+  const Prepared& p = PreparedOf(layer.as<SymbolSettings>());
+  if (x.size() != p.inputs.size()) Fail(Status::kArgument, "Symbol", "expected ", p.inputs.size(), " inputs (", Join(p.inputs, ", "), "), given ", x.size(), ".");
+  auto known = p.KnownFor(x);
+  const GraphIndex& g = p.symbol->index();
+  std::vector<Val> values;
+  for (size_t i = 0; i < p.variables.size(); ++i) {
+    const Prepared::Variable& v = p.variables[i];
+    size_t k = size_t(g.first_value[size_t(g.inputs_order[i])]);
+    if (v.input >= 0) values.push_back(x[size_t(v.input)]);
+    else values.push_back(v.aux ? c.Aux(v.name.c_str(), known->shapes[k], v.init, known->dtypes[k]) : c.Param(v.name.c_str(), known->shapes[k], v.init, !v.fixed, known->dtypes[k]));
+  }
+  return Replay(*p.symbol, *known, values, &c.builder);
 }
 std::vector<OwnParam> Own(const Layer& layer) {
-  auto& s = layer.as<SymbolSettings>();
-  const Symbol& symbol = Parsed(s);
-  auto inputs = InputNames(s), states = symbol.Names(Part::kAuxiliary);
   std::vector<OwnParam> own;
-  for (auto& n : symbol.Names(Part::kInput))
-    if (!Among(inputs, n)) own.push_back({n, Among(states, n)});
+  for (auto& v : PreparedOf(layer.as<SymbolSettings>()).variables)
+    if (v.input < 0) own.push_back({v.name, v.aux});
   return own;
 }
-int Outputs(const Layer& layer, int) { return int(Parsed(layer.as<SymbolSettings>()).outputs.size()); }
+int Outputs(const Layer& layer, int) { return int(PreparedOf(layer.as<SymbolSettings>()).symbol->outputs.size()); }
 
 // Parameters as variables that say what they are.
 class Variables final : public ParamSource {

@@ -6,14 +6,6 @@
 #include "tensor/array.h"
 
 namespace flx {
-namespace {
-
-// The part of y that starts at `from` on axis k, `size` long.
-TensorView Part(const TensorView& y, int k, int64_t from, int64_t size) {
-  ViewSpec v{y.shape, y.strides, from * y.strides[k]};
-  v.shape[k] = size;
-  return Apply(y, v);
-}
 Val PartOf(Val x, int k, int64_t from, int64_t size) {
   Shape s = ShapeOf(x);
   SliceFromAttrs a;
@@ -22,6 +14,14 @@ Val PartOf(Val x, int k, int64_t from, int64_t size) {
   return CallWith("_slice_from", {x}, a);
 }
 
+namespace {
+
+// The part of y that starts at `from` on axis k, `size` long.
+TensorView Part(const TensorView& y, int k, int64_t from, int64_t size) {
+  ViewSpec v{y.shape, y.strides, from * y.strides[k]};
+  v.shape[k] = size;
+  return Apply(y, v);
+}
 OpDef Joined(const char* name, std::initializer_list<const char*> aliases, const char* doc) {
   Op<ConcatAttrs> o(name);
   for (auto* a : aliases) o.alias(a);

@@ -117,6 +117,9 @@ template <class A> struct ProductKey { using Signature = void(KernelContext&, co
 struct DotKernel : ProductKey<DotAttrs> { static constexpr const char* kName = "dot"; };
 struct BatchDotKernel : ProductKey<DotAttrs> { static constexpr const char* kName = "batch_dot"; };
 
+// For gradients and compositions: x from `from` on, `size` long, along axis k.
+Val PartOf(Val x, int k, int64_t from, int64_t size);
+
 template <> struct EnumNames<PadMode> { static constexpr const char* names[] = {"constant", "edge", "reflect"}; };
 template <> struct EnumNames<DotStype> { static constexpr const char* names[] = {"default", "row_sparse", "csr"}; };
 

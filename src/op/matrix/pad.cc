@@ -14,13 +14,6 @@ namespace {
 int64_t Before(const PadAttrs& a, int axis) { return a.pad_width[size_t(2 * axis)]; }
 int64_t After(const PadAttrs& a, int axis) { return a.pad_width[size_t(2 * axis + 1)]; }
 
-Val Box(Val x, int k, int64_t from, int64_t size) {
-  Shape s = ShapeOf(x);
-  SliceFromAttrs a;
-  a.begin.assign(size_t(s.ndim()), 0), a.step.assign(size_t(s.ndim()), 1);
-  a.begin[size_t(k)] = from, s[k] = size, a.shape = s.vec();
-  return CallWith("_slice_from", {x}, a);
-}
 Val Into(Val x, int k, int64_t from, int64_t size) {
   Shape s = ShapeOf(x);
   SliceIntoAttrs a;
@@ -30,7 +23,7 @@ Val Into(Val x, int k, int64_t from, int64_t size) {
 }
 // Padding one axis after another pads all; so the gradient folds the borders back one axis after another.
 Val Fold(Val d, PadMode mode, int k, int64_t before, int64_t n, int64_t after) {
-  Val inner = Box(d, k, before, n);
+  Val inner = PartOf(d, k, before, n);
   if (mode == PadMode::kConstant) return inner;
   auto add = [&](Val border, int64_t at) {
     Shape one = ShapeOf(border);
@@ -39,8 +32,8 @@ Val Fold(Val d, PadMode mode, int k, int64_t before, int64_t n, int64_t after) {
     else border = CallWith("reverse", {border}, ReverseAttrs{{k}});
     inner = inner + Into(border, k, at, n);
   };
-  if (before) add(Box(d, k, 0, before), mode == PadMode::kEdge ? 0 : 1);
-  if (after) add(Box(d, k, before + n, after), mode == PadMode::kEdge ? n - 1 : n - 1 - after);
+  if (before) add(PartOf(d, k, 0, before), mode == PadMode::kEdge ? 0 : 1);
+  if (after) add(PartOf(d, k, before + n, after), mode == PadMode::kEdge ? n - 1 : n - 1 - after);
   return inner;
 }
 OpDef PadOp() {

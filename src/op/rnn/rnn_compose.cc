@@ -9,13 +9,6 @@
 namespace flx {
 namespace {
 
-Val Part(Val x, int axis, int64_t from, int64_t size) {
-  Shape s = ShapeOf(x);
-  SliceFromAttrs a;
-  a.begin.assign(size_t(s.ndim()), 0), a.step.assign(size_t(s.ndim()), 1);
-  a.begin[size_t(axis)] = from, s[axis] = size, a.shape = s.vec();
-  return CallWith("_slice_from", {x}, a);
-}
 Val Join(const std::vector<Val>& parts, int axis) {
   return parts.size() == 1 ? parts[0] : CallWith("Concat", parts, ConcatAttrs{int64_t(parts.size()), axis});
 }
@@ -50,7 +43,7 @@ class Unrolled {
     Val x = data_;
     std::vector<Val> h, c;
     for (int64_t l = 0; l < s_.L; ++l) {
-      if (l && a_.drops()) x = x * ReshapeTo(Part(mask_, 0, l - 1, 1), {s_.T, s_.N, s_.D * s_.R});
+      if (l && a_.drops()) x = x * ReshapeTo(PartOf(mask_, 0, l - 1, 1), {s_.T, s_.N, s_.D * s_.R});
       std::vector<Val> sides;
       for (int64_t d = 0; d < s_.D; ++d) {
         Cell last;
@@ -72,18 +65,18 @@ class Unrolled {
     return Calls(op, op.schema.Parse(op.name, kv.data(), kv.size()), {x})[output];
   }
   static Val Choose(Val condition, Val yes, Val no) { return CallOp("where", {BroadcastTo(condition, ShapeOf(yes)), yes, no}); }
-  Val Weight(int64_t at, int64_t rows, int64_t columns) { return ReshapeTo(Part(parameters_, 0, at, rows * columns), {rows, columns}); }
+  Val Weight(int64_t at, int64_t rows, int64_t columns) { return ReshapeTo(PartOf(parameters_, 0, at, rows * columns), {rows, columns}); }
   Val Layer(Val x, int64_t l, int64_t d, Cell* last) {
     int64_t gh = s_.G * s_.H;
-    Val in = Product(x, Weight(s_.i2h(l, d), gh, s_.in(l)), Part(parameters_, 0, s_.i2h_bias(l, d), gh));
-    Val h2h = Weight(s_.h2h(l, d), gh, s_.R), bias = Part(parameters_, 0, s_.h2h_bias(l, d), gh);
+    Val in = Product(x, Weight(s_.i2h(l, d), gh, s_.in(l)), PartOf(parameters_, 0, s_.i2h_bias(l, d), gh));
+    Val h2h = Weight(s_.h2h(l, d), gh, s_.R), bias = PartOf(parameters_, 0, s_.h2h_bias(l, d), gh);
     Val project = s_.projects ? Weight(s_.h2r(l, d), s_.R, s_.H) : Val{};
-    *last = {ReshapeTo(Part(state_, 0, l * s_.D + d, 1), {s_.N, s_.R}), {}};
-    if (a_.lstm()) last->c = ReshapeTo(Part(cell_, 0, l * s_.D + d, 1), {s_.N, s_.H});
+    *last = {ReshapeTo(PartOf(state_, 0, l * s_.D + d, 1), {s_.N, s_.R}), {}};
+    if (a_.lstm()) last->c = ReshapeTo(PartOf(cell_, 0, l * s_.D + d, 1), {s_.N, s_.H});
     std::vector<Val> steps(size_t(s_.T));
     for (int64_t k = 0; k < s_.T; ++k) {
       int64_t t = d ? s_.T - 1 - k : k;
-      Cell next = Step(ReshapeTo(Part(in, 0, t, 1), {s_.N, gh}), Product(last->h, h2h, bias), *last);
+      Cell next = Step(ReshapeTo(PartOf(in, 0, t, 1), {s_.N, gh}), Product(last->h, h2h, bias), *last);
       if (project) next.h = Product(next.h, project);
       Val y = next.h;
       if (!inside_.empty()) {
@@ -96,7 +89,7 @@ class Unrolled {
     return steps.empty() ? Made("_zeros", {0, s_.N, s_.R}, type_, x.b) : Join(steps, 0);
   }
   Cell Step(Val x, Val h, const Cell& old) {  // x, h: (N, G H), the two products
-    auto gate = [&](Val v, int64_t k) { return Part(v, 1, k * s_.H, s_.H); };
+    auto gate = [&](Val v, int64_t k) { return PartOf(v, 1, k * s_.H, s_.H); };
     switch (a_.mode) {
       case RnnMode::kRelu: return {CallOp("relu", {x + h}), {}};
       case RnnMode::kTanh: return {Tanh(x + h), {}};

@@ -31,7 +31,7 @@ std::vector<NDArray> Empty(const Program::Step& s, const std::vector<NDArray>& v
   std::vector<NDArray> out;
   for (int64_t i = 0; i < count; ++i) {
     if (!ys[size_t(i)].known() || yt[size_t(i)] == DType::kNone)
-      Fail(Status::kShape, s.node->kind(), "runs no step here, and the shape of its output ", i, " does not follow from its inputs.");
+      Fail(Status::kShape, s.node->kind(), "runs no step here, and the shape of its output ", i, " does not follow from its inputs. Let it run a step at least.");
     out.push_back(Array::Filled(ys[size_t(i)], yt[size_t(i)], 0));
   }
   return out;
@@ -63,7 +63,7 @@ bool GraphRun::GoForeach(Frame* f) {
       if (l.steps >= 0 && x->shape[0] != l.steps) Fail(Status::kShape, s.node->kind(), "data inputs must be of equal length along axis 0, given ", l.steps, " and ", x->shape[0], ".");
       l.steps = x->shape[0];
     }
-    if (l.steps < 0) Fail(Status::kArgument, s.node->kind(), "has no data to go along.");
+    if (l.steps < 0) Fail(Status::kArgument, s.node->kind(), "expected at least one data input to go along, given none. A loop without data is a _while_loop.");
     for (size_t k = 0; k < data; ++k)
       l.cut.push_back(l.steps ? Invoke("SliceChannel", {input(k)}, {{"num_outputs", Text(l.steps)}, {"axis", "0"}, {"squeeze_axis", "1"}}, mode_) : std::vector<NDArray>());
     for (size_t k = 0; k < states; ++k) l.variables.push_back(input(data + k));

@@ -30,10 +30,7 @@ NDArray Restore(const Saved& s, const TapeNode& n, bool input, int i, TapeNode* 
     Fail(Status::kState, n.name(), "`", input ? InputName(n, i) : OutputName(n, i), "` is needed for the gradient but was overwritten by `",
          s.array->storage->writer(), "` after the forward pass. Write into a copy instead.");
   if (!history && !leaf) return s.array;
-  NDArray a = Array::NewAlias(s.array);
-  if (history) a->node = history, a->node_output = output, RefNode(history);
-  else a->grad = leaf, RefSlot(leaf);
-  return a;
+  return WithHistory(s.array, {history, leaf, output});
 }
 
 class RunGrad final : public Grad {
@@ -76,7 +73,32 @@ NDArray Sum(const NDArray& a, const NDArray& b, int mode) {
   Invoke(*add, mode, in, 2, nullptr, 0, &out, 1);
   return out;
 }
+void StoreInto(GradSlot* s, const NDArray& g, int mode) {
+  static const auto &copy = Forever(Call::New("_copy")), &add = Forever(Call::New("elemwise_add"));
+  static std::atomic<int64_t> stores{0};  // one count for all: a gradient attached anew cannot look like the one before
+  Array* to = s->grad.get();
+  Array* in[2] = {g.get(), to};
+  if (s->req == GradReq::kAdd) {
+    Array* sum[2] = {to, g.get()};
+    InvokeInto(*add, kPlain, sum, 2, nullptr, 0, &to, 1);
+  } else if (to->storage->unique() && to->whole() && g->unique() && g->storage->unique() && g->whole()) {
+    to->storage = g->storage;  // nobody else can see either memory
+  } else {
+    InvokeInto(*copy, kPlain, in, 1, nullptr, 0, &to, 1);
+  }
+  if (mode & kCreateGraph && g->node) {
+    if (to->node) DropNode(to->node);
+    to->node = g->node, to->node_output = g->node_output;
+    RefNode(to->node);
+  }
+  s->count.store(stores.fetch_add(1) + 1);
+}
 }  // namespace
+
+void StoreGrad(const Array& a, NDArray g) {
+  if (!a.grad || a.grad->req == GradReq::kNull) Fail(Status::kState, "backward", "the array has no gradient attached.");
+  StoreInto(a.grad, g, kPlain);
+}
 
 struct BackwardRun::State {
   struct Place {
@@ -162,11 +184,17 @@ struct BackwardRun::State {
     if (!(mode & (kRetain | kCreateGraph))) {
       for (auto& s : n->saved_in) s.array = nullptr;
       for (auto& s : n->saved_out) s.array = nullptr;
+      if (n->function) n->function->Release();
     }
   }
   void RunNode(const Place& p, Grads* dys) {
     TapeNode* n = p.node;
     SmallVector<NDArray, 4> dx(n->inputs.size());
+    if (n->function) {
+      dys->resize(n->outputs.size());
+      n->function->Backward(*n, dys->data(), p.wanted.data(), grad_mode() | (mode & kRetain), dx.data());
+      return Spread(p, dx.data());
+    }
     const OpDef& op = n->call->op;
     if (op.gradient_fn) {
       RunGrad g(n, dys, p.wanted.data(), grad_mode());
@@ -217,26 +245,7 @@ struct BackwardRun::State {
       }
   }
   void Store() {
-    static const auto &copy = Forever(Call::New("_copy")), &add = Forever(Call::New("elemwise_add"));
-    static std::atomic<int64_t> stores{0};  // one count for all: a gradient attached anew cannot look like the one before
-    for (auto& [s, g] : leaves) {
-      Array* to = s->grad.get();
-      Array* in[2] = {g.get(), to};
-      if (s->req == GradReq::kAdd) {
-        Array* sum[2] = {to, g.get()};
-        InvokeInto(*add, kPlain, sum, 2, nullptr, 0, &to, 1);
-      } else if (to->storage->unique() && to->whole() && g->unique() && g->storage->unique() && g->whole()) {
-        to->storage = g->storage;  // nobody else can see either memory
-      } else {
-        InvokeInto(*copy, kPlain, in, 1, nullptr, 0, &to, 1);
-      }
-      if (mode & kCreateGraph && g->node) {
-        if (to->node) DropNode(to->node);
-        to->node = g->node, to->node_output = g->node_output;
-        RefNode(to->node);
-      }
-      s->count.store(stores.fetch_add(1) + 1);
-    }
+    for (auto& [slot, g] : leaves) StoreInto(slot, g, mode);
   }
 };
 

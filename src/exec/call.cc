@@ -92,15 +92,17 @@ void SeedRandom(uint64_t seed) {
   std::lock_guard<std::mutex> lock(g_random_mutex);
   g_random = {seed, 0}, g_random_seeded = true;
 }
-Ticket NextTicket() {
-  if (t_stream) {
-    ++t_stream->ticket;
-    return *t_stream;
-  }
+Ticket NextTicket() { return NextTickets(1); }
+Ticket NextTickets(int n) {
+  auto take = [n](Ticket* from) {
+    Ticket first{from->seed, from->ticket + 1};
+    from->ticket += uint64_t(n);
+    return first;
+  };
+  if (t_stream) return take(t_stream);
   std::lock_guard<std::mutex> lock(g_random_mutex);
   SeedOnce();
-  ++g_random.ticket;
-  return g_random;
+  return take(&g_random);
 }
 Ticket RandomState() {
   std::lock_guard<std::mutex> lock(g_random_mutex);

@@ -89,6 +89,7 @@ class ShapeBuilder final : public Builder {
 // ---- random streams: one per process for now; tickets in program order ----------------------------------------------------------------------
 void SeedRandom(uint64_t seed);
 Ticket NextTicket();
+Ticket NextTickets(int n);  // n of them; gives the first
 Ticket RandomState();
 void SetRandomState(Ticket t);
 // While it lives, this thread's tickets come from *stream and not from the process's: work that must not depend on what runs beside it.

@@ -22,7 +22,7 @@ struct NodePool {
   static void Delete(TapeNode* n) { n->~TapeNode(); }
   using List = FreeList<TapeNode, &NodePool::Next>;
   static void Put(TapeNode* n) {  // as it was when constructed
-    n->call = nullptr, n->attrs = nullptr, n->token = -1, n->training = false;
+    n->call = nullptr, n->attrs = nullptr, n->function = nullptr, n->token = -1, n->training = false;
     n->edges.clear(), n->inputs.clear(), n->outputs.clear(), n->saved_in.clear(), n->saved_out.clear();
     List::Put(n, &Delete);
   }
@@ -192,6 +192,27 @@ void Record(const Call& call, const Attrs& attrs, int mode, Array* const* in, in
       if (s.out[size_t(i)]) n->saved_out[i] = {Bare(out[i].get()), out[i]->storage->var.version.load(std::memory_order_relaxed)};
   }
   for (int i = 0; i < nout; ++i) if (out[i] && IsFloat(out[i]->dtype)) Own(n, out[i].get(), i);
+}
+
+void RecordFunction(Ref<TapeFunction> function, int mode, Array* const* in, int nin, const NDArray* out, int nout) {
+  InstallHooks();
+  auto* n = TapeNode::New();
+  struct Guard { TapeNode* n; ~Guard() { DropNode(n); } } guard{n};
+  n->function = std::move(function), n->training = (mode & kTrain) != 0;
+  n->inputs.reserve(nin), n->edges.reserve(nin);
+  for (int i = 0; i < nin; ++i) {
+    n->inputs.emplace_back(Meta{in[i]->shape, in[i]->dtype});
+    AddEdge(n, in[i]);
+  }
+  n->sequence = NextSequence(*n);
+  for (int i = 0; i < nout; ++i) n->outputs.emplace_back(Meta{out[i]->shape, out[i]->dtype});
+  for (int i = 0; i < nout; ++i) if (IsFloat(out[i]->dtype)) Own(n, out[i].get(), i);
+}
+NDArray WithHistory(const NDArray& a, const Edge& e) {
+  NDArray b = Array::NewAlias(a);
+  if (e.node) b->node = e.node, b->node_output = e.output, RefNode(e.node);
+  else if (e.leaf) b->grad = e.leaf, RefSlot(e.leaf);
+  return b;
 }
 
 void RecordHost(int64_t token, const std::vector<NDArray>& inputs, const std::vector<NDArray>& outputs) {

@@ -18,12 +18,24 @@ struct Edge { TapeNode* node = nullptr; GradSlot* leaf = nullptr; int32_t output
 struct Saved { NDArray array; uint64_t version = 0; };
 struct Meta { Shape shape; DType dtype = DType::kNone; };
 
+// What a node does backward that is neither an operator's nor the host's: a plan of many operators.
+class TapeFunction : public Object {
+ public:
+  TapeFunction() : Object(Kind::kNone) {}
+  virtual const char* name() const = 0;
+  // dys: one per output, null where nothing flows. Gives one gradient per input, null where it is not wanted. mode: kTrain, kRecord (the backward is recorded
+  // itself; inputs are then restored with the edges of `node`), kRetain.
+  virtual void Backward(const TapeNode& node, const NDArray* dys, const bool* wanted, int mode, NDArray* dx) = 0;
+  virtual void Release() = 0;       // no other backward will come
+};
+
 class TapeNode {
  public:
   std::atomic<int32_t> refs{1};
   uint64_t sequence = 0;            // grows along every path: backward visits nodes by falling sequence
   Ref<const Call> call;             // null: a host function
   Attrs attrs;                      // the call's with this run's runtime values; null: just the call's
+  Ref<TapeFunction> function;       // in place of a call
   int64_t token = -1;               // of a host function
   bool training = false;
   SmallVector<Edge, 3> edges;       // one per input port
@@ -34,7 +46,7 @@ class TapeNode {
   TapeNode* next = nullptr;         // work list of Drop; the free list
   static TapeNode* New();           // with one reference
   const Attrs& settings() const { return attrs ? attrs : call->attrs; }
-  const char* name() const { return call ? call->op.name : "host function"; }
+  const char* name() const { return call ? call->op.name : function ? function->name() : "host function"; }
 };
 
 struct SaveSet {
@@ -52,6 +64,10 @@ inline bool HasHistory(const Array& a) { return a.node || (a.grad && a.grad->req
 // Called by Invoke after an operation was run or queued. `in` by port, `out` all outputs.
 // versions: of the inputs before the operation wrote anything.
 void Record(const Call& call, const Attrs& attrs, int mode, Array* const* in, int nin, const uint64_t* versions, const NDArray* out, int nout);
+// Makes `function` the history of `outputs`, where they are floats.
+void RecordFunction(Ref<TapeFunction> function, int mode, Array* const* in, int nin, const NDArray* out, int nout);
+// An array that leads back to where input `i` of the node came from.
+NDArray WithHistory(const NDArray& a, const Edge& e);
 // What the gradient of `call` reads by value, found by tracing it once per signature.
 const SaveSet& FindSaves(const Call& call, const Attrs& attrs, bool training, Array* const* in, int nin, const NDArray* out, int nout);
 

@@ -34,6 +34,7 @@ class Ir {
   std::vector<IrNode> nodes;
   std::vector<int32_t> inputs;           // what a run is given, in this order
   std::vector<bool> fixed;               // by input: it changes seldom (a parameter at inference), so that what only depends on such may be kept between runs
+  std::vector<Shape> strides;            // by input, in elements; empty: contiguous, as all are if the list is
   std::vector<int32_t> outputs;          // what a run gives: results, then gradients
   size_t results = 0;                    // how many of them are results
   std::map<int32_t, NDArray> constants;  // by value

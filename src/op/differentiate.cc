@@ -18,7 +18,7 @@ class Recorder final : public Builder {
     return {this, int32_t(values.size()) - 1};
   }
   void Call(const OpDef& op, const Attrs& attrs, const Val* in, int nin, Val* out, int nout) override {
-    if (!op.gradient_fn && !op.zero_gradient && op.compose_fn) {  // what it stands for has the gradient
+    if (!op.gradient_fn && !op.zero_gradient && op.compose_fn && !op.run_kernel) {  // what it stands for has the gradient
       auto y = op.run_compose(op.compose_fn, {in, in + nin}, attrs.get());
       for (int i = 0; i < nout; ++i) out[i] = i < int(y.size()) ? y[size_t(i)] : Val{};
       return;
@@ -70,6 +70,9 @@ class StepGrad final : public Grad {
 }  // namespace
 
 std::vector<Val> GradientsOf(const Composition& f, const std::vector<Val>& x, const std::vector<Val>& dy, const std::vector<bool>& want) {
+  return GradientsOf(f, x, [&](const std::vector<Val>&) { return dy; }, want);
+}
+std::vector<Val> GradientsOf(const Composition& f, const std::vector<Val>& x, const Composition& heads, const std::vector<bool>& want) {
   Builder* b = nullptr;
   for (Val v : x) if (v) b = v.b;
   if (!b) Fail(Status::kInternal, "GradientsOf", "called without a value to tell which builder is at work.");
@@ -84,6 +87,9 @@ std::vector<Val> GradientsOf(const Composition& f, const std::vector<Val>& x, co
     for (int i : s.in) any |= i >= 0 && reached[size_t(i)];
     for (int o : s.out) if (o >= 0) reached[size_t(o)] = any;
   }
+  std::vector<Val> results;
+  for (Val v : y) results.push_back(v ? r.values[size_t(v.id)] : Val{});
+  const std::vector<Val> dy = heads(results);
   std::vector<Val> adjoints(r.values.size());
   for (size_t i = 0; i < y.size() && i < dy.size(); ++i) if (y[i] && dy[i]) adjoints[size_t(y[i].id)] = Add(adjoints[size_t(y[i].id)], dy[i]);
   for (size_t k = r.steps.size(); k-- > 0;) {
@@ -91,6 +97,16 @@ std::vector<Val> GradientsOf(const Composition& f, const std::vector<Val>& x, co
     bool any = false;
     for (int o : s.out) any |= o >= 0 && reached[size_t(o)] && adjoints[size_t(o)];
     if (!any || s.op->zero_gradient) continue;
+    if (!s.op->gradient_fn && s.op->compose_fn) {  // it has a kernel, and the gradient of what it stands for, which is run again
+      std::vector<Val> in, head;
+      std::vector<bool> wanted;
+      for (int i : s.in) in.push_back(i >= 0 ? r.values[size_t(i)] : Val{}), wanted.push_back(i >= 0 && reached[size_t(i)]);
+      for (int o : s.out) head.push_back(o >= 0 ? adjoints[size_t(o)] : Val{});
+      auto dx = GradientsOf([&](const std::vector<Val>& v) { return s.op->run_compose(s.op->compose_fn, v, s.attrs.get()); }, in, head, wanted);
+      for (size_t i = 0; i < s.in.size(); ++i)
+        if (dx[i]) adjoints[size_t(s.in[i])] = Add(adjoints[size_t(s.in[i])], CastTo(dx[i], TypeOf(in[i])));
+      continue;
+    }
     if (!s.op->gradient_fn) Fail(Status::kUnsupported, s.op->name, "is not differentiable. Detach its input (BlockGrad) if the gradient should stop here.");
     StepGrad g(r, s, &adjoints, reached);
     s.op->run_gradient(s.op->gradient_fn, g, s.attrs.get());

@@ -5,6 +5,9 @@
 
 namespace flx {
 
+[[noreturn]] static void FailMissing(const std::string& name, const std::string& shape, bool others) {
+  Fail(Status::kState, "params", "parameter `", name, "`", shape, " is missing. ", others ? "Do the parameters belong to this network?" : "Initialize the parameters, or fit the model.");
+}
 int Params::count() const {
   std::lock_guard<std::mutex> lock(mutex_);
   return int(list_.size());
@@ -27,6 +30,19 @@ void Params::Set(const std::string& name, NDArray array, bool aux) {
   if (added.second) list_.push_back({name, std::move(array), aux});
   else list_[added.first->second].array = std::move(array);
 }
+void Params::Collect(const std::vector<std::string>& names, std::vector<NDArray>* out) const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  for (size_t i = 0; i < names.size(); ++i) {
+    // mostly they stand in this order
+    if (i < list_.size() && list_[i].name == names[i]) {
+      out->push_back(list_[i].array);
+      continue;
+    }
+    auto it = index_.find(names[i]);
+    if (it == index_.end()) FailMissing(names[i], "", !list_.empty());
+    out->push_back(list_[it->second].array);
+  }
+}
 std::vector<Param> Params::all() const {
   std::lock_guard<std::mutex> lock(mutex_);
   return list_;
@@ -34,9 +50,7 @@ std::vector<Param> Params::all() const {
 
 Val ParamReader::Get(const ParamDecl& d, Builder& b) {
   NDArray a = params_.Get(d.name);
-  if (!a)
-    Fail(Status::kState, "params", "parameter `", d.name, "` ", d.shape, " is missing. ",
-         params_.count() ? "Do the parameters belong to this network?" : "Initialize the parameters, or fit the model.");
+  if (!a) FailMissing(d.name, Text(" ", d.shape), params_.count() > 0);
   return static_cast<EagerBuilder&>(b).Add(std::move(a));
 }
 

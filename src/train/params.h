@@ -25,6 +25,8 @@ class Params final : public Object {
   NDArray Get(std::string_view name) const;         // null if there is none
   void Set(const std::string& name, NDArray array, bool aux = false);  // in its place, or at the end. What stands there stays what it is, parameter or state
   std::vector<Param> all() const;
+  // Appends the parameters of these names; a missing one is an error that names it.
+  void Collect(const std::vector<std::string>& names, std::vector<NDArray>* out) const;
 
  private:
   mutable std::mutex mutex_;

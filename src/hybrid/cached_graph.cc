@@ -1,0 +1,336 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "hybrid/cached_graph.h"
+
+#include <algorithm>
+
+#include "exec/core.h"
+#include "exec/tape.h"
+
+namespace flx {
+
+const Registered& HybridOptionsEntry() {
+  using H = HybridOptions;
+  static const Registered& entry = *new Registered(Define<Registered, H>("hybridize").family("hybrid")
+      .doc("How a layer, a graph or a function is planned.")
+      .attr(&H::passes, "passes", "Which passes run: empty for the defaults, `none`, names (`fuse, merge`: these alone), or names with a sign (`-fuse`: the defaults without it).")
+      .attr(&H::memory, "memory", "Values whose lives do not meet share memory, and results lie in dying inputs.")
+      .attr(&H::plans, "plans", "How many plans are kept, one for each signature: shapes, dtypes, mode, wanted gradients.").at_least(1)
+      .attr(&H::fallback, "fallback", "What cannot be traced runs imperatively, instead of an error that names the operator.")
+      .attr(&H::print, "print", "Keep the graph as text before and after each pass."));
+  return entry;
+}
+
+struct CachedGraph::Signature {
+  int mode = 0;  // kTrain; kRecord: with gradients
+  std::vector<Shape> shapes;
+  std::vector<DType> dtypes;
+  std::vector<Shape> strides;   // empty where contiguous; the list is empty if all are
+  std::vector<bool> wanted;     // empty: none
+  bool step = false;            // forward and backward in one run
+  bool Matches(int m, const std::vector<NDArray>& in) const {
+    if (mode != m || shapes.size() != in.size()) return false;
+    for (size_t i = 0; i < in.size(); ++i) {
+      if (in[i]->dtype != dtypes[i] || in[i]->shape != shapes[i]) return false;
+      bool dense = strides.empty() || strides[i].ndim() == 0;
+      if (in[i]->contiguous != dense || (!dense && in[i]->Strides() != strides[i])) return false;
+    }
+    return true;
+  }
+};
+struct CachedGraph::Planned {
+  Signature signature;
+  Ref<const Plan> plan;
+  std::unique_ptr<Prologue> prologue;
+  std::vector<PassReport> reports;
+  double trace_us = 0, plan_us = 0;
+};
+
+CachedGraph::CachedGraph(std::string name, TraceFunction f, std::vector<bool> fixed, HybridOptions options)
+    : Object(Kind::kNone), name_(std::move(name)), trace_(std::move(f)), fixed_(std::move(fixed)), options_(std::move(options)), passes_(options_.passes) {}
+CachedGraph::~CachedGraph() = default;
+
+std::shared_ptr<const CachedGraph::Planned> CachedGraph::Prepare(Signature s) const {
+  auto us = [start = std::chrono::steady_clock::now()]() mutable {
+    auto now = std::chrono::steady_clock::now();
+    double t = std::chrono::duration<double, std::micro>(now - start).count();
+    start = now;
+    return t;
+  };
+  std::vector<TraceInput> inputs;
+  bool gradient = std::find(s.wanted.begin(), s.wanted.end(), true) != s.wanted.end(), training = (s.mode & kTrain) != 0;
+  for (size_t i = 0; i < s.shapes.size(); ++i)
+    inputs.push_back({s.shapes[i], s.dtypes[i], i < fixed_.size() && fixed_[i] && !gradient && !training, gradient && s.wanted[i]});
+  auto step = [&](const std::vector<Val>& y) {
+    int64_t n = ShapeOf(y[0]).size();
+    if (n == 0) return std::vector<Val>();
+    return std::vector<Val>{CallOp("_full", {}, {{"shape", flx::Text(ShapeOf(y[0]))}, {"dtype", DTypeName(TypeOf(y[0]))}, {"value", flx::Text(1.0 / double(n))}}, y[0].b)};
+  };
+  Ir ir = !gradient ? TraceForward(trace_, inputs, training) : !s.step ? TraceGradient(trace_, inputs, training) : TraceStep(trace_, inputs, step, training);
+  ++traced_;
+  if (!s.strides.empty()) ir.strides = s.strides, ir.strides.resize(ir.inputs.size());
+  auto p = std::make_shared<Planned>();
+  p->trace_us = us();
+  p->reports = RunPasses(&ir, passes_, options_.print);
+  p->prologue = Prologue::Cut(&ir);
+  p->plan = Make<Plan>(std::move(ir), options_.memory);
+  p->plan_us = us();
+  p->signature = std::move(s);
+  std::lock_guard<std::mutex> lock(mutex_);
+  planned_.insert(planned_.begin(), p);
+  if (planned_.size() > size_t(options_.plans)) planned_.pop_back();
+  return p;
+}
+
+// ---- what stands on the tape for a run
+class CachedGraph::Function final : public TapeFunction {
+ public:
+  Function(Ref<const CachedGraph> graph, std::shared_ptr<const Planned> planned, Ref<PlanState> state, Ticket first, const std::vector<NDArray>& in,
+           const std::vector<NDArray>& out)
+      : graph_(std::move(graph)), planned_(std::move(planned)), state_(std::move(state)), first_(first) {
+    const Plan& p = *planned_->plan;
+    for (size_t i = 0; i < in.size(); ++i) in_.push_back({Detach(in[i]), in[i]->storage->var.version.load(std::memory_order_relaxed)});
+    for (size_t o = 0; o < out.size(); ++o)
+      out_.push_back({p.uses_output(kBackward, int(o)) ? Detach(out[o]) : nullptr, out[o]->storage->var.version.load(std::memory_order_relaxed)});
+  }
+  const char* name() const override { return graph_->name_.c_str(); }
+  void Release() override { state_ = nullptr, in_.clear(), out_.clear(); }
+  void Backward(const TapeNode& node, const NDArray* dys, const bool* wanted, int mode, NDArray* dx) override {
+    if (in_.empty()) Fail(Status::kState, name(), "its history was let go by an earlier backward. Pass retain (FLX_RETAIN) to the first one to go backward twice.");
+    if (mode & kRecord) return Recorded(node, dys, wanted, mode, dx);
+    const Plan& p = *planned_->plan;
+    const Signature& s = planned_->signature;
+    size_t inputs = in_.size(), results = out_.size();
+    std::vector<NDArray> heads;
+    SmallVector<Array*, 24> in(int(p.ir().inputs.size())), out(int(p.ir().outputs.size()));
+    for (size_t i = 0; i < inputs; ++i) {
+      if (p.reads(kBackward, int(i))) Check(in_[i], "input", i);
+      in[int(i)] = in_[i].array.get();
+    }
+    size_t at = inputs;
+    for (size_t r = 0; r < results; ++r) {
+      out[int(r)] = out_[r].array.get();
+      if (out_[r].array) Check(out_[r], "output", r);
+      if (!IsFloat(node.outputs[int(r)].dtype)) continue;
+      NDArray head = dys[r] ? dys[r] : Array::Filled(node.outputs[int(r)].shape, node.outputs[int(r)].dtype, 0);
+      if (!head->contiguous) head = CopyOf(head);
+      in[int(at++)] = head.get();
+      heads.push_back(std::move(head));
+    }
+    std::vector<NDArray> grads(p.ir().outputs.size());
+    for (size_t i = 0, o = results; i < inputs; ++i) {
+      if (!s.wanted[i]) continue;
+      const IrValue& v = p.ir().values[size_t(p.ir().outputs[o])];
+      grads[o] = Array::New(v.shape, v.dtype);
+      out[int(o)] = grads[o].get();
+      if (wanted[i]) dx[i] = grads[o];
+      ++o;
+    }
+    RunPlan(planned_->plan, kBackward, in.data(), out.data(), first_, state_, (mode & kRetain) != 0);
+  }
+
+ private:
+  void Check(const Saved& s, const char* what, size_t i) const {
+    if (s.array->storage->var.version.load(std::memory_order_relaxed) != s.version)
+      Fail(Status::kState, name(), what, " ", i, " is needed for the gradient but was overwritten by `", s.array->storage->writer(), "` after the forward pass. Write into a copy instead.");
+  }
+  // The backward pass is to be differentiated itself: the function is run again, operator by operator, on the tape.
+  void Recorded(const TapeNode& node, const NDArray* dys, const bool* wanted, int mode, NDArray* dx) {
+    Ticket tickets{first_.seed, first_.ticket - 1};
+    TicketScope scope(&tickets);
+    EagerBuilder b(kRecord | (planned_->signature.mode & kTrain));
+    std::vector<Val> x;
+    std::vector<NDArray> ask;
+    for (size_t i = 0; i < in_.size(); ++i) {
+      bool updated = planned_->plan->updates(int(i));
+      if (!updated) Check(in_[i], "input", i);
+      NDArray a = updated ? CopyOf(in_[i].array) : WithHistory(in_[i].array, node.edges[int(i)]);
+      if (wanted[i]) ask.push_back(a);
+      x.push_back(b.Add(std::move(a)));
+    }
+    auto y = graph_->trace_(b, x);
+    std::vector<NDArray> heads, head_grads;
+    for (size_t r = 0; r < y.size(); ++r)
+      if (dys[r]) heads.push_back(b.array(y[r])), head_grads.push_back(dys[r]);
+    auto g = Gradients(heads, head_grads, ask, kCreateGraph | (mode & kTrain));
+    for (size_t i = 0, k = 0; i < in_.size(); ++i) if (wanted[i]) dx[i] = g[k++];
+  }
+  const Ref<const CachedGraph> graph_;
+  const std::shared_ptr<const Planned> planned_;
+  Ref<PlanState> state_;
+  const Ticket first_;
+  std::vector<Saved> in_, out_;
+};
+
+std::vector<NDArray> CachedGraph::Imperatively(int mode, const std::vector<NDArray>& in) const {
+  EagerBuilder b(mode);
+  std::vector<Val> x;
+  for (auto& a : in) x.push_back(b.Add(a));
+  std::vector<NDArray> out;
+  for (Val v : trace_(b, x)) {
+    out.push_back(b.array(v));
+    for (auto& a : in)
+      if (a->storage == out.back()->storage) {
+        static const auto& copy = Forever(Call::New("_copy"));
+        out.back() = Invoke(*copy, mode, {out.back()})[0];
+        break;
+      }
+  }
+  return out;
+}
+
+namespace {
+void CheckPlaces(const std::string& name, const std::vector<NDArray>& in) {
+  for (auto& a : in)
+    if (!a->on_cpu()) Fail(Status::kDevice, name, "plans run on the CPU only. Copy the inputs there.");
+}
+// An array that the run changes must not be given again as another input: what reads it would see the change or not, as memory happens to be planned.
+void Separate(const Plan& p, std::vector<NDArray>* in) {
+  for (size_t i = 0; i < in->size(); ++i)
+    for (size_t k = 0; p.updates(int(i)) && k < in->size(); ++k)
+      if (k != i && (*in)[k]->storage == (*in)[i]->storage) {
+        if (p.updates(int(k))) Fail(Status::kArgument, "graph", "inputs ", i, " and ", k, " are both changed by the run and share memory. Give two arrays.");
+        (*in)[k] = CopyOf((*in)[k]);
+      }
+}
+}  // namespace
+
+std::vector<NDArray> CachedGraph::Run(int mode, const std::vector<NDArray>& in) const {
+  CheckPlaces(name_, in);
+  if (imperative_.load(std::memory_order_relaxed)) return Imperatively(mode, in);
+  bool record = false;
+  if (mode & kRecord)
+    for (auto& a : in) record |= HasHistory(*a);
+  int kind = (mode & kTrain) | (record ? kRecord : 0);
+  std::shared_ptr<const Planned> planned;
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    for (size_t i = 0; i < planned_.size() && !planned; ++i) {
+      const Signature& s = planned_[i]->signature;
+      if (s.step || !s.Matches(kind, in)) continue;
+      bool same = true;
+      for (size_t k = 0; record && k < in.size() && same; ++k) same = s.wanted[k] == (HasHistory(*in[k]) && IsFloat(in[k]->dtype));
+      if (!same) continue;
+      planned = planned_[i];
+      if (i) std::rotate(planned_.begin(), planned_.begin() + std::ptrdiff_t(i), planned_.begin() + std::ptrdiff_t(i) + 1);
+    }
+  }
+  if (!planned) {
+    Signature s;
+    s.mode = kind;
+    bool dense = true;
+    for (auto& a : in) {
+      s.shapes.push_back(a->shape), s.dtypes.push_back(a->dtype), s.strides.push_back(a->contiguous ? Shape() : a->Strides()), dense &= a->contiguous;
+      if (record) s.wanted.push_back(HasHistory(*a) && IsFloat(a->dtype));
+    }
+    if (dense) s.strides.clear();
+    try {
+      planned = Prepare(std::move(s));
+    } catch (const Error& e) {
+      if (!options_.fallback || e.status() != Status::kUnsupported) throw;
+      imperative_.store(true, std::memory_order_relaxed);
+      return Imperatively(mode, in);
+    }
+  }
+  const Plan& p = *planned->plan;
+  const std::vector<NDArray>* given = &in;
+  std::vector<NDArray> separate;
+  for (size_t i = 0; i < in.size() && given == &in; ++i)
+    if (p.updates(int(i))) separate = in, Separate(p, &separate), given = &separate;
+  SmallVector<Array*, 16> raw;
+  raw.reserve(int(p.ir().inputs.size()));
+  for (auto& a : *given) raw.emplace_back(a.get());
+  Prologue::Values before;
+  if (planned->prologue) {
+    before = planned->prologue->Get(given->data(), &kept_);
+    for (auto& a : *before) raw.emplace_back(a.get());
+  }
+  raw.resize(int(p.ir().inputs.size()));  // heads come with backward
+  std::vector<NDArray> out(p.ir().results);
+  SmallVector<Array*, 8> to(int(p.ir().outputs.size()));
+  for (size_t o = 0; o < out.size(); ++o) {
+    const IrValue& v = p.ir().values[size_t(p.ir().outputs[o])];
+    out[o] = Array::New(v.shape, v.dtype);
+    to[int(o)] = out[o].get();
+  }
+  Ticket first;
+  if (p.ir().tickets) first = NextTickets(p.ir().tickets);
+  Ref<PlanState> state;
+  if (record) state = Make<PlanState>(planned->plan);
+  RunPlan(planned->plan, kForward, raw.data(), to.data(), first, state);
+  if (record) {
+    auto f = Make<Function>(Ref<const CachedGraph>(this), planned, state, first, *given, out);
+    RecordFunction(Ref<TapeFunction>(f.get()), mode, raw.data(), int(in.size()), out.data(), int(out.size()));
+  }
+  return out;
+}
+
+std::vector<NDArray> CachedGraph::Step(const std::vector<NDArray>& in, const std::vector<bool>& wanted) const {
+  CheckPlaces(name_, in);
+  std::shared_ptr<const Planned> planned;
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    for (size_t i = 0; i < planned_.size() && !planned; ++i) {
+      const Signature& s = planned_[i]->signature;
+      if (s.step && s.wanted == wanted && s.Matches(kTrain | kRecord, in)) planned = planned_[i];
+    }
+  }
+  if (!planned) {
+    Signature s;
+    s.mode = kTrain | kRecord, s.wanted = wanted, s.step = true;
+    bool dense = true;
+    for (auto& a : in) s.shapes.push_back(a->shape), s.dtypes.push_back(a->dtype), s.strides.push_back(a->contiguous ? Shape() : a->Strides()), dense &= a->contiguous;
+    if (dense) s.strides.clear();
+    planned = Prepare(std::move(s));
+  }
+  const Plan& p = *planned->plan;
+  std::vector<NDArray> given = in;
+  Separate(p, &given);
+  SmallVector<Array*, 24> raw, to;
+  for (auto& a : given) raw.emplace_back(a.get());
+  std::vector<NDArray> out;
+  for (int32_t v : p.ir().outputs) {
+    out.push_back(Array::New(p.ir().values[size_t(v)].shape, p.ir().values[size_t(v)].dtype));
+    to.emplace_back(out.back().get());
+  }
+  Ticket first;
+  if (p.ir().tickets) first = NextTickets(p.ir().tickets);
+  RunPlan(planned->plan, kForward | kBackward, raw.data(), to.data(), first);
+  return out;
+}
+
+std::string CachedGraph::Text(std::string_view field) const {
+  std::vector<std::shared_ptr<const Planned>> all;
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    all = planned_;
+  }
+  if (field == "signatures") {
+    std::string text = flx::Text("traced: ", traced_.load(), ", kept: ", all.size(), imperative_.load() ? ", runs imperatively" : "", "\n");
+    for (auto& p : all) {
+      std::vector<std::string> in;
+      for (size_t i = 0; i < p->signature.shapes.size(); ++i) in.push_back(flx::Text(p->signature.dtypes[i], " ", p->signature.shapes[i]));
+      text += flx::Text(p->signature.mode & kTrain ? "training" : "inference", p->signature.mode & kRecord ? " with gradients" : "", ": ", Join(in, ", "), "\n");
+    }
+    return text;
+  }
+  if (all.empty()) return {};
+  const Planned& p = *all[0];
+  if (field == "graph") return p.plan->ir().Print();
+  if (field == "plan") return p.plan->Print();
+  if (field == "prologue") return p.prologue ? p.prologue->Print() : std::string();
+  if (field == "memory")
+    return flx::Text("arena ", p.plan->arena_bytes(), " bytes (", p.plan->value_bytes(), " without reuse), kept between runs ", kept_.bytes(), " bytes\n");
+  std::string text;
+  if (field == "passes") {
+    for (auto& r : p.reports) text += flx::Text(r.pass->name, ": ", r.changes, r.changes == 1 ? " change, " : " changes, ", FixedText(r.us, 0), " us\n");
+    return text + flx::Text("steps: ", p.plan->steps(), ", traced in ", FixedText(p.trace_us, 0), " us, planned in ", FixedText(p.plan_us, 0), " us\n");
+  }
+  if (field == "print") {
+    for (auto& r : p.reports) text += flx::Text("==== before ", r.pass->name, "\n", r.before, "==== after ", r.pass->name, " (", r.changes, ")\n", r.after);
+    return text;
+  }
+  std::vector<std::string> fields = {"graph", "plan", "passes", "print", "memory", "signatures", "prologue"};
+  Fail(Status::kName, name_, "has no text `", field, "`.", DidYouMean(field, fields), " It has: ", Join(fields, ", "), ".");
+}
+
+}  // namespace flx

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// A function that was traced once for each signature and runs as a plan since. Any number of threads may run it at once.
+//   A signature is the shapes, dtypes and strides of its inputs, the mode, and which gradients are wanted; the last few plans are kept. What only depends on
+//   fixed inputs is shared by all of them.
+#pragma once
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "hybrid/pass.h"
+#include "hybrid/plan_call.h"
+#include "hybrid/prologue.h"
+#include "hybrid/trace.h"
+
+namespace flx {
+
+struct HybridOptions {
+  std::string passes;        // see PassSet
+  bool memory = true;        // values share memory whose lives do not meet
+  int64_t plans = 8;         // how many are kept
+  bool fallback = false;     // what cannot be traced runs imperatively
+  bool print = false;        // keep the graph before and after each pass
+};
+const Registered& HybridOptionsEntry();  // names, docs, ranges
+
+class CachedGraph final : public Object {
+ public:
+  // fixed: by input, whether it changes seldom (a parameter). Inputs beyond the list are not.
+  CachedGraph(std::string name, TraceFunction f, std::vector<bool> fixed, HybridOptions options = {});
+  ~CachedGraph() override;
+  // mode: kRecord, kTrain. Results share no memory with the inputs.
+  std::vector<NDArray> Run(int mode, const std::vector<NDArray>& in) const;
+  // A training step: the results, then the gradients of the mean of the first one with respect to the inputs that are `wanted`. Nothing is recorded.
+  std::vector<NDArray> Step(const std::vector<NDArray>& in, const std::vector<bool>& wanted) const;
+  // For the last plan run: `graph` (after the passes), `plan` (steps and places), `passes` (what each did), `print` (the graph before and after each pass),
+  // `memory`, `signatures`, `prologue`. Before the first run only `signatures` says something.
+  std::string Text(std::string_view field) const;
+  const std::string& name() const { return name_; }
+
+ private:
+  struct Planned;
+  struct Signature;
+  class Function;
+  std::shared_ptr<const Planned> Find(const Signature& s) const;
+  std::shared_ptr<const Planned> Prepare(Signature s) const;
+  std::vector<NDArray> Imperatively(int mode, const std::vector<NDArray>& in) const;
+  const std::string name_;
+  const TraceFunction trace_;
+  const std::vector<bool> fixed_;
+  const HybridOptions options_;
+  const PassSet passes_;
+  mutable KeptValues kept_;
+  mutable std::mutex mutex_;
+  mutable std::vector<std::shared_ptr<const Planned>> planned_;  // the one used last in front
+  mutable std::atomic<bool> imperative_{false};                   // a trace failed, and fallback is on
+  mutable std::atomic<int64_t> traced_{0};
+};
+
+}  // namespace flx

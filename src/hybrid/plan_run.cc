@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+// Running a plan's steps.
+#include <cstring>
+
+#include "hybrid/plan.h"
+#include "op/elementwise/driver.h"
+#include "storage/pool.h"
+
+namespace flx {
+
+struct Plan::State {
+  std::vector<TensorView> views;
+  std::vector<void*> bound;   // by external: what its views hold now
+  char* arena = nullptr;      // of the run under way
+  char* arena_bound = nullptr;
+};
+
+Plan::~Plan() {
+  for (State* s : free_) delete s;
+}
+Plan::State* Plan::Take() const {
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (!free_.empty()) {
+      State* s = free_.back();
+      free_.pop_back();
+      return s;
+    }
+    free_.reserve(free_.capacity() + 1);  // giving back needs no memory
+  }
+  auto s = std::make_unique<State>();
+  s->views = views_;
+  s->bound.resize(external_binds_.size());
+  return s.release();
+}
+void Plan::Give(State* s) const noexcept {
+  FreeArena(s);
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (free_.size() < free_.capacity()) free_.push_back(s);
+  else delete s;
+}
+void Plan::FreeArena(State* s) const noexcept {
+  if (s->arena) HostFree(std::exchange(s->arena, nullptr), size_t(arena_bytes_));
+}
+void* Plan::SaveArena(const State* s) const {
+  if (!s->arena) return nullptr;
+  void* copy = HostAlloc(size_t(arena_bytes_));
+  std::memcpy(copy, s->arena, size_t(arena_bytes_));
+  return copy;
+}
+void Plan::RestoreArena(State* s, void* saved) const noexcept {
+  if (!saved) return;
+  FreeArena(s);
+  s->arena = static_cast<char*>(saved);
+}
+
+void Plan::Execute(State* s, int parts, void* const* bases, Ticket first) const {
+  if (!s->arena && arena_bytes_) s->arena = static_cast<char*>(HostAlloc(size_t(arena_bytes_)));
+  if (s->arena != s->arena_bound) {
+    for (auto& b : arena_binds_) s->views[size_t(b.view)].base = s->arena, s->views[size_t(b.view)].offset = b.offset;
+    s->arena_bound = s->arena;
+  }
+  for (size_t e = 0; e < external_binds_.size(); ++e) {
+    if (bases[e] == s->bound[e] || !bases[e]) continue;
+    for (auto& b : external_binds_[e]) s->views[size_t(b.view)].base = bases[e], s->views[size_t(b.view)].offset = b.offset;
+    s->bound[e] = bases[e];
+  }
+  auto n = int32_t(steps_.size());
+  for (int32_t i = parts & kForward ? 0 : forward_steps_, end = parts & kBackward ? n : forward_steps_; i < end; ++i) RunStep(steps_[size_t(i)], s, first);
+}
+
+namespace {
+[[noreturn]] void FailIn(const Error& e, const IrNode& n) {
+  if (e.status() == Status::kMemory || !e.node.empty()) throw e;
+  Error named(e.status(), Text(e.message(), " [node `", n.name, "`]"));
+  named.op = e.op.empty() ? n.op->name : e.op, named.node = n.name, named.origin = e.origin, named.hint = e.hint, named.file = e.file, named.offset = e.offset;
+  throw named;
+}
+}  // namespace
+
+void Plan::RunStep(const Step& s, State* state, Ticket first) const {
+  const TensorView* in = state->views.data() + s.in;
+  TensorView* out = state->views.data() + s.out;
+  if (s.kind == Step::kLoop) {
+    const void* x[3];
+    for (int32_t i = 0; i < s.nin; ++i) x[i] = in[i].raw();
+    return s.loop(x, out->raw(), s.n, s.scalars);
+  }
+  const OpDef& op = *s.node->op;
+  KernelContext c;
+  c.training = ir_.training, c.op = &op;
+  if (s.node->ticket >= 0) c.random = {first.seed, first.ticket + uint64_t(s.node->ticket)};
+  try {
+    if (s.kind == Step::kElementwise) RunElementwise(op, *op.kernel->loops[0], c, s.scalars, in, s.nin, *out);
+    else op.run_kernel(op.kernel->fn[0], c, s.node->attrs.get(), in, s.nin, out, s.nout);
+  } catch (const Error& e) {
+    FailIn(e, *s.node);
+  }
+}
+
+double Plan::estimate_us(int parts) const {
+  double us = (parts & kForward ? guess_us_[0] : 0) + (parts & kBackward ? guess_us_[1] : 0);
+  float ratio = ratio_[parts].load(std::memory_order_relaxed);
+  return ratio > 0 ? us * double(ratio) : us;
+}
+void Plan::Measured(int parts, double us) const {
+  double guess = (parts & kForward ? guess_us_[0] : 0) + (parts & kBackward ? guess_us_[1] : 0);
+  float seen = float(std::min(50.0, std::max(0.02, us / std::max(guess, 1e-3)))), had = ratio_[parts].load(std::memory_order_relaxed);
+  ratio_[parts].store(had > 0 ? 0.75f * had + 0.25f * seen : seen, std::memory_order_relaxed);
+}
+
+std::string Plan::Print() const {
+  std::string text;
+  auto place = [&](int32_t view) {
+    for (auto& b : arena_binds_) if (b.view == view) return Text("arena+", b.offset);
+    for (size_t e = 0; e < external_binds_.size(); ++e)
+      for (auto& b : external_binds_[e])
+        if (b.view == view) return e < ir_.inputs.size() ? Text("input ", e) : Text("output ", e - ir_.inputs.size());
+    return std::string(views_[size_t(view)] ? "constant" : "-");
+  };
+  for (size_t i = 0; i < steps_.size(); ++i) {
+    if (int32_t(i) == forward_steps_) text += "backward:\n";
+    const Step& s = steps_[i];
+    std::vector<std::string> in, out;
+    for (int32_t k = 0; k < s.nin; ++k) in.push_back(place(s.in + k));
+    for (int32_t k = 0; k < s.nout; ++k) out.push_back(place(s.out + k));
+    text += Text(s.node->op->name, " (", Join(in, ", "), ") -> (", Join(out, ", "), ")", s.node->name == s.node->op->name ? "" : Text("  [", s.node->name, "]"), "\n");
+  }
+  return text + Text("arena: ", arena_bytes_, " bytes, without reuse ", value_bytes_, "\n");
+}
+
+}  // namespace flx

@@ -12,7 +12,7 @@
 
 namespace flx {
 
-enum Part : int { kForward = 1, kBackward = 2 };  // bits: a run may do both
+enum PlanPart : int { kForward = 1, kBackward = 2 };  // bits: a run may do both
 
 class Plan final : public Object {
  public:

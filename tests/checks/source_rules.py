@@ -55,7 +55,7 @@ def check_file(path, text):
                 wrong.append(f"line {i}: `{m.group(0).strip()}` ends the host's process; throw an Error")
             if "getenv" in line and path != "src/base/config.cc":
                 wrong.append(f"line {i}: getenv; the option table (base/config.h) reads the environment")
-            if path.endswith(".h") and (m := HEAVY.search(line)):
+            if path.endswith(".h") and not path.endswith("-inl.h") and (m := HEAVY.search(line)):
                 wrong.append(f"line {i}: a header includes {m.group(1)}; keep it in a .cc")
         wrong += direction(path, text)
     elif path.startswith("include/"):

@@ -25,6 +25,33 @@ void Layers(std::vector<Case>* c) {
 }
 }  // namespace
 
+// Blocked arrays, blocks of 2: no library takes them.
+namespace {
+void BlockedArrays(std::vector<Case>* c) {
+  c->push_back({"_to_blocked", {Uniform({2, 4, 3, 2}, -1, 1)}, {{"block", "2"}}});
+  c->push_back({"_from_blocked", {Uniform({2, 2, 3, 2, 2}, -1, 1)}, {}});
+  for (const char* use : {"forward", "plain_data", "grad_data"}) c->push_back({"_pack_conv_weight", {Uniform({4, 2, 3, 2}, -1, 1)}, {{"block", "2"}, {"use", use}}});
+  std::vector<std::pair<std::string, std::string>> window = {{"kernel", "(3, 2)"}, {"num_filter", "2"}, {"pad", "(1, 0)"}, {"stride", "(2, 1)"}};
+  auto with = [&](std::vector<std::pair<std::string, std::string>> more) {
+    more.insert(more.end(), window.begin(), window.end());
+    return more;
+  };
+  const In data = Uniform({2, 2, 5, 3, 2}, -1, 1), weight = Uniform({1, 2, 3, 2, 2, 2}, -1, 1), out = Uniform({2, 1, 3, 2, 2}, -1, 1), bias = Uniform({2}, -1, 1);
+  c->push_back({"_blocked_convolution", {data, weight, bias}, window});
+  c->push_back(Case{"_blocked_convolution", {Uniform({2, 3, 5, 3}, -1, 1), Uniform({1, 3, 2, 3, 2}, -1, 1)}, with({{"no_bias", "True"}})}.name("plain_data"));
+  c->push_back({"_blocked_convolution_add", {out, data, weight, bias}, with({{"relu", "True"}})});
+  c->push_back({"_blocked_convolution_grad_data", {weight, out}, with({{"shape", "(2, 2, 5, 3, 2)"}})});
+  c->push_back({"_blocked_convolution_grad_weight", {data, out}, with({{"shape", "(2, 4, 3, 2)"}})});
+  c->push_back({"_blocked_pooling", {Uniform({1, 2, 4, 4, 2}, -2, 2)}, {{"kernel", "(2, 2)"}, {"stride", "(2, 2)"}}});
+  c->push_back({"_blocked_pooling_grad", {Uniform({1, 2, 2, 2, 2}, -1, 1), Uniform({1, 2, 4, 4, 2}, -2, 2)}, {{"kernel", "(2, 2)"}, {"stride", "(2, 2)"}, {"shape", "(1, 2, 4, 4, 2)"}}});
+  c->push_back(Case{"_blocked_batch_norm", {Uniform({2, 2, 2, 3, 2}, -2, 2), Uniform({4}, 0.5, 1.5), Uniform({4}, -1, 1), Constant(Uniform({4}, -1, 1)), Constant(Uniform({4}, 0.5, 1.5))},
+                    {{"fix_gamma", "False"}}}.Tolerance(3));
+  c->push_back({"_blocked_batch_norm_grad",
+                {Uniform({2, 2, 1, 3, 2}, -2, 2), Uniform({4}, 0.5, 1.5), Uniform({4}, -0.5, 0.5), Uniform({4}, 0.5, 1.5), Uniform({2, 2, 1, 3, 2}, -1, 1)},
+                {{"batch_stats", "False"}, {"fix_gamma", "False"}}});
+}
+}  // namespace
+
 // Operators that only gradients and compositions call.
 void AddInternalCases(std::vector<Case>* c) {
   c->push_back({"_sum_to", {Uniform({2, 3, 4}, -1, 1)}, {{"shape", "(3, 1)"}}});
@@ -51,6 +78,7 @@ void AddInternalCases(std::vector<Case>* c) {
   c->push_back({"_put_along", {Integers({2, 2, 2}, {0, 2, 1, 1, 1, -1, 1, 2}), Uniform({2, 2, 2}, -1, 1)}, {{"axis", "1"}, {"shape", "(2, 3, 2)"}}});
   c->push_back({"_scatter_add_nd", {Uniform({3, 2}, -1, 1), Integers({1, 3}, {2, 0, 2})}, {{"shape", "(3, 2)"}}});
   Layers(c);
+  BlockedArrays(c);
 }
 
 }  // namespace flx::cases

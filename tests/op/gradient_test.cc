@@ -50,7 +50,7 @@ bool HasFloat(const Case& c) {
 }
 // Of 16-bit data, parameters or what the forward kernel kept are float32: cases give all floating inputs one dtype.
 bool HasWideInputs(const OpDef& d) {
-  for (const char* name : {"BatchNorm", "_batch_norm_grad", "_ctc_loss_grad", "_rnn_grad"}) if (d.name == std::string_view(name)) return true;
+  for (const char* name : {"BatchNorm", "_batch_norm_grad", "_blocked_batch_norm", "_blocked_batch_norm_grad", "_ctc_loss_grad", "_rnn_grad"}) if (d.name == std::string_view(name)) return true;
   return false;
 }
 bool HasMatrix(const Case& c) {

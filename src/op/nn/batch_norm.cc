@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "op/nn/batch_norm.h"
 
+#include "op/nn/blocked.h"
 #include "op/nn/wide.h"
 
 namespace flx {
@@ -39,15 +40,19 @@ Shape AlongAxis(const Shape& x, int axis) {
   return s;
 }
 
-}  // namespace
-
-OpDef BatchNormOp() {
-  return Op<BatchNormAttrs>("BatchNorm")
-      .alias("_npx_batch_norm")
-      .family("nn")
-      .doc("Batch normalization (Ioffe and Szegedy, 2015): gamma * (x - mean) / sqrt(var + eps) + beta for each channel. In training mean and variance are those "
-           "of the batch, and the moving averages take a step towards them: moving = momentum * moving + (1 - momentum) * batch; otherwise the averages are used.")
-      .example("BatchNorm(data (64, 20, 24, 24), gamma (20,), beta (20,), moving_mean (20,), moving_var (20,))")
+BatchNormGradAttrs GradAttrs(const Grad& g, const BatchNormAttrs& a) {
+  BatchNormGradAttrs r;
+  r.axis = a.axis, r.eps = a.eps, r.fix_gamma = a.fix_gamma, r.batch_stats = g.training && !a.use_global_stats;
+  return r;
+}
+void Gradient(Grad& g, const BatchNormAttrs& a, const char* op) {
+  if (!g.want(0) && !g.want(1) && !g.want(2)) return;
+  std::vector<Val> d = CallsWith(op, {g.x(0), g.x(1), g.y(1), g.y(2), g.dy(0)}, GradAttrs(g, a));
+  for (size_t i = 0; i < 3; ++i) if (g.want(int(i))) g.dx[i] = d[i];
+}
+Op<BatchNormAttrs> Like(const char* name) {
+  Op<BatchNormAttrs> op(name);
+  op.family("nn")
       .traits(kInplace)
       .attr(&BatchNormAttrs::eps, "eps", "Added to the variance.")
       .range_open(0, false, 1e300, false)
@@ -73,22 +78,12 @@ OpDef BatchNormOp() {
       .update("new_moving_mean", 3, true)
       .update("new_moving_var", 4, true)
       .visible_count([](const BatchNormAttrs& a) { return a.output_mean_var ? 3 : 1; })
-      .types(BatchNormTypes)
-      .infer(InferBatchNorm)
-      .gradient([](Grad& g, const BatchNormAttrs& a) {
-        if (!g.want(0) && !g.want(1) && !g.want(2)) return;
-        BatchNormGradAttrs r;
-        r.axis = a.axis, r.eps = a.eps, r.fix_gamma = a.fix_gamma, r.batch_stats = g.training && !a.use_global_stats;
-        std::vector<Val> d = CallsWith("_batch_norm_grad", {g.x(0), g.x(1), g.y(1), g.y(2), g.dy(0)}, r);
-        for (size_t i = 0; i < 3; ++i) if (g.want(int(i))) g.dx[i] = d[i];
-      })
-      .kernel<BatchNormKernel>();
+      .types(BatchNormTypes);
+  return op;
 }
-
-OpDef BatchNormGradOp() {
-  return Op<BatchNormGradAttrs>("_batch_norm_grad")
-      .family("nn")
-      .doc("Gradients of BatchNorm for data, gamma and beta.")
+Op<BatchNormGradAttrs> GradLike(const char* name) {
+  Op<BatchNormGradAttrs> op(name);
+  op.family("nn")
       .traits(kInternal)
       .attr(&BatchNormGradAttrs::axis, "axis", "The axis of the channels.")
       .attr(&BatchNormGradAttrs::eps, "eps", "Added to the variance.")
@@ -113,7 +108,26 @@ OpDef BatchNormGradOp() {
         c.set_x(4, c.x(0));
         c.set_y(0, c.x(0));
         for (int i : {1, 2}) c.set_y(i, c.x(1));
-      })
+      });
+  return op;
+}
+
+}  // namespace
+
+OpDef BatchNormOp() {
+  return Like("BatchNorm")
+      .alias("_npx_batch_norm")
+      .doc("Batch normalization (Ioffe and Szegedy, 2015): gamma * (x - mean) / sqrt(var + eps) + beta for each channel. In training mean and variance are those "
+           "of the batch, and the moving averages take a step towards them: moving = momentum * moving + (1 - momentum) * batch; otherwise the averages are used.")
+      .example("BatchNorm(data (64, 20, 24, 24), gamma (20,), beta (20,), moving_mean (20,), moving_var (20,))")
+      .infer(InferBatchNorm)
+      .gradient([](Grad& g, const BatchNormAttrs& a) { Gradient(g, a, "_batch_norm_grad"); })
+      .kernel<BatchNormKernel>();
+}
+
+OpDef BatchNormGradOp() {
+  return GradLike("_batch_norm_grad")
+      .doc("Gradients of BatchNorm for data, gamma and beta.")
       // Mean and variance are made again from data here: as given, they would hide how they depend on it.
       .compose([](const std::vector<Val>& v, const BatchNormGradAttrs& a) {
         DType t = TypeOf(v[1]), narrow = TypeOf(v[0]);
@@ -133,6 +147,35 @@ OpDef BatchNormGradOp() {
         return std::vector<Val>{CastTo(dx, narrow), a.fix_gamma ? ZerosLike(v[1]) : ReshapeTo(dgamma, channels), ReshapeTo(dbeta, channels)};
       })
       .kernel<BatchNormGradKernel>();
+}
+
+// ---- the same on blocked arrays -----------------------------------------------------------------------------------------------------------
+OpDef BlockedBatchNormOp() {
+  return Like("_blocked_batch_norm")
+      .doc("BatchNorm of a blocked array.")
+      .traits(kInternal)
+      .infer([](Infer& c, const BatchNormAttrs&) {
+        c.set_y(0, c.x(0));
+        c.set_x(0, c.y(0));
+        if (!c.ranked(0)) return;
+        c.Expect(c.x(0).ndim() == 5, "input `data` must have 5 axes, as _to_blocked gives them, given ", c.x(0), ".");
+        Shape channels{TimesSize(c.x(0)[1], c.x(0)[4])};
+        for (int i = 1; i < 5; ++i) c.set_x(i, channels), c.set_y(i, channels);
+      })
+      .gradient([](Grad& g, const BatchNormAttrs& a) { Gradient(g, a, "_blocked_batch_norm_grad"); })
+      .kernel<BlockedBatchNormKernel>();
+}
+OpDef BlockedBatchNormGradOp() {
+  return GradLike("_blocked_batch_norm_grad")
+      .doc("Gradients of _blocked_batch_norm for data, gamma and beta.")
+      .compose([](const std::vector<Val>& v, const BatchNormGradAttrs& a) {
+        BatchNormGradAttrs plain = a;
+        plain.axis = 1;
+        std::vector<Val> d = CallsWith("_batch_norm_grad", {CallOp("_from_blocked", {v[0]}), v[1], v[2], v[3], CallOp("_from_blocked", {v[4]})}, plain);
+        d[0] = CallWith("_to_blocked", {d[0]}, BlockAttrs{ShapeOf(v[0])[4]});
+        return d;
+      })
+      .kernel<BlockedBatchNormGradKernel>();
 }
 
 }  // namespace flx

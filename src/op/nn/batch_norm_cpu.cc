@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "base/thread_pool.h"
+#include "op/nn/blocked_spans.h"
 #include "op/nn/spans.h"
 #include "op/nn/wide.h"
 
@@ -18,22 +19,25 @@ constexpr int64_t kColumns = 1024;  // channels of one task there
 
 struct Layout {
   int64_t outer, channels, inner, parts;
+  int64_t block = 0;  // channels that lie side by side in a blocked array (op/nn/blocked.h)
+  explicit Layout(const Shape& s) : outer(s[0]), channels(s[1] * s[4]), inner(s[2] * s[3]), parts(s[0]), block(s[4]) {}
   Layout(const Shape& s, int axis) {
     axis = axis < 0 ? axis + s.ndim() : axis;
     outer = s.Product(0, axis), channels = s[axis], inner = s.Product(axis + 1, s.ndim());
     parts = inner == 1 ? (outer + kRows - 1) / kRows : outer;
   }
-  int64_t count(int64_t part) const { return inner == 1 ? std::min(kRows, outer - part * kRows) : inner; }  // elements of a channel in it
+  bool rows() const { return !block && inner == 1; }
+  int64_t count(int64_t part) const { return rows() ? std::min(kRows, outer - part * kRows) : inner; }  // elements of a channel in it
   int64_t total() const { return outer * inner; }
 };
 // body(part, first channel, channels, first element): planes one by one, or blocks of rows.
 template <class F> void ForParts(const Layout& l, const F& body) {
-  int64_t columns = l.inner == 1 ? kColumns : 1, blocks = (l.channels + columns - 1) / columns, tasks = l.parts * blocks;
-  int64_t work = l.inner == 1 ? std::min(kColumns, l.channels) * kRows : l.inner;
+  int64_t columns = l.block ? l.block : l.rows() ? kColumns : 1, blocks = (l.channels + columns - 1) / columns, tasks = l.parts * blocks;
+  int64_t work = l.rows() ? std::min(kColumns, l.channels) * kRows : l.inner * std::max<int64_t>(l.block, 1);
   ParallelFor(tasks, GrainOf(tasks, work), [&](int64_t b, int64_t e) {
     for (int64_t i = b; i < e; ++i) {
       int64_t part = i / blocks, c = i % blocks * columns;
-      body(part, c, std::min(columns, l.channels - c), l.inner == 1 ? part * kRows * l.channels + c : (part * l.channels + c) * l.inner);
+      body(part, c, std::min(columns, l.channels - c), l.rows() ? part * kRows * l.channels + c : (part * l.channels + c) * l.inner);
     }
   });
 }
@@ -42,6 +46,7 @@ template <class T> void PartMoments(const Layout& l, const T* x, T* mean, T* m2)
   const auto& f = SpansOf<T>();
   ForParts(l, [&](int64_t part, int64_t c, int64_t n, int64_t at) {
     T *m = mean + part * l.channels + c, *q = m2 + part * l.channels + c;
+    if (l.block) return BlockSpansOf<T>().moments(x + at, l.inner, l.block, m, q);
     if (l.inner != 1) {
       T out[2];
       f.moments(x + at, l.inner, out);
@@ -61,6 +66,7 @@ template <class T> void PartSums(const Layout& l, const T* x, const T* dy, const
   const auto& f = SpansOf<T>();
   ForParts(l, [&](int64_t part, int64_t c, int64_t n, int64_t at) {
     T *s = sum + part * l.channels + c, *q = dot + part * l.channels + c;
+    if (l.block) return BlockSpansOf<T>().sum_and_dot(dy + at, x + at, mean + c, l.inner, l.block, s, q);
     if (l.inner != 1) {
       T out[2];
       f.sum_and_dot(dy + at, x + at, mean[c], l.inner, out);
@@ -73,9 +79,8 @@ template <class T> void PartSums(const Layout& l, const T* x, const T* dy, const
   });
 }
 
-template <class T> void Forward(KernelContext& ctx, const BatchNormAttrs& a, const TensorView& x, const T* gamma, const T* beta, const T* moving_mean,
+template <class T> void Forward(KernelContext& ctx, const Layout& l, const BatchNormAttrs& a, const TensorView& x, const T* gamma, const T* beta, const T* moving_mean,
                                 const T* moving_var, T* y, T* mean, T* inv, T* new_mean, T* new_var) {
-  Layout l(x.shape, a.axis);
   const auto& f = SpansOf<T>();
   int64_t ch = l.channels;
   bool batch = ctx.training && !a.use_global_stats;
@@ -114,13 +119,13 @@ template <class T> void Forward(KernelContext& ctx, const BatchNormAttrs& a, con
   }
   ForParts(l, [&](int64_t part, int64_t c, int64_t n, int64_t at) {
     const T* from = x.data<T>() + at;
+    if (l.block) return BlockSpansOf<T>().affine(from, mean + c, scale + c, beta + c, l.inner, l.block, y + at);
     if (l.inner != 1) { f.affine(from, mean[c], scale[c], beta[c], l.inner, y + at); return; }
     for (int64_t r = 0; r < l.count(part); ++r) f.affine_rows(from + r * ch, mean + c, scale + c, beta + c, n, y + at + r * ch);
   });
 }
-template <class T> void Backward(KernelContext& ctx, const BatchNormGradAttrs& a, const TensorView& x, const T* gamma, const T* mean, const T* inv, const T* dy, T* dx,
+template <class T> void Backward(KernelContext& ctx, const Layout& l, const BatchNormGradAttrs& a, const TensorView& x, const T* gamma, const T* mean, const T* inv, const T* dy, T* dx,
                                  T* dgamma, T* dbeta) {
-  Layout l(x.shape, a.axis);
   const auto& f = SpansOf<T>();
   int64_t ch = l.channels;
   T* sum = ctx.Scratch<T>(l.parts * ch * 2);
@@ -142,14 +147,13 @@ template <class T> void Backward(KernelContext& ctx, const BatchNormGradAttrs& a
   });
   ForParts(l, [&](int64_t part, int64_t c, int64_t n, int64_t at) {
     const T* px = x.data<T>() + at;
+    if (l.block) return BlockSpansOf<T>().affine2(dy + at, px, mean + c, ka + c, kb + c, kc + c, l.inner, l.block, dx + at);
     if (l.inner != 1) { f.affine2(dy + at, px, mean[c], ka[c], kb[c], kc[c], l.inner, dx + at); return; }
     for (int64_t r = 0; r < l.count(part); ++r) f.affine2_rows(dy + at + r * ch, px + r * ch, mean + c, ka + c, kb + c, kc + c, n, dx + at + r * ch);
   });
 }
 
-}  // namespace
-
-void BatchNormCpu(KernelContext& ctx, const BatchNormAttrs& a, const TensorView& x0, const TensorView& gamma, const TensorView& beta, const TensorView& moving_mean,
+void Run(KernelContext& ctx, const Layout& l, const BatchNormAttrs& a, const TensorView& x0, const TensorView& gamma, const TensorView& beta, const TensorView& moving_mean,
                   const TensorView& moving_var, TensorView& y0, TensorView& mean, TensorView& inv, TensorView& new_mean, TensorView& new_var) {
   TensorView x = Widen(ctx, x0);
   WideOut y(ctx, y0);
@@ -158,20 +162,39 @@ void BatchNormCpu(KernelContext& ctx, const BatchNormAttrs& a, const TensorView&
     int64_t ch = gamma.size();
     T* m = mean ? mean.data<T>() : ctx.Scratch<T>(ch);
     T* i = inv ? inv.data<T>() : ctx.Scratch<T>(ch);
-    Forward(ctx, a, x, gamma.data<T>(), beta.data<T>(), moving_mean.data<T>(), moving_var.data<T>(), y.data<T>(), m, i,
+    Forward(ctx, l, a, x, gamma.data<T>(), beta.data<T>(), moving_mean.data<T>(), moving_var.data<T>(), y.data<T>(), m, i,
             new_mean ? new_mean.data<T>() : nullptr, new_var ? new_var.data<T>() : nullptr);
   });
   y.Store();
 }
-void BatchNormGradCpu(KernelContext& ctx, const BatchNormGradAttrs& a, const TensorView& x0, const TensorView& gamma, const TensorView& mean, const TensorView& inv,
+void RunGrad(KernelContext& ctx, const Layout& l, const BatchNormGradAttrs& a, const TensorView& x0, const TensorView& gamma, const TensorView& mean, const TensorView& inv,
                       const TensorView& dy0, TensorView& dx0, TensorView& dgamma, TensorView& dbeta) {
   TensorView x = Widen(ctx, x0), dy = Widen(ctx, dy0);
   WideOut dx(ctx, dx0);
   ForFloats(x.dtype, [&](auto zero) {
     using T = decltype(zero);
-    Backward(ctx, a, x, gamma.data<T>(), mean.data<T>(), inv.data<T>(), dy.data<T>(), dx.data<T>(), dgamma.data<T>(), dbeta.data<T>());
+    Backward(ctx, l, a, x, gamma.data<T>(), mean.data<T>(), inv.data<T>(), dy.data<T>(), dx.data<T>(), dgamma.data<T>(), dbeta.data<T>());
   });
   dx.Store();
+}
+
+}  // namespace
+
+void BatchNormCpu(KernelContext& ctx, const BatchNormAttrs& a, const TensorView& x, const TensorView& gamma, const TensorView& beta, const TensorView& moving_mean,
+                  const TensorView& moving_var, TensorView& y, TensorView& mean, TensorView& inv, TensorView& new_mean, TensorView& new_var) {
+  Run(ctx, Layout(x.shape, a.axis), a, x, gamma, beta, moving_mean, moving_var, y, mean, inv, new_mean, new_var);
+}
+void BatchNormGradCpu(KernelContext& ctx, const BatchNormGradAttrs& a, const TensorView& x, const TensorView& gamma, const TensorView& mean, const TensorView& inv,
+                      const TensorView& dy, TensorView& dx, TensorView& dgamma, TensorView& dbeta) {
+  RunGrad(ctx, Layout(x.shape, a.axis), a, x, gamma, mean, inv, dy, dx, dgamma, dbeta);
+}
+void BlockedBatchNormCpu(KernelContext& ctx, const BatchNormAttrs& a, const TensorView& x, const TensorView& gamma, const TensorView& beta, const TensorView& moving_mean,
+                  const TensorView& moving_var, TensorView& y, TensorView& mean, TensorView& inv, TensorView& new_mean, TensorView& new_var) {
+  Run(ctx, Layout(x.shape), a, x, gamma, beta, moving_mean, moving_var, y, mean, inv, new_mean, new_var);
+}
+void BlockedBatchNormGradCpu(KernelContext& ctx, const BatchNormGradAttrs& a, const TensorView& x, const TensorView& gamma, const TensorView& mean, const TensorView& inv,
+                      const TensorView& dy, TensorView& dx, TensorView& dgamma, TensorView& dbeta) {
+  RunGrad(ctx, Layout(x.shape), a, x, gamma, mean, inv, dy, dx, dgamma, dbeta);
 }
 
 }  // namespace flx

@@ -1,48 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
-// Convolutions by oneDNN (2 or 3), in float32. It is called single-threaded on parts of the batch, or of the channels where the batch is small, from
+// Convolutions by oneDNN, in float32, on parts of the batch, or of the channels where the batch is small, by
 // our pool's threads. Parts follow from the shapes alone, and partial sums are added in their order: the same bits on any number of threads.
 // Each thread keeps the primitives it made; arrays in oneDNN's own blocked formats live for one call only.
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <dnnl.hpp>
-#include <map>
 #include <vector>
 
 #include "base/cache.h"
-#include "base/thread_pool.h"
-#include "op/matrix/dnnl_exit.h"
-#include "op/matrix/one_thread.h"
 #include "op/nn/convolution.h"
+#include "op/nn/dnnl_kept-inl.h"
 #include "op/nn/wide.h"
-#include "storage/pool.h"
 #include "tensor/tile.h"
 
 namespace flx {
 namespace {
 
-using dnnl::memory;
-using Desc = memory::desc;
-using Dims = memory::dims;
+using namespace dnnl_kept;
 
 constexpr double kPartFlops = 4e6;           // of work that is worth a task
 constexpr int64_t kMaxParts = 64, kWeightParts = 8, kWeightBytes = 32 << 20;
 constexpr int64_t kFewParts = 4;             // with fewer, channels are split too
 constexpr int64_t kChannelBlock = 16;
-constexpr size_t kCachedPrimitives = 256;    // of one thread
-
-const dnnl::engine& Engine() {
-  static const auto* e = new dnnl::engine(dnnl::engine::kind::cpu, 0);
-  return *e;
-}
-struct Buffer {
-  explicit Buffer(size_t n) : bytes(n), data(n ? HostAlloc(n) : nullptr) {}
-  ~Buffer() { if (data) HostFree(data, bytes); }
-  Buffer(const Buffer&) = delete;
-  Buffer& operator=(const Buffer&) = delete;
-  size_t bytes;
-  void* data;
-};
 
 enum class Pass : int64_t { kForward, kGradData, kGradWeight };
 using Key = std::array<int64_t, 27>;
@@ -87,24 +66,8 @@ Desc AnyOf(const Desc& d) {
 }
 dnnl::primitive Reorder(const Desc& from, const Desc& to) {
   if (from == to) return {};
-  return dnnl::reorder(dnnl::reorder::primitive_desc(Engine(), from, Engine(), to));
+  return dnnl::reorder(dnnl::reorder::primitive_desc(CpuEngine(), from, CpuEngine(), to));
 }
-// Version 3 makes primitives without the descriptors between.
-template <class P, class... A> typename P::primitive_desc MakeDesc(const dnnl::primitive_attr& attr, const A&... a) {
-#if DNNL_VERSION_MAJOR >= 3
-  return typename P::primitive_desc(Engine(), a..., attr);
-#else
-  return typename P::primitive_desc(typename P::desc(a...), attr, Engine());
-#endif
-}
-template <class P, class... A> typename P::primitive_desc MakeDesc(const dnnl::convolution_forward::primitive_desc& hint, const dnnl::primitive_attr& attr, const A&... a) {
-#if DNNL_VERSION_MAJOR >= 3
-  return typename P::primitive_desc(Engine(), a..., hint, attr);
-#else
-  return typename P::primitive_desc(typename P::desc(a...), attr, Engine(), hint);
-#endif
-}
-
 // 16 or 8 where the format is blocks of so many channels, and there are whole ones; else 0.
 int64_t BlockOf(const ConvGeometry& g, int64_t n, int64_t c, const int64_t* size, const Desc& format) {
   if (g.last) return 0;
@@ -136,13 +99,7 @@ void FromBlocks(const float* blocks, float* user, int64_t n, int64_t c, int64_t 
 // n, c and o are those of the part; g has the whole arrays' numbers.
 Primitive Make(Pass pass, const ConvGeometry& g, int64_t n, int64_t c, int64_t o, bool bias) {
   Primitive p;
-  int skip = 3 - g.nd;
-  Dims stride, dilate, left, right;
-  for (int i = skip; i < 3; ++i) {
-    int64_t window = (g.k[i] - 1) * g.d[i] + 1;
-    stride.push_back(g.s[i]), dilate.push_back(g.d[i] - 1), left.push_back(g.p[i]);
-    right.push_back(std::max<int64_t>((g.out[i] - 1) * g.s[i] + window - g.in[i] - g.p[i], 0));
-  }
+  const Window v(g);
   p.user_x = UserDesc(g, n, c, g.in, g.c), p.user_y = UserDesc(g, n, o, g.out, g.o);
   p.user_w = UserWeight(g, o, g.g > 1 ? c / g.g : c, g.c / g.g);
   p.bias = bias ? Desc(Dims{o}, memory::data_type::f32, memory::format_tag::a) : Desc();
@@ -157,19 +114,19 @@ Primitive Make(Pass pass, const ConvGeometry& g, int64_t n, int64_t c, int64_t o
   }
   auto algorithm = dnnl::algorithm::convolution_direct;
   auto usage = pass == Pass::kForward ? dnnl::prop_kind::forward_inference : dnnl::prop_kind::forward_training;
-  auto forward = bias ? MakeDesc<dnnl::convolution_forward>(attr, usage, algorithm, x, w, p.bias, y, stride, dilate, left, right)
-                      : MakeDesc<dnnl::convolution_forward>(attr, usage, algorithm, x, w, y, stride, dilate, left, right);
+  auto forward = bias ? MakeDesc<dnnl::convolution_forward>(attr, usage, algorithm, x, w, p.bias, y, v.stride, v.dilate, v.left, v.right)
+                      : MakeDesc<dnnl::convolution_forward>(attr, usage, algorithm, x, w, y, v.stride, v.dilate, v.left, v.right);
   if (pass == Pass::kForward) {
     p.run = dnnl::convolution_forward(forward);
     p.x = forward.src_desc(), p.w = forward.weights_desc(), p.y = forward.dst_desc(), p.scratch = forward.scratchpad_desc();
     p.to_x = Reorder(p.user_x, p.x), p.to_w = Reorder(p.user_w, p.w), p.from = Reorder(p.y, p.user_y);
   } else if (pass == Pass::kGradData) {
-    auto d = MakeDesc<dnnl::convolution_backward_data>(forward, attr, algorithm, x, w, y, stride, dilate, left, right);
+    auto d = MakeDesc<dnnl::convolution_backward_data>(forward, attr, algorithm, x, w, y, v.stride, v.dilate, v.left, v.right);
     p.run = dnnl::convolution_backward_data(d);
     p.x = d.diff_src_desc(), p.w = d.weights_desc(), p.y = d.diff_dst_desc(), p.scratch = d.scratchpad_desc();
     p.to_w = Reorder(p.user_w, p.w), p.to_y = Reorder(p.user_y, p.y), p.from = Reorder(p.x, p.user_x);
   } else {
-    auto d = MakeDesc<dnnl::convolution_backward_weights>(forward, attr, algorithm, x, w, y, stride, dilate, left, right);
+    auto d = MakeDesc<dnnl::convolution_backward_weights>(forward, attr, algorithm, x, w, y, v.stride, v.dilate, v.left, v.right);
     p.run = dnnl::convolution_backward_weights(d);
     p.x = d.src_desc(), p.w = d.diff_weights_desc(), p.y = d.diff_dst_desc(), p.scratch = d.scratchpad_desc();
     p.to_x = Reorder(p.user_x, p.x), p.to_y = Reorder(p.user_y, p.y), p.from = Reorder(p.w, p.user_w);
@@ -177,38 +134,17 @@ Primitive Make(Pass pass, const ConvGeometry& g, int64_t n, int64_t c, int64_t o
   p.block_x = BlockOf(g, n, c, g.in, p.x), p.block_y = BlockOf(g, n, o, g.out, p.y);
   return p;
 }
-// What a thread keeps. On the heap: thread-local memory is scarce for a library that is loaded late.
-struct Kept {
-  std::map<Key, Primitive> cache;
-  dnnl::stream stream{Engine()};
-};
-Kept& ThisThread() {
-  struct Owner {
-    Kept* kept = nullptr;
-    ~Owner() { if (!g_dnnl_ended.load()) delete kept; }
-  };
-  thread_local Owner owner;
-  if (!owner.kept) owner.kept = new Kept;
-  return *owner.kept;
-}
+using Primitives = Kept<Key, Primitive>;
 // This thread's primitive for a part, made at first use.
 const Primitive& Get(Pass pass, const ConvGeometry& g, int64_t n, int64_t c, int64_t o, bool bias) {
-  auto& cache = ThisThread().cache;
   Key key{int64_t(pass), g.nd, g.last, g.g, g.c, g.o, n, c, o, bias};
   size_t at = 10;
   for (auto* v : {g.in, g.out, g.k, g.s, g.d}) for (int i = 0; i < 3; ++i) key[at++] = v[i];
   key[at] = g.p[0], key[at + 1] = g.p[1] << 32 | g.p[2];
-  auto it = cache.find(key);
-  if (it == cache.end()) {
-    if (cache.size() >= kCachedPrimitives) cache.clear();
-    it = cache.emplace(key, Make(pass, g, n, c, o, bias)).first;
-    DnnlMadeTables();
-  }
-  return it->second;
+  return Primitives::OfThread().Get(key, [&] { return Make(pass, g, n, c, o, bias); });
 }
 
-memory At(const Desc& d, const void* p) { return memory(d, Engine(), const_cast<void*>(p)); }
-dnnl::stream& Stream() { return ThisThread().stream; }
+dnnl::stream& Stream() { return Primitives::OfThread().stream; }
 void RunReorder(const dnnl::primitive& r, const Desc& from, const void* a, const Desc& to, const void* b) {
   r.execute(Stream(), {{DNNL_ARG_FROM, At(from, a)}, {DNNL_ARG_TO, At(to, b)}});
 }
@@ -263,9 +199,6 @@ struct Parts {
 // Where channel c of image n begins.
 int64_t Begin(const ConvGeometry& g, int64_t n, int64_t c, int64_t channels, int64_t places) { return n * channels * places + (g.last ? c : c * places); }
 
-[[noreturn]] void Broken(const dnnl::error& e) {
-  Fail(e.status == dnnl_out_of_memory ? Status::kMemory : Status::kInternal, "Convolution", "oneDNN failed: ", e.what(), ".");
-}
 // Makes the primitives that this call needs, so that what oneDNN has no implementation for is known before anything runs.
 bool Prepare(Pass pass, const ConvGeometry& g, const Parts& parts, bool bias) {
   OneThread one;
@@ -275,20 +208,10 @@ bool Prepare(Pass pass, const ConvGeometry& g, const Parts& parts, bool bias) {
       Get(pass, g, parts.size(t), c, o, bias);
     }
   } catch (const dnnl::error& e) {
-    if (e.status == dnnl_out_of_memory) Broken(e);  // no reason to compute otherwise, and other bits
+    if (e.status == dnnl_out_of_memory) Broken("Convolution", e);  // no reason to compute otherwise, and other bits
     return false;
   }
   return true;
-}
-template <class F> void ForTasks(const Parts& parts, const F& body) {
-  ParallelFor(parts.tasks(), 1, [&](int64_t b, int64_t e) {
-    OneThread one;
-    try {
-      for (int64_t t = b; t < e; ++t) body(t);
-    } catch (const dnnl::error& error) {
-      Broken(error);
-    }
-  });
 }
 // Weights in the primitive's format, one copy for each split, shared by the parts of the batch.
 struct SharedWeights {
@@ -321,7 +244,7 @@ bool LibraryConvolution(KernelContext& ctx, const ConvGeometry& g, const float* 
     OneThread one;
     for (int64_t s = 0; s < parts.splits; ++s) shared.Add(s, Get(Pass::kForward, g, parts.size(0), g.c, parts.width(s), bias != nullptr), w + parts.from(s) * per);
   }
-  ForTasks(parts, [&](int64_t t) {
+  ForTasks("Convolution", parts.tasks(), [&](int64_t t) {
     int64_t n0 = parts.first(t), o0 = parts.from(t);
     size_t split = size_t(t % parts.splits);
     const Primitive& p = Get(Pass::kForward, g, parts.size(t), g.c, parts.width(t), bias != nullptr);
@@ -350,7 +273,7 @@ bool LibraryConvolutionGradData(KernelContext& ctx, const ConvGeometry& g, const
     OneThread one;
     for (int64_t s = 0; s < parts.splits; ++s) shared.Add(s, Get(Pass::kGradData, g, parts.size(0), parts.width(s), g.o, false), weight(parts.from(s)));
   }
-  ForTasks(parts, [&](int64_t t) {
+  ForTasks("Convolution", parts.tasks(), [&](int64_t t) {
     int64_t n0 = parts.first(t), c0 = parts.from(t);
     size_t split = size_t(t % parts.splits);
     const Primitive& p = Get(Pass::kGradData, g, parts.size(t), parts.width(t), g.o, false);
@@ -373,7 +296,7 @@ bool LibraryConvolutionGradWeight(KernelContext& ctx, const ConvGeometry& g, con
   Parts parts(g, g.o, std::clamp<int64_t>(kWeightBytes / std::max<int64_t>(size * 4, 1), 1, kWeightParts));
   if (!Prepare(Pass::kGradWeight, g, parts, false)) return false;
   float* sums = parts.count > 1 ? ctx.Scratch<float>(parts.count * size) : dw;
-  ForTasks(parts, [&](int64_t t) {
+  ForTasks("Convolution", parts.tasks(), [&](int64_t t) {
     int64_t n0 = parts.first(t), o0 = parts.from(t);
     const Primitive& p = Get(Pass::kGradWeight, g, parts.size(t), g.c, parts.width(t), false);
     Buffer rx(RoomOf(p.to_x, p.x)), rw(RoomOf(p.from, p.w)), ry(RoomOf(p.to_y, p.y)), rs(p.scratch.get_size());

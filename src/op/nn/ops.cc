@@ -3,6 +3,7 @@
 #include "op/families.h"
 #include "op/nn/attention.h"
 #include "op/nn/batch_norm.h"
+#include "op/nn/blocked.h"
 #include "op/nn/convolution.h"
 #include "op/nn/dropout.h"
 #include "op/nn/fully_connected.h"
@@ -18,7 +19,8 @@ void AddNnOps(std::vector<OpDef>* ops) {
   for (auto make : {&FullyConnectedOp, &ConvolutionOp, &ConvolutionGradDataOp, &ConvolutionGradWeightOp, &DeconvolutionOp, &PoolingOp, &PoolingGradOp, &PoolingTakeOp,
                     &BatchNormOp, &BatchNormGradOp, &LayerNormOp, &LayerNormGradOp, &DropoutOp, &SoftmaxOp, &SoftminOp, &LogSoftmaxOp, &SoftmaxGradOp, &LogSoftmaxGradOp,
                     &SoftmaxActivationOp, &L2NormalizationOp, &InstanceNormOp, &GroupNormOp, &LrnOp, &UpSamplingOp, &SelfAttentionQkOp,
-                    &SelfAttentionValueOp, &CrossAttentionQkOp, &CrossAttentionValueOp, &DivSqrtDimOp})
+                    &SelfAttentionValueOp, &CrossAttentionQkOp, &CrossAttentionValueOp, &DivSqrtDimOp, &ToBlockedOp, &FromBlockedOp, &PackWeightOp, &BlockedConvOp,
+                    &BlockedConvAddOp, &BlockedConvGradDataOp, &BlockedConvGradWeightOp, &BlockedPoolingOp, &BlockedPoolingGradOp, &BlockedBatchNormOp, &BlockedBatchNormGradOp})
     ops->push_back(make());
 }
 void AddNnCpuKernels(KernelList* list) {
@@ -40,6 +42,7 @@ void AddNnCpuKernels(KernelList* list) {
   list->push_back(Kernel<SoftmaxGradKernel>(&SoftmaxGradCpu));
   list->push_back(Kernel<LogSoftmaxGradKernel>(&LogSoftmaxGradCpu));
   list->push_back(Kernel<SoftmaxActivationKernel>(&SoftmaxActivationCpu));
+  AddBlockedCpuKernels(list);
 }
 
 }  // namespace flx

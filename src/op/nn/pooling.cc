@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "op/nn/pooling.h"
 
+#include "op/nn/blocked.h"
 #include "op/nn/wide.h"
 
 namespace flx {
@@ -166,6 +167,52 @@ OpDef PoolingTakeOp() {
         if (g.want(0)) g.dx[0] = CallWith("_pooling_grad", {g.dy(0), g.x(1)}, GradAttrs(a, g.x_shape(0), PoolType::kMax));
       })
       .kernel<PoolingTakeKernel>();
+}
+
+// ---- the same on blocked arrays -----------------------------------------------------------------------------------------------------------
+OpDef BlockedPoolingOp() {
+  return PoolLike<PoolingAttrs>("_blocked_pooling")
+      .doc("Pooling of a blocked array.")
+      .traits(kInternal)
+      .attr(&PoolingAttrs::cudnn_off, "cudnn_off", "Accepted for MXNet's files.")
+      .ignored()
+      .input("data", "(n, c / b, h, w, b).")
+      .output("output", "As data, with fewer places.")
+      .types(SameFloat)
+      .infer([](Infer& c, const PoolingAttrs& a) {
+        if (!c.ranked(0)) return;
+        c.Expect(c.x(0).ndim() == 5, "input `data` must have 5 axes, as _to_blocked gives them, given ", c.x(0), ".");
+        Shape y;
+        InferWindows(c, a, PlainOf(c.x(0)), &y);
+        c.set_y(0, Shape{y[0], c.x(0)[1], y[2], y[3], c.x(0)[4]});
+      })
+      .compose([](const std::vector<Val>& v, const PoolingAttrs& a) {
+        return std::vector<Val>{CallWith("_to_blocked", {CallWith("Pooling", {CallOp("_from_blocked", {v[0]})}, a)}, BlockAttrs{ShapeOf(v[0])[4]})};
+      })
+      .kernel<BlockedPoolingKernel>();
+}
+OpDef BlockedPoolingGradOp() {
+  return PoolLike<PoolGradAttrs>("_blocked_pooling_grad")
+      .doc("Gradient of _blocked_pooling for its data.")
+      .traits(kInternal)
+      .attr(&PoolGradAttrs::shape, "shape", "Shape of the data, blocked.")
+      .input("dy", "Gradient of the output.")
+      .input_when<NeedsData>("data", "The pooling's data, to find the maxima.")
+      .output("dx", "Gradient of data.")
+      .types(SameFloat)
+      .infer([](Infer& c, const PoolGradAttrs& a) {
+        c.Expect(a.shape.size() == 5, "attribute `shape` must have 5 sizes, given ", a.shape, ".");
+        c.set_x(1, Shape(a.shape));
+        c.set_y(0, Shape(a.shape));
+      })
+      .compose([](const std::vector<Val>& v, const PoolGradAttrs& a) {
+        PoolGradAttrs plain = a;
+        plain.shape = PlainOf(Shape(a.shape)).vec();
+        std::vector<Val> in;
+        for (size_t i = 0; i < (NeedsData(a) ? 2u : 1u); ++i) in.push_back(CallOp("_from_blocked", {v[i]}));
+        return std::vector<Val>{CallWith("_to_blocked", {CallWith("_pooling_grad", in, plain)}, BlockAttrs{a.shape[4]})};
+      })
+      .kernel<BlockedPoolingGradKernel>();
 }
 
 }  // namespace flx

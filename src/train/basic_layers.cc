@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Dense, Activation, Dropout, Flatten, Embedding, Sequential.
+// Dense, Activation, Dropout, Flatten, Embedding.
 #include "train/activation.h"
 
 namespace flx {
@@ -48,17 +48,6 @@ std::vector<Val> Embedding(LayerContext& c, const Layer& layer, const std::vecto
   Val w = c.Param("weight", {s.input_dim, s.output_dim}, s.weight_initializer);
   return {c.Op("Embedding", {x[0], w}, {{"input_dim", Text(s.input_dim)}, {"output_dim", Text(s.output_dim)}})};
 }
-
-std::vector<Val> Sequential(LayerContext& c, const Layer& layer, const std::vector<Val>& x) {
-  std::vector<Val> y = x;
-  auto children = layer.children();
-  for (size_t i = 0; i < children.size(); ++i) y = c.RunChild(*children[i], int(i), y);
-  return y;
-}
-int SequentialOutputs(const Layer& layer, int n) {
-  for (auto& child : layer.children()) n = child->OutputCount(n);
-  return n;
-}
 }  // namespace
 
 void AddBasicLayers(std::vector<Def>* all) {
@@ -91,8 +80,6 @@ void AddBasicLayers(std::vector<Def>* all) {
       .attr(&EmbeddingSettings::weight_initializer, "weight_initializer", "How the table begins; empty: as the network's initializer says.")
       .with(&Def::inputs, std::vector<LayerInput>{{"data", "Indices, of any dtype."}}).with(&Def::any_dtype, true)
       .with(&Def::params, std::vector<LayerParam>{{"weight", "(input_dim, output_dim)"}}).with(&Def::forward, &Embedding));
-  all->push_back(Define<Def>("Sequential").alias("HybridSequential").alias("Chain").family("container").doc("Its children one after the other.").example("Sequential")
-      .with(&Def::container, true).with(&Def::outputs, &SequentialOutputs).with(&Def::forward, &Sequential));
 }
 
 }  // namespace flx

@@ -16,6 +16,8 @@ std::mutex g_mutex;
 std::vector<LayerDef> List() {
   std::vector<LayerDef> all;
   AddBasicLayers(&all);
+  AddContainerLayers(&all);
+  AddAttentionLayer(&all);
   AddConvLayers(&all);
   AddNormLayers(&all);
   AddRecurrentLayers(&all);

@@ -90,6 +90,8 @@ struct LayerDef : Registered {
 std::vector<OwnParam> OwnParams(const Layer& layer);  // without its children's
 const Registry<LayerDef>& Layers();     // layers and losses
 void AddBasicLayers(std::vector<LayerDef>* all);
+void AddContainerLayers(std::vector<LayerDef>* all);
+void AddAttentionLayer(std::vector<LayerDef>* all);
 void AddConvLayers(std::vector<LayerDef>* all);
 void AddNormLayers(std::vector<LayerDef>* all);
 void AddRecurrentLayers(std::vector<LayerDef>* all);

@@ -8,7 +8,7 @@ PACKAGES_BUILD=(cmake ninja-build ccache g++ libopenblas-serial-dev libdnnl-dev 
 PACKAGES_TEST=(libgtest-dev libbenchmark-dev pkg-config python3 swig abigail-tools libopenblas0-pthread dpkg-dev file)
 # libFuzzer, for tools/fuzz only:
 PACKAGES_FUZZ=(clang-16 libclang-rt-16-dev)
-# Peers of the benchmarks: OpenBLAS as others use it; what PyTorch and MXNet from PyPI are run by (tools/bench --peers).
+# Peers of the benchmarks: OpenBLAS as others use it; what PyTorch, MXNet and ONNX Runtime from PyPI are run by (tools/bench --peers).
 PACKAGES_BENCH=(libopenblas0-pthread)
 PACKAGES_PEERS=(python3-venv python3-dev binutils)
 # The languages whose bindings are tested where they can be had, and a second compiler for programs outside the tree, one group each; Julia comes by

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""setup.py FOLDER: makes environments with PyTorch and MXNet from PyPI in FOLDER, builds the peers' C++ programs against them, and writes
+"""setup.py FOLDER: makes environments with PyTorch, MXNet and ONNX Runtime from PyPI in FOLDER, builds the peers' C++ programs against them, and writes
 FOLDER/peers.json, which tools/bench_table.py runs. What is there already is kept. What cannot be had is skipped, with the reason."""
 import json
 import os
@@ -14,6 +14,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 TORCH = "2.15.0"  # its Python packages without CUDA's, which no_cuda.py replaces
 TORCH_NEEDS = ["filelock", "typing-extensions", "sympy", "networkx", "jinja2", "fsspec", "setuptools"]
 MXNET = ["mxnet==1.9.1", "numpy<1.24"]  # the newest NumPy it imports with
+ORT = ["onnxruntime==1.31.1", "onnx"]
 
 
 class Missing(Exception):
@@ -57,6 +58,10 @@ def install_mxnet(python):
     run(python, "-m", "pip", "install", "-q", "--disable-pip-version-check", *MXNET)
 
 
+def install_ort(python):
+    run(python, "-m", "pip", "install", "-q", "--disable-pip-version-check", *ORT)
+
+
 def compile_program(folder, name, *options):
     """benchmarks/peers/NAME.cc as a program in FOLDER; kept while it is newer than its sources."""
     source, program = os.path.join(HERE, name + ".cc"), os.path.join(folder, name)
@@ -67,9 +72,14 @@ def compile_program(folder, name, *options):
     return program
 
 
+def script(name, python, file):
+    return {"name": name, "command": [python, "-B", "-W", "ignore", os.path.join(HERE, file)]}
+
+
 def torch_peers(folder):
     python = environment(folder, "torch", f"import torch; assert torch.__version__.startswith('{TORCH}')", install_torch)
-    yield {"name": "torch", "command": [python, "-B", "-W", "ignore", os.path.join(HERE, "torch_rows.py")]}
+    yield script("torch", python, "torch_rows.py")
+    yield script("torch, hybrid", python, "torch_hybrid_rows.py")
     root = os.path.join(run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"), "torch")
     lib = os.path.join(root, "lib")
     program = compile_program(folder, "torch_calls", "-std=c++20", "-I" + os.path.join(root, "include"), "-I" + os.path.join(root, "include/torch/csrc/api/include"), "-L" + lib,
@@ -79,16 +89,22 @@ def torch_peers(folder):
 
 def mxnet_peers(folder):
     python = environment(folder, "mxnet", "import numpy; numpy.bool = bool; import mxnet; assert mxnet.__version__ == '1.9.1'", install_mxnet)
-    yield {"name": "mxnet", "command": [python, "-B", "-W", "ignore", os.path.join(HERE, "mxnet_rows.py")]}
+    yield script("mxnet", python, "mxnet_rows.py")
+    yield script("mxnet, hybrid", python, "mxnet_hybrid_rows.py")
     library = os.path.join(run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"), "mxnet", "libmxnet.so")
     yield {"name": "mxnet-c", "command": [compile_program(folder, "mxnet_calls", "-std=c++17", "-ldl")], "environment": {"PEER_LIBRARY": library}}
+
+
+def ort_peers(folder):
+    python = environment(folder, "ort", f"import onnx, onnxruntime; assert onnxruntime.__version__ == '{ORT[0].partition('==')[2]}'", install_ort)
+    yield script("ort", python, "ort_rows.py")
 
 
 def main(folder):
     folder = os.path.abspath(folder)
     os.makedirs(folder, exist_ok=True)
     commands, skipped = [], []
-    for name, peers in (("PyTorch", torch_peers), ("MXNet", mxnet_peers)):
+    for name, peers in (("PyTorch", torch_peers), ("MXNet", mxnet_peers), ("ONNX Runtime", ort_peers)):
         try:
             for peer in peers(folder):
                 commands.append(peer)

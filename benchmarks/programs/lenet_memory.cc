@@ -1,21 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Bytes of resident memory that training LeNet takes at its peak, above the process that has only loaded the library.
-#include <fstream>
 #include <iostream>
-#include <string>
 
 #include "../lenet.h"
-
-static double Kilobytes(const std::string& field) {
-  std::ifstream status("/proc/self/status");
-  for (std::string word; status >> word;)
-    if (word == field) {
-      double value = 0;
-      status >> value;
-      return value;
-    }
-  return 0;
-}
+#include "memory.h"
 
 int main() {
   double before = Kilobytes("VmRSS:");

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// A network of models.h with what training or predicting needs, over the public API.
+#pragma once
+#include "flexor/flexor.hpp"
+#include "flexor/nn.hpp"
+#include "flexor/op.hpp"
+#include "models.h"
+
+struct Trained {
+  flexor::NDArray data, labels;
+  flexor::Params params;
+  flexor::Model model;
+  flexor::Layer loss = flexor::nn::SoftmaxCrossEntropyLoss();
+  flexor::Optimizer sgd = flexor::optimizer::SGD(0.01).momentum(0.9);
+  flexor::Call mean{"_np_mean"};
+
+  static flexor::Shape ShapeOf(const models::Shape& s) { return flexor::Shape(std::vector<int64_t>(s.begin(), s.end())); }
+  static flexor::NDArray Uniform(const models::Shape& s) { return flexor::op::random_uniform(flexor::op::RandomUniformOptions().shape(ShapeOf(s))); }
+  Trained(const models::Net& net, const models::Shape& input) {
+    flexor::seed(1);
+    Start(net, Uniform(input));
+  }
+  explicit Trained(const models::Training& t) {
+    flexor::seed(1);
+    int64_t labels_wanted = t.words ? 1 : t.input[0];
+    std::vector<int32_t> words, classes;
+    if (t.words) {
+      for (long long n : t.input) labels_wanted *= n;
+      for (int64_t i = 0; i < labels_wanted; ++i) words.push_back(int32_t(i * 7919 % t.classes));
+    }
+    for (int64_t i = 0; i < labels_wanted; ++i) classes.push_back(int32_t(i * 31 % t.classes));
+    labels = flexor::array(classes);
+    if (t.words) labels = labels.reshape(ShapeOf(t.input));
+    Start(t.net, t.words ? flexor::array(words).reshape(ShapeOf(t.input)) : Uniform(t.input));
+    params.attach_grad();
+  }
+  void Step() {  // forward, backward, update
+    flexor::NDArray l;
+    {
+      flexor::autograd::Record record;
+      l = mean(loss(model(data), labels));
+    }
+    l.backward();
+    sgd.step(params);
+  }
+
+ private:
+  void Start(const models::Net& net, const flexor::NDArray& x) {
+    data = x;
+    flexor::Layer layer = flexor::Layer::from_json(net.json());
+    params = flexor::Params::init(layer, {{"data", data.shape()}}, 1);
+    model = flexor::Model(layer, params);
+  }
+};

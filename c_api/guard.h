@@ -12,6 +12,7 @@
 #include "exec/autograd.h"
 #include "flexor/c_api.h"
 #include "handle.h"
+#include "profiler/profiler.h"
 #include "tensor/array.h"
 
 namespace flx::capi {
@@ -38,8 +39,28 @@ flx_status SetError(const Error& e) noexcept;
 flx_status SetErrorText(Status s, const char* text) noexcept;
 flx_status HandleException() noexcept;  // inside a catch block: turns whatever flies into a status
 
-template <class F> flx_status Guard(F&& f) noexcept {
+// The call as a span, if calls are profiled. The first call of the process finds out whether the environment wants a profile (profiler.cc).
+class CallSpan {
+ public:
+  explicit CallSpan(const char* who) noexcept : active_(g_profile.load(std::memory_order_relaxed) & (ProfileBit(ProfileKind::kApi) | kProfileUndecided)) {
+    if (__builtin_expect(active_, 0)) Begin(who);
+  }
+  ~CallSpan() {
+    if (__builtin_expect(active_, 0)) End();
+  }
+  CallSpan(const CallSpan&) = delete;
+  CallSpan& operator=(const CallSpan&) = delete;
+
+ private:
+  __attribute__((cold)) void Begin(const char* who) noexcept;
+  __attribute__((cold)) void End() noexcept;
+  uint32_t active_;
+  alignas(8) unsigned char room_[sizeof(ProfileSpan) + 8];  // made only if it is wanted
+};
+
+template <class F> flx_status Guard(const char* who, F&& f) noexcept {
   HostCall call;
+  CallSpan span(who);
   try {
     f();
     return FLX_OK;
@@ -50,8 +71,7 @@ template <class F> flx_status Guard(F&& f) noexcept {
 // `FLX_BEGIN ... FLX_END` around a body: `who` is the function's name.
 #define FLX_BEGIN            \
   const char* who = __func__; \
-  (void)who;                 \
-  return ::flx::capi::Guard([&] {
+  return ::flx::capi::Guard(who, [&] {
 #define FLX_END \
   });
 

@@ -94,6 +94,7 @@ typedef struct flx_metric_s *flx_metric;           /* a quality measure, accumul
 typedef struct flx_iter_s *flx_iter;               /* source of batches */
 typedef struct flx_record_s *flx_record;           /* RecordIO file, open for reading or writing */
 typedef struct flx_task_s *flx_task;               /* work that its caller drives: fit, evaluate, predict, backward with host functions */
+typedef struct flx_span_s *flx_span;               /* a stretch of time for the profiler: from its making until it is freed */
 
 /* ---- library, errors, handles ---------------------------------------------------------------------------------------------------------- */
 /** The ABI version of the library loaded; the header's is FLX_ABI_VERSION. Never fails. */
@@ -566,6 +567,31 @@ FLX_DRAFT flx_status flx_record_write(flx_record record, const void *data, int64
 FLX_DRAFT flx_status flx_record_seek(flx_record record, int64_t offset);
 /** Where `record` stands, in `out_offset`, bytes from the beginning. */
 FLX_DRAFT flx_status flx_record_tell(flx_record record, int64_t *out_offset);
+
+/* ---- profiler ---------------------------------------------------------------------------------------------------------------------------------------- */
+/** Begins to record what runs when, and forgets what was recorded before; also while it runs. Options `keys`/`values`/`npairs`: operators, planned, passes, waits,
+ *  copies, memory (True), api (False): what is recorded, spans, counters and marks of the host's being so always; capacity (64M): bytes that the records
+ *  may take, what comes later is dropped and counted; keep (False): nothing is forgotten. Errors: FLX_ERROR_NAME. */
+FLX_DRAFT flx_status flx_profiler_start(const char *const *keys, const char *const *values, int32_t npairs);
+/** Ends the recording; what is recorded stays. Spans that have begun are recorded when they end. If it does not run, nothing happens. */
+FLX_DRAFT flx_status flx_profiler_stop(void);
+/** Forgets what is recorded, and gives its memory back. If the profiler runs, it goes on. */
+FLX_DRAFT flx_status flx_profiler_clear(void);
+/** Whether the profiler runs: `out_running` is 1 or 0. */
+FLX_DRAFT flx_status flx_profiler_running(int32_t *out_running);
+/** Writes what is recorded to the file `path` as JSON that Perfetto and chrome://tracing open (trace events), also while it runs. Errors: FLX_ERROR_FILE. */
+FLX_DRAFT flx_status flx_profiler_save(const char *path);
+/** A table for people of what is recorded, added up by name, and of counters, in lines of at most `columns` characters (0: 100). `sort` is name, count, total, self
+ *  (without spans inside), mean, min, max or share (of all spans' own time); null is share. `out_text` is yours. Errors: FLX_ERROR_NAME. */
+FLX_DRAFT flx_status flx_profiler_summary(const char *sort, int32_t columns, char **out_text);
+/** The table of flx_profiler_summary as a JSON document, times in nanoseconds, shares of 1, `out_text`, yours. */
+FLX_DRAFT flx_status flx_profiler_table(char **out_text);
+/** Records that the counter `name` is `value` from now on. If the profiler does not run, nothing happens. */
+FLX_DRAFT flx_status flx_profiler_counter(const char *name, double value);
+/** Records this moment, called `name`. If the profiler does not run, nothing happens. */
+FLX_DRAFT flx_status flx_profiler_mark(const char *name);
+/** Begins a span called `name` (its first 120 bytes count) of `category` (null: user), in `out_span`: flx_free ends it, in any thread. It is recorded if the profiler runs now. */
+FLX_DRAFT flx_status flx_span_begin(const char *name, const char *category, flx_span *out_span);
 
 #ifdef __cplusplus
 }

@@ -5,6 +5,7 @@
 //   autograd.hpp  recording; ndarray.hpp  arrays; call.hpp  operators by name, signs, gradients
 //   model.hpp     layers, parameters, models; train.hpp  optimizers, metrics, batches, fitting
 //   symbol.hpp    networks as graphs, MXNet's model files; executor.hpp  graphs bound to arrays
+//   profiler.hpp  what ran when, as a trace and a table
 //
 // Two more are made from the registry when the library is built, and are included on their own:
 //   op.hpp        each operator as a typed function, with its documentation
@@ -17,6 +18,7 @@
 #include "flexor/executor.hpp"
 #include "flexor/model.hpp"
 #include "flexor/ndarray.hpp"
+#include "flexor/profiler.hpp"
 #include "flexor/symbol.hpp"
 #include "flexor/train.hpp"
 #endif  // FLEXOR_FLEXOR_HPP_

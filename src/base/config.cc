@@ -46,6 +46,10 @@ constexpr Row kTable[] = {
     {Opt::kLogSink,
      {"FLEXOR_LOG_SINK", "", "text", "stderr", "Where records go: stderr, buffer (the host reads them), none, or the path of a file."},
      Form::kText},
+    {Opt::kProfile,
+     {"FLEXOR_PROFILE", "MXNET_PROFILER_AUTOSTART", "text", "",
+      "A file: the whole process is profiled, from its first call on, and the trace is written there when it exits. 1: profile.json; 0: none."},
+     Form::kText},
     {Opt::kTestDevice, {"FLEXOR_TEST_DEVICE", "", "text", "", "A device module that is loaded with the first look at the devices; for tests."},
      Form::kText},
 };

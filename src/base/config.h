@@ -10,7 +10,7 @@
 namespace flx {
 
 enum class Opt : int {
-  kEngine, kEngineInlineUs, kNumThreads, kMemoryLimit, kMemoryCacheLimit, kSeed, kLogLevel, kLogSink, kTestDevice, kCount
+  kEngine, kEngineInlineUs, kNumThreads, kMemoryLimit, kMemoryCacheLimit, kSeed, kLogLevel, kLogSink, kProfile, kTestDevice, kCount
 };
 struct OptionInfo {
   const char *name, *alias, *type, *default_value, *doc;  // alias: a name of MXNet's or DMLC's that users have set already, or ""

@@ -30,20 +30,13 @@ struct Marks {
 };
 Marks& M();
 
-// After it every thread's mark is seen here, or that thread sees g_host_forking.
-void PassFence() {
-#ifdef SYS_membarrier
-  if (syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0 && syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) == 0) return;
-#endif
-  std::this_thread::sleep_for(std::chrono::milliseconds(5));  // the system refuses: a processor's pending stores take far less
-}
 void BeforeFork() {
   Marks& m = M();
   HostMark* own = t_host_mark;
   m.mutex.lock();
   m.forker = own;
   g_host_forking.store(true, std::memory_order_seq_cst);
-  PassFence();
+  PassFence();  // after it every thread's mark is seen here, or that thread sees g_host_forking
   auto patience = Clock::now() + std::chrono::minutes(1);
   auto pause = microseconds(10);
   for (HostMark* h = m.all; h; h = h->next)
@@ -82,6 +75,13 @@ struct AtExit {
   }
 };
 }  // namespace
+
+void PassFence() noexcept {
+#ifdef SYS_membarrier
+  if (syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0 && syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) == 0) return;
+#endif
+  std::this_thread::sleep_for(std::chrono::milliseconds(5));  // the system refuses: a processor's pending stores take far less
+}
 
 HostMark* MakeHostMark() noexcept try {
   static thread_local AtExit at_exit;

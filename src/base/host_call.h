@@ -24,6 +24,8 @@ extern __thread HostMark* t_host_mark __attribute__((tls_model("initial-exec")))
 extern std::atomic<bool> g_host_forking;
 HostMark* MakeHostMark() noexcept;
 void WaitForHostFork(HostMark* m) noexcept;  // outside until it is over, then inside again
+// Every other thread passes a full fence: what it stored before is seen here, or it sees what was stored here. So those who store often need no fence.
+void PassFence() noexcept;
 
 // Rounding to nearest, nothing flushed, no traps. The sticky flags may say what they like.
 inline bool DefaultFloatMode() {

@@ -16,6 +16,7 @@
 #include "base/text.h"
 #include "engine/internals.h"
 #include "engine/stream.h"
+#include "profiler/profiler.h"
 
 namespace flx {
 namespace {
@@ -202,6 +203,7 @@ struct EngineInternals {
     uint64_t w = v->word.load(std::memory_order_acquire);
     if (!(w & (Var::kQueued | Var::kStreams)) && Granted(w, a)) return true;
     if (timeout_ms == 0) return PollVar(v, a);
+    ProfileScope scope(ProfileKind::kWait, a == Access::kRead ? "wait to read" : "wait to write");
     WaitOp op;
     op.kind = Operation::Kind::kWait;
     op.uses = op.inline_uses, op.nuses = 1;
@@ -411,6 +413,7 @@ bool Engine::WaitToRead(Var* v, int64_t timeout_ms) { return EngineInternals::Wa
 bool Engine::WaitToWrite(Var* v, int64_t timeout_ms) { return EngineInternals::WaitFor(v, Access::kWrite, timeout_ms); }
 bool Engine::WaitAll(int64_t timeout_ms) {
   EngineInternals::CheckMayWait();
+  ProfileScope scope(ProfileKind::kWait, "wait for all");
   int64_t start = NowMs();
   return EngineInternals::WaitPushed(timeout_ms) && WaitStreams(MsLeft(timeout_ms, start));
 }

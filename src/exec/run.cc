@@ -5,6 +5,7 @@
 #include "exec/core.h"
 #include "exec/tape.h"
 #include "op/elementwise/driver.h"
+#include "profiler/profiler.h"
 
 namespace flx {
 namespace {
@@ -139,12 +140,28 @@ struct Timer {
   std::chrono::steady_clock::time_point start = std::chrono::steady_clock::now();
   double us() const { return std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - start).count(); }
 };
-void ExecuteMeasured(const KernelRun& run, double estimate) {
+void ExecuteUnprofiled(const KernelRun& run, double estimate) {
   if (estimate < 5) return run.Execute();
   Timer t;
   run.Execute();
   float had = run.call->measured_ratio.load(std::memory_order_relaxed);
   Measure(*run.call, had > 0 ? estimate / double(had) : estimate, t.us());
+}
+void AddFact(ProfileScope* scope, bool output, const Array* a) {
+  if (a) scope->facts().Array(output, a->dtype, a->shape.data(), a->shape.ndim());
+}
+__attribute__((noinline, cold)) void ExecuteProfiled(const KernelRun& run, double estimate, bool queued) {
+  ProfileScope scope(ProfileKind::kOperator, run.call->op.name);
+  if (scope.active()) {
+    for (auto* a : run.in) AddFact(&scope, false, a);
+    for (auto* a : run.out) AddFact(&scope, true, a);
+    if (queued) scope.facts().Number("queued", 1);
+  }
+  ExecuteUnprofiled(run, estimate);
+}
+inline void ExecuteMeasured(const KernelRun& run, double estimate, bool queued) {
+  if (Profiling(ProfileKind::kOperator)) return ExecuteProfiled(run, estimate, queued);
+  ExecuteUnprofiled(run, estimate);
 }
 
 std::string Explain(const KernelRun& run, const std::string& origin) {
@@ -174,7 +191,7 @@ struct QueuedRun final : Operation {
     for (auto* a : run.in) if (a) a->Unref();
     for (auto* a : run.out) if (a) a->Unref();
   }
-  void Execute() override { ExecuteMeasured(run, estimate); }
+  void Execute() override { ExecuteMeasured(run, estimate, true); }
   void Describe(Error* e) const override { *e = Explained(*e, run, origin); }
 };
 
@@ -198,7 +215,7 @@ void RunHere(const KernelRun& run, const SmallVector<VarUse, 12>& uses, double e
       p->seen.store(true);  // the call itself reports it
       throw p->error;
     }
-    ExecuteMeasured(run, estimate);
+    ExecuteMeasured(run, estimate, false);
   } catch (...) {
     Error e = Explained(Engine::CurrentError(), run, "");
     auto p = Ref<const Poison>::Take(new Poison(e));
@@ -208,9 +225,8 @@ void RunHere(const KernelRun& run, const SmallVector<VarUse, 12>& uses, double e
   }
   Engine::ClearWrites(uses.data(), uses.size());
 }
-}  // namespace
 
-bool RunSmallTile(const Call& call, const void* attrs, Array* const* in, int nin, NDArray* out) {
+inline bool SmallTile(const Call& call, const void* attrs, Array* const* in, int nin, NDArray* out) {
   constexpr int64_t kBytes = 8 << 10;
   const Array& a = *in[0];
   if (!a.contiguous || !a.on_cpu()) return false;
@@ -240,6 +256,22 @@ bool RunSmallTile(const Call& call, const void* attrs, Array* const* in, int nin
   y->storage->NoteFirstWriter(op.writer);
   *out = std::move(y);
   return true;
+}
+__attribute__((noinline, cold)) bool SmallTileProfiled(const Call& call, const void* attrs, Array* const* in, int nin, NDArray* out) {
+  ProfileScope scope(ProfileKind::kOperator, call.op.name);
+  bool done = SmallTile(call, attrs, in, nin, out);
+  if (!done) scope.Cancel();
+  else if (scope.active()) {
+    for (int i = 0; i < nin; ++i) AddFact(&scope, false, in[i]);
+    AddFact(&scope, true, out->get());
+  }
+  return done;
+}
+}  // namespace
+
+bool RunSmallTile(const Call& call, const void* attrs, Array* const* in, int nin, NDArray* out) {
+  if (Profiling(ProfileKind::kOperator)) return SmallTileProfiled(call, attrs, in, nin, out);
+  return SmallTile(call, attrs, in, nin, out);
 }
 
 static void AddUses(const KernelRun& run, SmallVector<VarUse, 12>* uses) {  // without fresh outputs

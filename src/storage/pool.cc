@@ -16,6 +16,7 @@
 #include "base/fork.h"
 #include "base/text.h"
 #include "device/device.h"
+#include "profiler/profiler.h"
 #include "storage/size_class.h"
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -86,10 +87,11 @@ void NotePeak(Central& s, int64_t live) {
 void AddLive(Central& s, int64_t n) {
   int64_t live = s.live.fetch_add(n, std::memory_order_relaxed) + n;
   if (n > 0) NotePeak(s, live);
+  if (Profiling(ProfileKind::kMemory)) ProfileMemory("memory cpu", live, s.peak.load(std::memory_order_relaxed));
 }
 // Under t's lock.
 inline void Count(Central& s, ThreadCache* t, int64_t n) {
-  if (size_t(n < 0 ? -n : n) >= kCountedAtOnce) return AddLive(s, n);
+  if (size_t(n < 0 ? -n : n) >= kCountedAtOnce || Profiling(ProfileKind::kMemory)) return AddLive(s, n);
   t->live += n;
   if (t->live >= kGather || t->live <= -kGather) AddLive(s, t->live), t->live = 0;
 }
@@ -101,7 +103,9 @@ void Empty(ThreadCache* t, Block** lists) {
   for (auto& n : t->count) n = 0;
   t->bytes = 0;
 }
-void Gather(Central& s, ThreadCache* t) { AddLive(s, t->live), t->live = 0; }
+void Gather(Central& s, ThreadCache* t) {
+  if (t->live) AddLive(s, t->live), t->live = 0;
+}
 
 const flx_device_table& Cpu() { static const flx_device_table& t = *CpuDeviceTable(); return t; }
 void SystemFree(Central& s, void* p, int c) {
@@ -217,6 +221,10 @@ Central& C() {
       c.mutex.unlock();
     };
     AddForkHooks(ForkStage::kStorage, {lock, unlock, child});
+    AddProfileSampler([] {
+      MemoryStats m = HostMemoryStats();
+      ProfileMemory("memory cpu", m.live, m.peak);
+    });
     OnOptionChange([](Opt o) {
       if (o == Opt::kMemoryLimit) HostMemoryLimit(GetInt(o));
       if (o == Opt::kMemoryCacheLimit) HostMemoryCacheLimit(GetInt(o));

@@ -6,6 +6,7 @@
 
 #include "base/deadline.h"
 #include "base/text.h"
+#include "profiler/profiler.h"
 #include "storage/pool.h"
 #include "tensor/array.h"
 
@@ -41,6 +42,17 @@ bool AcquireRead(const Array& a, int64_t timeout_ms, VarUse* use) {
     if (timeout_ms >= 0 && left == 0) return false;
   }
 }
+// CopyStrided between the host and an array, as the profiler shows it.
+void CopyToHost(const TensorView& array, const TensorView& host) {
+  ProfileScope scope(ProfileKind::kCopy, "array to host");
+  if (scope.active()) scope.facts().Array(false, array.dtype, array.shape.data(), array.ndim()), scope.facts().Number("bytes", array.bytes());
+  CopyStrided(array, host);
+}
+void CopyFromHost(const TensorView& host, const TensorView& array) {
+  ProfileScope scope(ProfileKind::kCopy, "host to array");
+  if (scope.active()) scope.facts().Array(true, array.dtype, array.shape.data(), array.ndim()), scope.facts().Number("bytes", array.bytes());
+  CopyStrided(host, array);
+}
 struct WriteOp final : Operation {
   NDArray target;
   void* copy = nullptr;
@@ -48,7 +60,7 @@ struct WriteOp final : Operation {
   DType host = DType::kFloat32;
   bool column_major = false;
   ~WriteOp() override { if (copy) HostFree(copy, size_t(nbytes)); }
-  void Execute() override { CopyStrided(HostView(copy, target->shape, host, column_major), target->View()); }
+  void Execute() override { CopyFromHost(HostView(copy, target->shape, host, column_major), target->View()); }
   void Describe(Error* e) const override { e->op = "write"; }
 };
 }  // namespace
@@ -70,12 +82,12 @@ bool ReadArray(const Array& a, void* buffer, int64_t nbytes, DType host, bool co
   if (!AcquireRead(a, timeout_ms, &use)) return false;
   struct Guard { VarUse* u; ~Guard() { Engine::Release(u, 1); } } guard{&use};
   ThrowIfPoisoned(a);
-  if (a.size() == 1 && host == DType::kFloat64) {  // item(): no view is worth making
+  if (a.size() == 1 && host == DType::kFloat64 && !Profiling(ProfileKind::kCopy)) {  // item(): no view is worth making
     const char* at = static_cast<char*>(a.storage->Ensure()) + a.offset;
     *static_cast<double*>(buffer) = Dispatch(a.dtype, [&](auto zero) { return LoadAs(*reinterpret_cast<const decltype(zero)*>(at)); });
     return true;
   }
-  CopyStrided(a.View(), HostView(buffer, a.shape, host, column_major));
+  CopyToHost(a.View(), HostView(buffer, a.shape, host, column_major));
   return true;
 }
 namespace {
@@ -90,7 +102,7 @@ void WriteArray(const NDArray& a, const void* data, int64_t nbytes, DType host, 
   if (Engine::TryAcquire(&use, 1)) {
     struct Guard { VarUse* u; ~Guard() { Engine::Release(u, 1); } } guard{&use};
     a->storage->NoteWriter(HostWriter());
-    CopyStrided(HostView(data, a->shape, host, column_major), a->View());
+    CopyFromHost(HostView(data, a->shape, host, column_major), a->View());
     if (use.access == Access::kWrite) a->storage->var.SetPoison(nullptr);
     return;
   }
@@ -104,7 +116,7 @@ void WriteArray(const NDArray& a, const void* data, int64_t nbytes, DType host, 
 NDArray FromHost(const void* data, int64_t nbytes, DType host, bool column_major, const Shape& s, DType t) {
   auto a = Array::New(s, t);
   CheckBytes("array", *a, nbytes, host);
-  CopyStrided(HostView(data, s, host, column_major), a->View());
+  CopyFromHost(HostView(data, s, host, column_major), a->View());
   return a;
 }
 double ItemOf(const Array& a) {

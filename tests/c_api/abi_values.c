@@ -40,6 +40,8 @@ static rule rules[] = {
     {"flx_layer_draw", "keys", "data=(4, 3)", 0},
     {"flx_symbol_variable", "keys", "shape=(2, 2)", 0},
     {"flx_graph_create", "keys", "monitor=*", 0},
+    {"flx_profiler_start", "keys", "capacity=64K", 0},
+    {"flx_profiler_summary", "sort", "total", 0},
     {"flx_params_init", "keys", "data=(4, 3)", 0},
     {"flx_schedule_create", "keys", "step=10", 0},
     {"flx_iter_create", "keys", "data_csv=@rows.csv;data_shape=(1,)", 0},
@@ -62,6 +64,7 @@ static rule rules[] = {
     {"flx_checkpoint_load", "path", "@saved", 0},
     {"flx_checkpoint_save", "path", "@new", 0},
     {"*", "prefix", "net_", 0},
+    {"*", "category", "mine", 0},
     {"*", "registry", "operator", 0},
     {"*", "stat", "live", 0},
     {"*", "device", "cpu", 0},
@@ -133,6 +136,8 @@ static struct {
     {"flx_fit_start", "valid", "`valid` may be null", 0},
     {"flx_autograd_*", "grads", "", 0}, /* entries of the group: flx_autograd_backward says so for all */
     {"flx_task_reply", "arrays", "entries may be null", 0},
+    {"flx_profiler_summary", "sort", "null is share", 0},
+    {"flx_span_begin", "category", "(null: user)", 0},
 };
 
 static const char *rule_for(const char *function, const char *arg) {

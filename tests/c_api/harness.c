@@ -6,7 +6,7 @@
 #include <string.h>
 
 static int passed, failed, wrong;
-const char *const kind_names[KINDS] = {"ndarray", "entry", "call", "layer", "params", "model", "optimizer", "schedule", "initializer", "metric", "iter", "record", "task", "symbol", "graph"};
+const char *const kind_names[KINDS] = {"ndarray", "entry", "call", "layer", "params", "model", "optimizer", "schedule", "initializer", "metric", "iter", "record", "task", "symbol", "graph", "span"};
 good_handles good;
 
 int expect(int ok, const char *file, int line, const char *text) {
@@ -130,6 +130,7 @@ void *make_handle(int kind) {
   flx_initializer initializer = NULL;
   flx_metric metric = NULL;
   flx_record record = NULL;
+  flx_span span = NULL;
   const char *const key[1] = {"step"}, *const value[1] = {"10"};
   char name[32];
   switch (kind) {
@@ -151,6 +152,7 @@ void *make_handle(int kind) {
     case TASK: return make_task();
     case SYMBOL: return make_symbol();
     case GRAPH: return make_graph();
+    case SPAN: NEED(flx_span_begin("here", NULL, &span)); return span;
     default: exit(1);
   }
 }
@@ -158,12 +160,12 @@ void make_good(void) {
   good.ndarray = make_handle(NDARRAY), good.entry = make_handle(ENTRY), good.call = make_handle(CALL), good.layer = make_handle(LAYER);
   good.params = make_handle(PARAMS), good.model = make_handle(MODEL), good.optimizer = make_handle(OPTIMIZER), good.schedule = make_handle(SCHEDULE);
   good.initializer = make_handle(INITIALIZER), good.metric = make_handle(METRIC), good.iter = make_handle(ITER), good.record = make_handle(RECORD);
-  good.task = make_handle(TASK), good.symbol = make_handle(SYMBOL), good.graph = make_handle(GRAPH);
+  good.task = make_handle(TASK), good.symbol = make_handle(SYMBOL), good.graph = make_handle(GRAPH), good.span = make_handle(SPAN);
 }
 void free_good(void) {
   flx_free(good.ndarray), flx_free(good.entry), flx_free(good.call), flx_free(good.layer), flx_free(good.params), flx_free(good.model);
   flx_free(good.optimizer), flx_free(good.schedule), flx_free(good.initializer), flx_free(good.metric), flx_free(good.iter), flx_free(good.record);
-  flx_free(good.task), flx_free(good.symbol), flx_free(good.graph);
+  flx_free(good.task), flx_free(good.symbol), flx_free(good.graph), flx_free(good.span);
 }
 
 void use_folder(const char *path) { snprintf(folder, sizeof folder, "%s", path); }

@@ -14,6 +14,9 @@ std::vector<PassDef> List() {
   add("dead", "Leaves out nodes whose results nobody uses.", &DropDead);
   add("fold", "Computes once what depends on constants only.", &FoldConstants);
   add("merge", "Computes once what several nodes compute alike.", &MergeEqual);
+  add("batch_norm", "Puts batch norms with fixed statistics into the weights before them.", &FoldBatchNorm, false);
+  add("layout", "Keeps arrays between convolutions in blocked layouts, and packs weights.", &BlockLayouts, false);
+  add("conv_epilogue", "Puts sums and relu behind convolutions into them.", &ConvEpilogue, false);
   return all;
 }
 }  // namespace

@@ -33,5 +33,8 @@ std::vector<PassReport> RunPasses(Ir* ir, const PassSet& set, bool print = false
 int64_t DropDead(Ir* ir);        // dead.cc
 int64_t FoldConstants(Ir* ir);   // fold.cc
 int64_t MergeEqual(Ir* ir);      // merge.cc
+int64_t FoldBatchNorm(Ir* ir);   // batch_norm.cc
+int64_t BlockLayouts(Ir* ir);    // layout.cc
+int64_t ConvEpilogue(Ir* ir);    // conv_epilogue.cc
 
 }  // namespace flx

@@ -172,7 +172,7 @@ OpDef BlockedBatchNormGradOp() {
         BatchNormGradAttrs plain = a;
         plain.axis = 1;
         std::vector<Val> d = CallsWith("_batch_norm_grad", {CallOp("_from_blocked", {v[0]}), v[1], v[2], v[3], CallOp("_from_blocked", {v[4]})}, plain);
-        d[0] = CallWith("_to_blocked", {d[0]}, BlockAttrs{ShapeOf(v[0])[4]});
+        d[0] = CallWith("_to_blocked", {d[0]}, ToBlockedAttrs{ShapeOf(v[0])[4]});
         return d;
       })
       .kernel<BlockedBatchNormGradKernel>();

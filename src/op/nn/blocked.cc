@@ -14,7 +14,7 @@ std::string Order(std::initializer_list<int> axes) {
   return s + ")";
 }
 Val Turn(Val v, std::initializer_list<int> axes) { return CallOp("transpose", {v}, {{"axes", Order(axes)}}); }
-Val ToBlocked(Val x, int64_t block) { return CallWith("_to_blocked", {x}, BlockAttrs{block}); }
+Val ToBlocked(Val x, int64_t block) { return CallWith("_to_blocked", {x}, ToBlockedAttrs{block}); }
 Val FromBlocked(Val x) { return CallOp("_from_blocked", {x}); }
 // A packed weight as it was.
 Val Unpack(Val w, PackFor use) {
@@ -104,22 +104,22 @@ Shape PackedOf(const Shape& w, int64_t block, PackFor use) {
 }
 
 OpDef ToBlockedOp() {
-  return Op<BlockAttrs>("_to_blocked")
+  return Op<ToBlockedAttrs>("_to_blocked")
       .family("nn")
       .doc("(n, c, h, w) with `block` channels side by side: (n, c / block, h, w, block).")
       .traits(kInternal)
-      .attr(&BlockAttrs::block, "block", "Channels of a block.")
+      .attr(&ToBlockedAttrs::block, "block", "Channels of a block.")
       .range(1, 64)
       .input("data", "(n, c, h, w).")
       .output("output", "(n, c / block, h, w, block).")
-      .infer([](Infer& c, const BlockAttrs& a) {
+      .infer([](Infer& c, const ToBlockedAttrs& a) {
         if (c.y_ranked(0) && c.y(0).ndim() == 5) c.set_x(0, PlainOf(c.y(0)));
         if (!c.ranked(0)) return;
         CheckBlock(c, c.x(0), a.block);
         c.set_y(0, BlockedOf(c.x(0), a.block));
       })
-      .gradient([](Grad& g, const BlockAttrs&) { if (g.want(0)) g.dx[0] = FromBlocked(g.dy(0)); })
-      .compose([](const std::vector<Val>& v, const BlockAttrs& a) {
+      .gradient([](Grad& g, const ToBlockedAttrs&) { if (g.want(0)) g.dx[0] = FromBlocked(g.dy(0)); })
+      .compose([](const std::vector<Val>& v, const ToBlockedAttrs& a) {
         const Shape s = ShapeOf(v[0]);
         return std::vector<Val>{Turn(ReshapeTo(v[0], {s[0], s[1] / a.block, a.block, s[2], s[3]}), {0, 1, 3, 4, 2})};
       })

@@ -11,7 +11,7 @@
 
 namespace flx {
 
-struct BlockAttrs { int64_t block = 16; };
+struct ToBlockedAttrs { int64_t block = 16; };
 enum class PackFor { kForward, kPlainData, kGradData };
 template <> struct EnumNames<PackFor> { static constexpr const char* names[] = {"forward", "plain_data", "grad_data"}; };
 struct PackAttrs { int64_t block = 16; PackFor use = PackFor::kForward; };
@@ -28,7 +28,7 @@ enum class BlockedPass { kForward, kGradData, kGradWeight };
 bool BlockedIsFast(BlockedPass pass, const ConvGeometry& g, int64_t block, bool x_blocked);
 
 struct ToBlockedKernel {
-  using Signature = void(KernelContext&, const BlockAttrs&, const TensorView& x, TensorView& y);
+  using Signature = void(KernelContext&, const ToBlockedAttrs&, const TensorView& x, TensorView& y);
   static constexpr const char* kName = "_to_blocked";
 };
 struct FromBlockedKernel {

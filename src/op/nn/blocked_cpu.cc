@@ -141,7 +141,7 @@ void Convolve(KernelContext& ctx, const BlockedConvAttrs& a, const TensorView* a
   y.Store();
 }
 
-void ToBlockedCpu(KernelContext&, const BlockAttrs&, const TensorView& x, TensorView& y) { Blocked(x, y); }
+void ToBlockedCpu(KernelContext&, const ToBlockedAttrs&, const TensorView& x, TensorView& y) { Blocked(x, y); }
 void FromBlockedCpu(KernelContext&, const NoAttrs&, const TensorView& x, TensorView& y) { Block(y.shape, x.shape[4], SizeOf(x), BytesOf(x), BytesOf(y), false); }
 void PackWeightCpu(KernelContext&, const PackAttrs& a, const TensorView& w, TensorView& y) { PackAll(w.shape, a.block, a.use, SizeOf(w), BytesOf(w), BytesOf(y), true); }
 void ConvCpu(KernelContext& ctx, const BlockedConvAttrs& a, const TensorView& x, const TensorView& w, const TensorView& bias, TensorView& y) {

@@ -187,7 +187,7 @@ OpDef BlockedPoolingOp() {
         c.set_y(0, Shape{y[0], c.x(0)[1], y[2], y[3], c.x(0)[4]});
       })
       .compose([](const std::vector<Val>& v, const PoolingAttrs& a) {
-        return std::vector<Val>{CallWith("_to_blocked", {CallWith("Pooling", {CallOp("_from_blocked", {v[0]})}, a)}, BlockAttrs{ShapeOf(v[0])[4]})};
+        return std::vector<Val>{CallWith("_to_blocked", {CallWith("Pooling", {CallOp("_from_blocked", {v[0]})}, a)}, ToBlockedAttrs{ShapeOf(v[0])[4]})};
       })
       .kernel<BlockedPoolingKernel>();
 }
@@ -210,7 +210,7 @@ OpDef BlockedPoolingGradOp() {
         plain.shape = PlainOf(Shape(a.shape)).vec();
         std::vector<Val> in;
         for (size_t i = 0; i < (NeedsData(a) ? 2u : 1u); ++i) in.push_back(CallOp("_from_blocked", {v[i]}));
-        return std::vector<Val>{CallWith("_to_blocked", {CallWith("_pooling_grad", in, plain)}, BlockAttrs{a.shape[4]})};
+        return std::vector<Val>{CallWith("_to_blocked", {CallWith("_pooling_grad", in, plain)}, ToBlockedAttrs{a.shape[4]})};
       })
       .kernel<BlockedPoolingGradKernel>();
 }

@@ -122,7 +122,7 @@ void AppendRecord(ProfileRecord record, const ProfileFacts* facts, uint64_t sess
   ProfileState& s = ProfileS();
   ProfileThread* t = ThisProfileThread();
   if (!t) {
-    s.dropped.fetch_add(1, std::memory_order_relaxed);
+    if (t_profile != &g_gone) s.dropped.fetch_add(1, std::memory_order_relaxed);  // what a thread does while it ends is nobody's business
     return;
   }
   for (;;) {

@@ -277,6 +277,23 @@ struct Program {
     TRY(flx_layer_run(*layer, *q, 0, &data, 1, again, 1, k));
     Tell(*again);
   }
+  // Records are dropped where there is no memory; what is told must not depend on them.
+  void Profiled() {
+    const char *const keys[] = {"capacity", "api"}, *const values[] = {"64K", "True"};
+    TRY(flx_profiler_start(keys, values, 2));
+    flx_span *outer = out<flx_span>(), *inner = out<flx_span>();
+    TRY(flx_span_begin("a span with a name that is longer than a short string", "of mine", outer));
+    TRY(flx_span_begin("inner", nullptr, inner));
+    Tell(Call("exp", {Array({3}, 0, 1)}));
+    TRY(flx_profiler_counter("a counter with a name that is longer than a short string", 1));
+    TRY(flx_profiler_mark("a mark"));
+    char **text = out<char*>(), **json = out<char*>();
+    TRY(flx_profiler_summary("total", 80, text));
+    TRY(flx_profiler_table(json));
+    TRY(flx_profiler_save((folder + "/trace.json").c_str()));
+    TRY(flx_profiler_stop());
+    TRY(flx_profiler_clear());
+  }
   void Texts() {
     flx_entry* e = out<flx_entry>();
     TRY(flx_registry_find("operator", "Convolution", e));
@@ -299,6 +316,6 @@ struct Program {
 std::string SmallRun(Bag& bag, const std::string& folder) {
   Program p{bag, folder, {}};
   bag.Check(flx_random_seed(11, nullptr), "flx_random_seed");
-  p.Arrays(), p.Gradients(), p.ByHand(), p.Fit(), p.Files(), p.Symbols(), p.Texts();
+  p.Arrays(), p.Gradients(), p.ByHand(), p.Fit(), p.Files(), p.Symbols(), p.Profiled(), p.Texts();
   return p.told;
 }

@@ -97,6 +97,10 @@ void Elementwise() {
     Ours(row, Unit::kBytes, 2 * kBytes, Of(op, {{kBig}}));
     Peer(row, "stream", Unit::kBytes, 2 * kBytes, [] { return peers::CopyStream(kBig); });
   }
+  // Six operators as one chain, which is what the pass `fuse` makes of them, beside one loop written by hand.
+  const char* six = "_minimum_scalar(_minus_scalar(square(relu(_plus_scalar(_mul_scalar(x0, scalar=1.5), scalar=0.25))), scalar=0.5), scalar=2)";
+  Ours("Chain/16M", Unit::kBytes, 2 * kBytes, Of("_fused", {{kBig}}, {{"chain", six}}));
+  Peer("Chain/16M", "loop", Unit::kBytes, 2 * kBytes, [] { return peers::ChainStream(kBig); });
 }
 void Reductions() {
   const Shape square{kSide, kSide};

@@ -188,6 +188,20 @@ Run AddStream(size_t n) {
     });
   };
 }
+Run ChainStream(size_t n) {
+  float *x = Room(n), *y = Room(n);
+  return [=] {
+    Split(n, [=](size_t f, size_t l) {
+      for (size_t i = f; i < l; i += kV) {
+        V v = (Load(x + i) * 1.5f + 0.25f);
+        v = v > 0 ? v : V{};
+        v = v * v - 0.5f;
+        Stream(y + i, v > 2.f ? V{} + 2.f : v);
+      }
+      Fence();
+    });
+  };
+}
 Run SumRows(int64_t rows, int64_t columns) {
   float *x = Room(size_t(rows * columns)), *sums = Room(size_t(columns * g_threads));
   return [=] {  // each thread: a block of rows into sums of its own

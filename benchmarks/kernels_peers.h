@@ -29,6 +29,7 @@ Run CopyStream(size_t n);    // reads n, writes n past the caches
 Run ReadStream(size_t n);    // reads n
 Run WriteStream(size_t n);   // writes n past the caches
 Run AddStream(size_t n);     // reads 2 n, writes n past the caches
+Run ChainStream(size_t n);   // min(max(1.5 x + 0.25, 0)^2 - 0.5, 2): reads n, writes n past the caches
 Run SumRows(int64_t rows, int64_t columns);     // over axis 0
 Run ArgmaxRows(int64_t rows, int64_t columns);  // over axis 0
 Run Transpose(int64_t n);                       // 64 x 64 tiles through a small buffer

@@ -77,6 +77,8 @@ void AddInternalCases(std::vector<Case>* c) {
   c->push_back({"_take_along", {Uniform({2, 3, 2}, -1, 1), Integers({2, 2, 2}, {0, 2, 1, 1, 5, -1, 0, 2})}, {{"axis", "1"}}});
   c->push_back({"_put_along", {Integers({2, 2, 2}, {0, 2, 1, 1, 1, -1, 1, 2}), Uniform({2, 2, 2}, -1, 1)}, {{"axis", "1"}, {"shape", "(2, 3, 2)"}}});
   c->push_back({"_scatter_add_nd", {Uniform({3, 2}, -1, 1), Integers({1, 3}, {2, 0, 2})}, {{"shape", "(3, 2)"}}});
+  c->push_back({"_fused", {Uniform({2, 3}, 0.3, 0.9), Uniform({3}, 0.3, 0.9)}, {{"chain", "t0 = exp(_mul_scalar(x0, scalar=0.5)); broadcast_mul(t0, x1); t0"}}});
+  c->push_back(Case{"_fused", {Uniform({2, 3, 2}, 0.3, 0.9), Uniform({3, 1}, 0.3, 0.9), Uniform({1}, 0.3, 0.9)}, {{"chain", "tanh(broadcast_div(broadcast_add(x0, x1), x2))"}}}.name("channels"));
   Layers(c);
   BlockedArrays(c);
 }

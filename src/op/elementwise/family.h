@@ -42,5 +42,7 @@ void AddWhereOps(std::vector<OpDef>* ops);
 void AddWhereCpuKernels(KernelList* list);
 void AddActivationOps(std::vector<OpDef>* ops);
 void AddActivationCpuKernels(KernelList* list);
+void AddChainOps(std::vector<OpDef>* ops);
+void AddChainCpuKernels(KernelList* list);
 
 }  // namespace flx

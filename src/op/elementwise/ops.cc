@@ -33,6 +33,7 @@ void AddElementwiseOps(std::vector<OpDef>* ops) {
   AddCastOps(ops);
   AddWhereOps(ops);
   AddActivationOps(ops);
+  AddChainOps(ops);
 }
 void AddElementwiseCpuKernels(KernelList* list) {
   const LoopList& loops = CpuList();
@@ -40,6 +41,7 @@ void AddElementwiseCpuKernels(KernelList* list) {
   AddCastCpuKernels(list);
   AddWhereCpuKernels(list);
   AddActivationCpuKernels(list);
+  AddChainCpuKernels(list);
 }
 
 }  // namespace flx

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+// The kernel of chains. Nothing is allocated and nothing is decided within a tile but where its pointers are.
+#include <algorithm>
+#include <new>
+
+#include "base/cache.h"
+#include "base/thread_pool.h"
+#include "op/elementwise/chain.h"
+#include "op/elementwise/driver.h"
+#include "op/elementwise/operand.h"
+#include "tensor/tile.h"
+
+namespace flx {
+namespace {
+
+enum class Feed : uint8_t {
+  kDirect,   // the array's own memory
+  kHeld,     // one element for all: a tile of it, made once
+  kPattern,  // a short sequence again and again (a vector along the last axis): laid out once, read at any offset
+  kSource,   // gathered, tile by tile
+};
+enum class Sink : uint8_t {
+  kDirect,
+  kLate,     // into a tile first: it lies in the memory of an input that a later step reads
+  kPast,     // past the caches, for arrays that they would not hold
+  kTarget,   // scattered or converted
+  kNone,     // not wanted
+};
+
+struct Job {
+  explicit Job(const ChainProgram& program) : p(program) {}
+  const ChainProgram& p;
+  TileFn fn[kChainSteps];
+  Feed feed[kChainInputs];
+  const char* from[kChainInputs];
+  int64_t period[kChainInputs];
+  Sink sink[kChainOutputs];
+  char* to[kChainOutputs];
+  int size = 0;          // bytes of a loop's element
+  int64_t tile = 0;      // elements
+  bool past = false;
+  ConvertFn narrow = nullptr, widen = nullptr;  // a dtype that loops lack is rounded to after every step
+  alignas(Operand) char room[kChainInputs + kChainOutputs][sizeof(Operand)];  // of those that are not direct
+  Operand& operand(int i) { return *reinterpret_cast<Operand*>(room[i]); }
+  const Operand& operand(int i) const { return *reinterpret_cast<const Operand*>(room[i]); }
+};
+
+struct Tiles {
+  alignas(64) char in[kChainInputs][2 * kTileBytes], out[kChainOutputs][kTileBytes], slot[kChainSteps][kTileBytes];
+  alignas(Source) char source[kChainInputs][sizeof(Source)];
+  alignas(Target) char target[kChainOutputs][sizeof(Target)];
+};
+
+// The first elements of a tile or pattern, `n` of them, repeating what is there.
+void Repeat(char* to, int64_t have, int64_t n) {
+  for (int64_t m; have < n; have += m) std::memcpy(to + have, to, size_t(m = std::min(have, n - have)));
+}
+
+void RunChunk(const Job& job, int64_t begin, int64_t end) {
+  const ChainProgram& p = job.p;
+  const int size = job.size, nin = p.ninputs, nout = p.noutputs, nsteps = int(p.steps.size());
+  Tiles t;
+  char* at[kChainInputs + kChainOutputs + kChainSteps];
+  Source* source[kChainInputs];
+  Target* target[kChainOutputs];
+  int64_t offset[kChainInputs];  // into patterns
+  bool sources = false;
+  for (int i = 0; i < nin; ++i) {
+    if (job.feed[i] == Feed::kDirect) continue;
+    source[i] = new (t.source[i]) Source(job.operand(i), job.feed[i] == Feed::kSource ? begin : 0, size);
+    sources |= job.feed[i] == Feed::kSource;
+    at[i] = t.in[i];
+    if (job.feed[i] == Feed::kSource) continue;
+    int64_t period = job.period[i], most = std::min(job.tile, end - begin) + period - 1;
+    const void* made = source[i]->Take(std::min(period, job.tile), t.in[i]);
+    if (made != t.in[i]) std::memcpy(t.in[i], made, size_t(period * size));
+    Repeat(t.in[i], period * size, most * size);
+    offset[i] = begin % period;
+  }
+  for (int o = 0; o < nout; ++o) {
+    if (job.sink[o] == Sink::kTarget) target[o] = new (t.target[o]) Target(job.operand(kChainInputs + o), begin);
+    at[nin + o] = t.out[o];
+  }
+  for (int s = 0; s < p.nslots; ++s) at[nin + nout + s] = t.slot[s];
+
+  for (int64_t n; begin < end; begin += n) {
+    n = std::min(job.tile, end - begin);
+    if (sources)  // a tile ends with a long run of one element, which then is laid out once
+      for (int i = 0; i < nin; ++i)
+        if (job.feed[i] == Feed::kSource && source[i]->Repeats() >= 64) n = std::min(n, source[i]->Repeats());
+    for (int i = 0; i < nin; ++i) {
+      switch (job.feed[i]) {
+        case Feed::kDirect: at[i] = const_cast<char*>(job.from[i]) + begin * size; break;
+        case Feed::kHeld: break;
+        case Feed::kPattern:
+          at[i] = t.in[i] + offset[i] * size;
+          offset[i] = (offset[i] + n) % job.period[i];
+          break;
+        case Feed::kSource: at[i] = static_cast<char*>(const_cast<void*>(source[i]->Take(n, t.in[i])));
+      }
+    }
+    for (int o = 0; o < nout; ++o) if (job.sink[o] == Sink::kDirect) at[nin + o] = job.to[o] + begin * size;
+    if (job.past)  // on their way while this tile is worked on
+      for (int i = 0; i < nin; ++i)
+        if (job.feed[i] == Feed::kDirect)
+          for (int64_t c = 0; c < kTileBytes; c += 64) __builtin_prefetch(at[i] + kTileBytes + c);
+    for (int s = 0; s < nsteps; ++s) {
+      const ChainProgram::Step& step = p.steps[size_t(s)];
+      const void* in[3] = {at[step.from[0]], at[step.from[1]], at[step.from[2]]};
+      job.fn[s](in, at[step.to], n, step.scalars);
+      if (job.narrow) {
+        Tile raw;
+        job.narrow(at[step.to], raw.bytes, n);
+        job.widen(raw.bytes, at[step.to], n);
+      }
+    }
+    for (int o = 0; o < nout; ++o) {
+      if (job.sink[o] == Sink::kPast) CopyPast(job.to[o] + begin * size, t.out[o], n * size);
+      else if (job.sink[o] == Sink::kLate) std::memcpy(job.to[o] + begin * size, t.out[o], size_t(n * size));
+      else if (job.sink[o] == Sink::kTarget) target[o]->Scatter(n, t.out[o]);
+    }
+  }
+  if (job.past) FlushPast();
+}
+
+Operand& MakeOperand(Job* job, int i, const TensorView& v, const Shape& shape, DType loop_type, bool load) {
+  Operand& o = *new (job->room[i]) Operand;
+  o.Set(v, shape);
+  o.native = Native(v.dtype, loop_type);
+  o.convert = load ? FindConvert(v.dtype, loop_type) : FindConvert(loop_type, v.dtype);
+  return o;
+}
+void SetFeed(Job* job, int i, const TensorView& x, const Shape& shape, DType loop_type) {
+  job->from[i] = static_cast<const char*>(x.raw());
+  job->feed[i] = Feed::kDirect;
+  const bool native = Native(x.dtype, loop_type);
+  if (native && x.contiguous && x.shape == shape) return;
+  const Operand& o = MakeOperand(job, i, x, shape, loop_type, true);
+  if (native && o.nd == 1 && o.strides[0] == o.size) return;
+  job->feed[i] = Feed::kSource;
+  int64_t inner = 1;
+  for (int d = 1; d < o.nd; ++d) inner *= o.dims[d];
+  if (o.strides[0] != 0 || inner > job->tile) return;
+  job->feed[i] = o.nd == 1 ? Feed::kHeld : Feed::kPattern, job->period[i] = inner;
+}
+}  // namespace
+
+void ChainCpu(KernelContext& ctx, const ChainAttrs& a, Views x, OutViews y) {
+  const Shape* shape = nullptr;
+  for (int o = 0; o < y.size(); ++o) if (y[o]) shape = &y[o].shape;
+  if (!shape) return;
+  const DType dtype = x[0].dtype, loop_type = LoopType(dtype);
+  const int64_t n = shape->size();
+  const ChainProgram& p = a.chain.program();
+  Job job(p);
+  job.size = DTypeSize(loop_type), job.tile = kTileBytes / job.size;
+  for (size_t s = 0; s < p.steps.size(); ++s) {
+    job.fn[s] = LoopFor(*p.steps[s].loops, dtype, loop_type);
+    if (!job.fn[s]) Fail(Status::kType, ctx.op ? ctx.op->name : "_fused", "`", a.chain.steps()[s].op->name, "` expects floating-point arrays, given ", dtype, ". Cast them first (operator Cast).");
+  }
+  if (!Native(dtype, loop_type)) job.narrow = FindConvert(loop_type, dtype), job.widen = FindConvert(dtype, loop_type);
+  int64_t bytes = 0;
+  for (int i = 0; i < x.size(); ++i) SetFeed(&job, i, x[i], *shape, loop_type), bytes += x[i].bytes();
+  for (int o = 0; o < y.size(); ++o) bytes += y[o] ? y[o].bytes() : 0;
+  const bool past = PastCaches(bytes);
+  for (int o = 0; o < y.size(); ++o) {
+    job.sink[o] = Sink::kNone;
+    if (!y[o]) continue;
+    job.to[o] = static_cast<char*>(y[o].raw());
+    if (!y[o].contiguous || job.narrow) {
+      MakeOperand(&job, kChainInputs + o, y[o], *shape, loop_type, false);
+      job.sink[o] = Sink::kTarget;
+      continue;
+    }
+    job.sink[o] = past ? Sink::kPast : Sink::kDirect;
+    for (int i = 0; i < x.size(); ++i)
+      if (x[i].raw() == y[o].raw()) job.sink[o] = p.last_read[size_t(i)] > p.output_step[size_t(o)] ? Sink::kLate : Sink::kDirect;
+    job.past |= job.sink[o] == Sink::kPast;
+  }
+  const int64_t grain = job.past ? kPastGrain / job.size : std::max<int64_t>(kGrain / 4, 2 * kGrain / (int64_t(p.steps.size()) + 1)) / job.tile * job.tile;
+  if (n <= grain) return RunChunk(job, 0, n);
+  ParallelFor(n, grain, [&](int64_t b, int64_t e) { RunChunk(job, b, e); });
+}
+
+}  // namespace flx

@@ -68,7 +68,10 @@ struct OutViews {
 using AnyFn = void (*)();
 // One loop of an elementwise formula over n contiguous elements, all of one type; out may be one of the inputs.
 using TileFn = void (*)(const void* const* in, void* out, int64_t n, const double* scalars);
-struct TileLoops { TileFn f32 = nullptr, f64 = nullptr, i32 = nullptr, i64 = nullptr, u64 = nullptr; };  // u64: what int64 has no room for
+struct TileLoops {
+  TileFn f32 = nullptr, f64 = nullptr, i32 = nullptr, i64 = nullptr, u64 = nullptr;  // u64: what int64 has no room for
+  AnyFn acc32[2] = {}, acc64[2] = {};  // of cheap formulas: a step of the machine of op/elementwise/chain_machine.h, whose registers are argument 0 or 1
+};
 
 // A device's kernel for a key: its name, a hash of its signature, and the function (or, for elementwise formulas, the loops).
 struct KernelEntry { const char* name; uint64_t hash; AnyFn fn; const TileLoops* loops; };

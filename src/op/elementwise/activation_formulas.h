@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Formulas of activations and of gradients fused for speed. See formula.h for how this header is included.
-struct Leaky : FloatOnly { template <class T> FLX_HD T operator()(T x, T slope) const { return where(x > T(0), x, slope * x); } };
+struct Leaky : FloatCheap { template <class T> FLX_HD T operator()(T x, T slope) const { return where(x > T(0), x, slope * x); } };
 struct Elu : FloatOnly { template <class T> FLX_HD T operator()(T x, T slope, T scale) const { return scale * where(x > T(0), x, slope * expm1(x)); } };
 struct Gelu : FloatOnly { template <class T> FLX_HD T operator()(T x) const { return T(0.5) * x * (T(1) + erf(x * T(0.70710678118654752440))); } };
 
 struct ReluGrad : AnyNumber { template <class T> FLX_HD T operator()(T y, T dy) const { return where(y > T(0), dy, T(0)); } };
-struct SigmoidGrad : FloatOnly { template <class T> FLX_HD T operator()(T y, T dy) const { return dy * (y * (T(1) - y)); } };
-struct TanhGrad : FloatOnly { template <class T> FLX_HD T operator()(T y, T dy) const { return dy * (T(1) - y * y); } };
-struct LeakyGrad : FloatOnly { template <class T> FLX_HD T operator()(T c, T dy, T slope) const { return where(c > T(0), dy, slope * dy); } };
+struct SigmoidGrad : FloatCheap { template <class T> FLX_HD T operator()(T y, T dy) const { return dy * (y * (T(1) - y)); } };
+struct TanhGrad : FloatCheap { template <class T> FLX_HD T operator()(T y, T dy) const { return dy * (T(1) - y * y); } };
+struct LeakyGrad : FloatCheap { template <class T> FLX_HD T operator()(T c, T dy, T slope) const { return where(c > T(0), dy, slope * dy); } };
 struct EluGrad : FloatOnly {
   template <class T> FLX_HD T operator()(T c, T y, T dy, T slope, T scale) const { return dy * where(c > T(0), scale, y + slope * scale); }
 };

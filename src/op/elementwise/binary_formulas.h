@@ -7,14 +7,14 @@ struct Add : AnyNumber { template <class T> FLX_HD T operator()(T a, T b) const 
 struct Sub : AnyNumber { template <class T> FLX_HD T operator()(T a, T b) const { return a - b; } };
 struct Mul : AnyNumber { template <class T> FLX_HD T operator()(T a, T b) const { return a * b; } };
 struct Div : AnyNumber { template <class T> FLX_HD T operator()(T a, T b) const { return a / b; } };
-struct Mod : AnyNumber {  // the divisor's sign, as Python's; 0 where the divisor is 0
+struct Mod : AnyHeavy {  // the divisor's sign, as Python's; 0 where the divisor is 0
   template <class T> FLX_HD T operator()(T a, T b) const {
     T r = fmod(a, b), m = where(r != T(0), where(r < T(0), where(b > T(0), r + b, r), where(b < T(0), r + b, r)), r);
     return where(b == T(0), T(0), m);
   }
 };
-struct Power : AnyNumber { template <class T> FLX_HD T operator()(T a, T b) const { return pow(a, b); } };
-struct Hypot : AnyNumber { template <class T> FLX_HD T operator()(T a, T b) const { return hypot(a, b); } };
+struct Power : AnyHeavy { template <class T> FLX_HD T operator()(T a, T b) const { return pow(a, b); } };
+struct Hypot : AnyHeavy { template <class T> FLX_HD T operator()(T a, T b) const { return hypot(a, b); } };
 struct Maximum : AnyNumber { template <class T> FLX_HD T operator()(T a, T b) const { return where(isnan(a), a, where(a > b, a, b)); } };
 struct Minimum : AnyNumber { template <class T> FLX_HD T operator()(T a, T b) const { return where(isnan(a), a, where(a < b, a, b)); } };
 struct Equal : AnyNumber { template <class T> FLX_HD T operator()(T a, T b) const { return where(a == b, T(1), T(0)); } };

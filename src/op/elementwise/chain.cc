@@ -42,6 +42,47 @@ void Check(const ChainStep& s) {
   if (s.in.size() != s.op->inputs.size()) Fail(Status::kArgument, kWho, "`", s.op->name, "` takes ", s.op->inputs.size(), " inputs, given ", s.in.size(), ".");
 }
 
+// Which steps follow each other in registers, and the codes for them.
+void Segment(const std::vector<ChainStep>& steps, ChainProgram* p) {
+  const int n = int(steps.size());
+  auto cheap = [&](int s) { return p->steps[size_t(s)].loops->acc32[0] != nullptr; };
+  auto place_in = [&](int s) {  // which input of step s is the result before it; -1: none
+    auto& in = steps[size_t(s)].in;
+    for (size_t k = 0; k < in.size(); ++k) if (in[k] == ~(s - 1)) return int(k);
+    return -1;
+  };
+  std::vector<bool> stored(size_t(n), false);  // someone reads it from memory
+  for (int o : p->output_step) stored[size_t(o)] = true;
+  for (int s = 0; s < n;) {
+    ChainProgram::Segment g{s, s, {}, {}};
+    while (cheap(s) && g.last + 1 < n && cheap(g.last + 1) && place_in(g.last + 1) >= 0) ++g.last;
+    for (int k = g.first; k <= g.last; ++k) {
+      int by_register = k > g.first ? place_in(k) : -1;
+      for (size_t i = 0; i < steps[size_t(k)].in.size(); ++i)
+        if (int in = steps[size_t(k)].in[i]; in < 0 && int(i) != by_register) stored[size_t(~in)] = true;
+    }
+    s = g.last + 1;
+    p->segments.push_back(std::move(g));
+  }
+  for (auto& g : p->segments) {
+    if (g.first == g.last) continue;
+    for (bool wide : {false, true}) {
+      const ChainMachine& m = MachineOf(wide);
+      auto& code = wide ? g.f64 : g.f32;
+      code.push_back({m.load, p->steps[size_t(g.first)].from[0], {}});
+      for (int k = g.first; k <= g.last; ++k) {
+        const ChainProgram::Step& step = p->steps[size_t(k)];
+        int place = k > g.first ? place_in(k) : 0;
+        ChainCode c{(wide ? step.loops->acc64 : step.loops->acc32)[place], step.nin > 1 ? step.from[1 - place] : 0, {}};
+        std::copy(step.scalars, step.scalars + kChainScalars, c.scalars);
+        code.push_back(c);
+        if (stored[size_t(k)]) code.push_back({m.store, step.to, {}});
+      }
+      code.push_back({m.end, 0, {}});
+    }
+  }
+}
+
 std::shared_ptr<const ChainProgram> Prepare(const std::vector<ChainStep>& steps, const std::vector<int>& outputs) {
   auto p = std::make_shared<ChainProgram>();
   std::vector<int> last(steps.size(), -1), place(steps.size(), -1);
@@ -81,6 +122,7 @@ std::shared_ptr<const ChainProgram> Prepare(const std::vector<ChainStep>& steps,
     step.to = place[s];
     p->steps.push_back(step);
   }
+  Segment(steps, p.get());
   return p;
 }
 

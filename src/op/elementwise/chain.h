@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "op/elementwise/chain_machine.h"
 #include "op/op.h"
 
 namespace flx {
@@ -30,7 +31,10 @@ struct ChainProgram {
     int to;
     double scalars[kChainScalars];
   };
+  // Steps [first, last] of which each works on the result of the one before, as codes of the machine; empty: a single step, or one without such a form.
+  struct Segment { int first, last; std::vector<ChainCode> f32, f64; };
   std::vector<Step> steps;
+  std::vector<Segment> segments;
   int ninputs = 0, noutputs = 0, nslots = 0;
   std::vector<int> output_step;           // by output
   std::vector<int> last_read;             // by input: the last step that reads it

@@ -38,7 +38,8 @@ struct Job {
   char* to[kChainOutputs];
   int size = 0;          // bytes of a loop's element
   int64_t tile = 0;      // elements
-  bool past = false;
+  int64_t block = 0;     // of the machine; 0: not of a type that it has
+  bool wide = false, past = false;
   ConvertFn narrow = nullptr, widen = nullptr;  // a dtype that loops lack is rounded to after every step
   alignas(Operand) char room[kChainInputs + kChainOutputs][sizeof(Operand)];  // of those that are not direct
   Operand& operand(int i) { return *reinterpret_cast<Operand*>(room[i]); }
@@ -56,9 +57,23 @@ void Repeat(char* to, int64_t have, int64_t n) {
   for (int64_t m; have < n; have += m) std::memcpy(to + have, to, size_t(m = std::min(have, n - have)));
 }
 
+// Elements [from, n) of a tile through steps [first, last].
+void RunSteps(const Job& job, int first, int last, char* const* at, int64_t from, int64_t n) {
+  const int64_t skip = from * job.size;
+  for (int s = first; s <= last; ++s) {
+    const ChainProgram::Step& step = job.p.steps[size_t(s)];
+    const void* in[3] = {at[step.from[0]] + skip, at[step.from[1]] + skip, at[step.from[2]] + skip};
+    char* to = at[step.to] + skip;
+    job.fn[s](in, to, n - from, step.scalars);
+    if (!job.narrow) continue;
+    Tile raw;
+    job.narrow(to, raw.bytes, n - from);
+    job.widen(raw.bytes, to, n - from);
+  }
+}
 void RunChunk(const Job& job, int64_t begin, int64_t end) {
   const ChainProgram& p = job.p;
-  const int size = job.size, nin = p.ninputs, nout = p.noutputs, nsteps = int(p.steps.size());
+  const int size = job.size, nin = p.ninputs, nout = p.noutputs;
   Tiles t;
   char* at[kChainInputs + kChainOutputs + kChainSteps];
   Source* source[kChainInputs];
@@ -104,15 +119,11 @@ void RunChunk(const Job& job, int64_t begin, int64_t end) {
       for (int i = 0; i < nin; ++i)
         if (job.feed[i] == Feed::kDirect)
           for (int64_t c = 0; c < kTileBytes; c += 64) __builtin_prefetch(at[i] + kTileBytes + c);
-    for (int s = 0; s < nsteps; ++s) {
-      const ChainProgram::Step& step = p.steps[size_t(s)];
-      const void* in[3] = {at[step.from[0]], at[step.from[1]], at[step.from[2]]};
-      job.fn[s](in, at[step.to], n, step.scalars);
-      if (job.narrow) {
-        Tile raw;
-        job.narrow(at[step.to], raw.bytes, n);
-        job.widen(raw.bytes, at[step.to], n);
-      }
+    for (auto& g : p.segments) {
+      const std::vector<ChainCode>& code = job.wide ? g.f64 : g.f32;
+      int64_t done = 0;
+      if (job.block && !code.empty() && n >= job.block) RunCode(code.data(), at, done = n / job.block * job.block);
+      if (done < n) RunSteps(job, g.first, g.last, at, done, n);
     }
     for (int o = 0; o < nout; ++o) {
       if (job.sink[o] == Sink::kPast) CopyPast(job.to[o] + begin * size, t.out[o], n * size);
@@ -158,6 +169,7 @@ void ChainCpu(KernelContext& ctx, const ChainAttrs& a, Views x, OutViews y) {
     job.fn[s] = LoopFor(*p.steps[s].loops, dtype, loop_type);
     if (!job.fn[s]) Fail(Status::kType, ctx.op ? ctx.op->name : "_fused", "`", a.chain.steps()[s].op->name, "` expects floating-point arrays, given ", dtype, ". Cast them first (operator Cast).");
   }
+  if (dtype == DType::kFloat32 || dtype == DType::kFloat64) job.wide = dtype == DType::kFloat64, job.block = MachineOf(job.wide).block;
   if (!Native(dtype, loop_type)) job.narrow = FindConvert(loop_type, dtype), job.widen = FindConvert(dtype, loop_type);
   int64_t bytes = 0;
   for (int i = 0; i < x.size(); ++i) SetFeed(&job, i, x[i], *shape, loop_type), bytes += x[i].bytes();

@@ -27,11 +27,11 @@ struct LogicalNot : AnyNumber { template <class T> FLX_HD T operator()(T x) cons
 struct Clip : AnyNumber {
   template <class T> FLX_HD T operator()(T x, T low, T high) const { return where(x < low, low, where(x > high, high, x)); }
 };
-struct Sqrt : FloatOnly { template <class T> FLX_HD T operator()(T x) const { return sqrt(x); } };
-struct Rsqrt : FloatOnly { template <class T> FLX_HD T operator()(T x) const { return T(1) / sqrt(x); } };
+struct Sqrt : FloatCheap { template <class T> FLX_HD T operator()(T x) const { return sqrt(x); } };
+struct Rsqrt : FloatCheap { template <class T> FLX_HD T operator()(T x) const { return T(1) / sqrt(x); } };
 struct Cbrt : FloatOnly { template <class T> FLX_HD T operator()(T x) const { return cbrt(x); } };
 struct Rcbrt : FloatOnly { template <class T> FLX_HD T operator()(T x) const { return T(1) / cbrt(x); } };
-struct Reciprocal : FloatOnly { template <class T> FLX_HD T operator()(T x) const { return T(1) / x; } };
+struct Reciprocal : FloatCheap { template <class T> FLX_HD T operator()(T x) const { return T(1) / x; } };
 struct Exp : FloatOnly { template <class T> FLX_HD T operator()(T x) const { return exp(x); } };
 struct Expm1 : FloatOnly { template <class T> FLX_HD T operator()(T x) const { return expm1(x); } };
 struct Log : FloatOnly { template <class T> FLX_HD T operator()(T x) const { return log(x); } };
@@ -50,23 +50,23 @@ struct Tanh : FloatOnly { template <class T> FLX_HD T operator()(T x) const { re
 struct Arcsinh : FloatOnly { template <class T> FLX_HD T operator()(T x) const { return asinh(x); } };
 struct Arccosh : FloatOnly { template <class T> FLX_HD T operator()(T x) const { return acosh(x); } };
 struct Arctanh : FloatOnly { template <class T> FLX_HD T operator()(T x) const { return atanh(x); } };
-struct Degrees : FloatOnly { template <class T> FLX_HD T operator()(T x) const { return x * T(57.295779513082320877); } };
-struct Radians : FloatOnly { template <class T> FLX_HD T operator()(T x) const { return x * T(0.017453292519943295769); } };
+struct Degrees : FloatCheap { template <class T> FLX_HD T operator()(T x) const { return x * T(57.295779513082320877); } };
+struct Radians : FloatCheap { template <class T> FLX_HD T operator()(T x) const { return x * T(0.017453292519943295769); } };
 struct Sigmoid : FloatOnly {  // never overflows: e <= 1
   template <class T> FLX_HD T operator()(T x) const {
     T e = exp(-abs(x));
     return where(x < T(0), e, T(1)) / (T(1) + e);
   }
 };
-struct HardSigmoid : FloatOnly {
+struct HardSigmoid : FloatCheap {
   template <class T> FLX_HD T operator()(T x, T alpha, T beta) const {
     T y = alpha * x + beta;
     return where(y < T(0), T(0), where(y > T(1), T(1), y));
   }
 };
-struct Softsign : FloatOnly { template <class T> FLX_HD T operator()(T x) const { return x / (T(1) + abs(x)); } };
+struct Softsign : FloatCheap { template <class T> FLX_HD T operator()(T x) const { return x / (T(1) + abs(x)); } };
 struct Softrelu : FloatOnly { template <class T> FLX_HD T operator()(T x) const { return where(x > T(0), x, T(0)) + log1p(exp(-abs(x))); } };
-struct SmoothL1 : FloatOnly {  // quadratic within 1/s^2 of zero
+struct SmoothL1 : FloatCheap {  // quadratic within 1/s^2 of zero
   template <class T> FLX_HD T operator()(T x, T s) const {
     T s2 = s * s, a = abs(x);
     return where(a > T(1) / s2, a - T(0.5) / s2, T(0.5) * s2 * x * x);

@@ -14,6 +14,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "op/elementwise/chain_machine.h"
 #include "op/elementwise/formula.h"
 #include "op/elementwise/special.h"
 #include "hwy/contrib/math/math-inl.h"
@@ -288,8 +289,35 @@ void IntLoop(const void* const* in, void* out, int64_t n, const double* scalars)
   }
 }
 
+// One step of the chain machine: its four registers are argument kPlace of the formula, the other argument lies in memory.
+template <class T> using AccFn = void (*)(const ChainCode*, char* const*, int64_t, typename Pack<T>::V, typename Pack<T>::V, typename Pack<T>::V, typename Pack<T>::V);
+template <class T, class F, int kIn, int kScalars, int kPlace>
+void AccStep(const ChainCode* pc, char* const* at, int64_t i, typename Pack<T>::V a, typename Pack<T>::V b, typename Pack<T>::V c, typename Pack<T>::V e) {
+  using P = Pack<T>;
+  const hn::ScalableTag<T> d;
+  const int64_t lanes = int64_t(hn::Lanes(d));
+  constexpr size_t kArgs = size_t(kIn + kScalars);
+  constexpr std::integral_constant<size_t, kArgs> args{};
+  constexpr std::make_index_sequence<kArgs> each{};
+  const F f{};
+  P x[kArgs];
+  for (int k = 0; k < kScalars; ++k) x[kIn + k] = P(pc->scalars[k]);
+  const T* from = reinterpret_cast<const T*>(at[pc->place]) + i;
+  auto one = [&](typename P::V v, int64_t k) HWY_ATTR {
+    x[kPlace] = P(v);
+    if (kIn == 2) x[1 - kPlace] = P(hn::LoadU(d, from + k * lanes));
+    return ApplyFormula<T>(f, x, args, each).v;
+  };
+  a = one(a, 0), b = one(b, 1), c = one(c, 2), e = one(e, 3);
+  return reinterpret_cast<AccFn<T>>(pc[1].fn)(pc + 1, at, i, a, b, c, e);
+}
+
 template <class F, int kIn, int kScalars> HWY_INLINE TileLoops MakeLoops() {
   TileLoops l;
+  if constexpr ((F::kTypes & kFloatFormula) != 0 && F::kCheap && kIn <= 2) {
+    l.acc32[0] = reinterpret_cast<AnyFn>(&AccStep<float, F, kIn, kScalars, 0>), l.acc64[0] = reinterpret_cast<AnyFn>(&AccStep<double, F, kIn, kScalars, 0>);
+    if constexpr (kIn == 2) l.acc32[1] = reinterpret_cast<AnyFn>(&AccStep<float, F, kIn, kScalars, 1>), l.acc64[1] = reinterpret_cast<AnyFn>(&AccStep<double, F, kIn, kScalars, 1>);
+  }
   if constexpr ((F::kTypes & kFloatFormula) != 0) l.f32 = &FloatLoop<float, F, kIn, kScalars>, l.f64 = &FloatLoop<double, F, kIn, kScalars>;
   if constexpr ((F::kTypes & kIntFormula) != 0) l.i32 = &IntLoop<int32_t, F, kIn, kScalars>, l.i64 = &IntLoop<int64_t, F, kIn, kScalars>, l.u64 = &IntLoop<uint64_t, F, kIn, kScalars>;
   return l;

@@ -176,6 +176,7 @@ enum Trait : uint32_t {
   kInternal = 128,     // not listed to users
   kNoSecond = 256,     // the gradient is right but not differentiable itself
   kInit = 512,         // no inputs: makes an array from attributes (zeros, arange ...)
+  kExpands = 1024,     // the composition gives the kernel's bits, so that a pass may put it in the operator's place
 };
 struct Port {
   const char* name = "";

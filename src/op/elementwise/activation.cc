@@ -24,6 +24,9 @@ void ActivationGradient(Grad& g, const ActivationAttrs& a) {
     case ActType::kSoftsign: g.dx[0] = dy * Call1("square", 1 - Call1("abs", y)); break;
   }
 }
+Vals ActivationParts(const Vals& x, const ActivationAttrs& a) {
+  return {Call1(a.act_type == ActType::kSoftrelu ? "_softrelu" : EnumNames<ActType>::names[size_t(a.act_type)], x[0])};
+}
 bool HasGamma(const LeakyAttrs& a) { return a.act_type == LeakyType::kPrelu; }
 Val LeakyGradient(Grad& g, double slope) {  // y has x's sign unless the slope is negative
   return CallWith("_leaky_grad", {slope >= 0 ? g.y(0) : g.x(0), g.dy(0)}, SlopeAttrs{slope});
@@ -53,6 +56,17 @@ void LeakyReluShapes(Infer& c, const LeakyAttrs& a) {
   c.Expect(!c.known(1) || c.x(1).size() == 1 || channels < 0 || c.x(1).size() == channels, "`gamma` needs one slope, or one for each of the ", channels,
            " channels (axis 1) of `data`, given shape ", c.x(1), ".");
 }
+Vals LeakyReluParts(const Vals& x, const LeakyAttrs& a) {
+  switch (a.act_type) {
+    case LeakyType::kRrelu: return {};  // it draws
+    case LeakyType::kLeaky: return {CallWith("_leaky", {x[0]}, SlopeAttrs{a.slope})};
+    case LeakyType::kElu: return {CallWith("_elu", {x[0]}, EluAttrs{a.slope, 1})};
+    case LeakyType::kSelu: return {CallWith("_elu", {x[0]}, EluAttrs{kSeluSlope, kSeluScale})};
+    case LeakyType::kGelu: return {Call1("_gelu", x[0])};
+    case LeakyType::kPrelu: return {Call2("_prelu", x[0], ReshapeTo(x[1], PreluShape(ShapeOf(x[0]), ShapeOf(x[1]))))};
+  }
+  return {};
+}
 template <class A> Op<A> Internal(const char* name, const char* doc) {
   Op<A> o(name);
   o.family("elementwise").traits(kInternal).doc(doc).types(FloatsOnly<A>).infer(SameShape<A>);
@@ -71,9 +85,9 @@ void AddActivationOps(std::vector<OpDef>* ops) {
   auto add = [&](OpDef d) { ops->push_back(std::move(d)); };
   add(FloatUnary<ActivationAttrs>("Activation", "relu: max(x, 0). sigmoid: 1 / (1 + exp(-x)). tanh. softrelu: log(1 + exp(x)). softsign: x / (1 + |x|).")
           .attr(&ActivationAttrs::act_type, "act_type", "Which of them.").required()
-          .traits(kInplace).gradient(ActivationGradient).kernel<ActivationKernel>());
+          .traits(kInplace | kExpands).gradient(ActivationGradient).compose(ActivationParts).kernel<ActivationKernel>());
   Op<LeakyAttrs> leaky("LeakyReLU");
-  leaky.family("elementwise").traits(kRandom).doc(
+  leaky.family("elementwise").traits(kRandom | kExpands).doc(
       "Activations that let some of x < 0 through (for x > 0 they give x). leaky: slope * x. prelu: gamma * x, one gamma for each channel (axis 1) or one for all. "
       "rrelu: slope * x with a slope drawn for each element while training, else their mean. elu: slope * (exp(x) - 1). "
       "selu: self-normalising, scale 1.0507 and slope 1.6733 (Klambauer et al. 2017). gelu: x * (1 + erf(x / sqrt 2)) / 2 for all x.");
@@ -83,7 +97,7 @@ void AddActivationOps(std::vector<OpDef>* ops) {
   leaky.attr(&LeakyAttrs::lower_bound, "lower_bound", "The smallest slope that rrelu draws.");
   leaky.attr(&LeakyAttrs::upper_bound, "upper_bound", "The largest slope that rrelu draws.");
   leaky.output("output").hidden("mask", "rrelu's slope for each element, 1 above zero.");
-  add(leaky.infer(LeakyReluShapes).types(FloatsOnly<LeakyAttrs>).gradient(LeakyReluGradient).kernel<LeakyKernel>());
+  add(leaky.infer(LeakyReluShapes).types(FloatsOnly<LeakyAttrs>).gradient(LeakyReluGradient).compose(LeakyReluParts).kernel<LeakyKernel>());
 
   add(Internal<SlopeAttrs>("_leaky", "x where x > 0, else slope * x.").attr(&SlopeAttrs::slope, "slope", "The slope below zero.")
           .input("data", "A floating-point array.").output("output").gradient([](Grad& g, const SlopeAttrs& a) { g.dx[0] = LeakyGradient(g, a.slope); })

@@ -58,7 +58,13 @@ void AddWhereOps(std::vector<OpDef>* ops) {
                        for (int i : {1, 2}) c.set_x(i, c.x(0));
                        c.set_y(0, c.x(0));
                      })
-                     .gradient(WhereGradient<kWhere>).kernel<WhereKernel>());
+                     .gradient(WhereGradient<kWhere>).traits(kExpands)
+                     .compose([](const std::vector<Val>& x, const NoAttrs&) {
+                       Shape rows = ShapeOf(x[0]);
+                       while (rows.ndim() < ShapeOf(x[1]).ndim()) rows.push_back(1);
+                       return std::vector<Val>{CallOp(kNumpyWhere, {ReshapeTo(x[0], rows), x[1], x[2]})};
+                     })
+                     .kernel<WhereKernel>());
   ops->push_back(WhereLike(kNumpyWhere, "x where the condition is not zero, else y; the three broadcast by NumPy's rule.", "Any dtype.")
                      .infer([](Infer& c, const NoAttrs&) { c.set_y(0, BroadcastShapes(c, c.x(0), BroadcastShapes(c, c.x(1), c.x(2)))); })
                      .gradient(WhereGradient<kNumpyWhere>).tiles(0, nullptr, "where"));

@@ -13,6 +13,7 @@ namespace {
 constexpr int64_t kTiny = 512;         // multiplications below which a call into a library costs more than the product
 constexpr int64_t kWork = 1 << 22;     // multiplications worth a block of their own
 constexpr int64_t kBlocks = 8, kSide = 1024, kLeast = 32;  // blocks of C; the longest and shortest side of one
+constexpr int64_t kFewRows = 8, kLeastDepth = 16;  // of A, and of k, where gemm_rows.cc is the fastest
 constexpr int64_t kSmall = 128 * 128, kLong = 2048;               // a C so small is cut along a k so long
 
 struct Product {
@@ -59,6 +60,12 @@ template <class T> void Block(const Product& p, const T* a, const T* b, T* c, in
 }
 template <class T> void Floats(const Product& p, const T* a, const T* b, T* c) {
   double work = double(p.m) * double(p.n) * double(p.k);
+  if (!p.ta && p.tb && p.m <= kFewRows && p.k >= kLeastDepth) {
+    const GemmRowsJob<T> job{p.m, p.k, T(p.alpha), T(p.beta), a, p.lda, b, p.ldb, c, p.ldc};
+    int64_t grain = std::max<int64_t>(8, int64_t(1 << 18) / p.k / 8 * 8);  // B's rows: a megabyte of float32
+    if (p.n <= grain) return GemmRows(job, 0, p.n);
+    return ParallelFor(p.n, grain, [&](int64_t j, int64_t e) { GemmRows(job, j, e); });
+  }
   if (work <= kTiny) return Loops<T, T>(p, a, b, c, 0, p.m);
   if (work < 2 * kWork) return Block(p, a, b, c, 0, 0, 0, p.m, p.n, p.k, T(p.beta), p.ldc);
   // The longer side is halved until there are kBlocks, or a block is work enough, and until none is larger than kSide by kSide: few and large ones,

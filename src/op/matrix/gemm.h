@@ -21,4 +21,9 @@ void GemmBlock(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, doub
 // ... or by another library, where one is built in (gemm_part_dnnl.cc, else gemm_part_none.cc) and the faster one for these sizes; false: not taken.
 bool GemmPart(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, float alpha, const float* a, int64_t lda, const float* b, int64_t ldb, float beta, float* c, int64_t ldc);
 
+// A few rows of A by the transpose of B (gemm_rows.cc): columns [j0, j1) of C.
+template <class T> struct GemmRowsJob { int64_t m, k; T alpha, beta; const T* a; int64_t lda; const T* b; int64_t ldb; T* c; int64_t ldc; };
+void GemmRows(const GemmRowsJob<float>& g, int64_t j0, int64_t j1);
+void GemmRows(const GemmRowsJob<double>& g, int64_t j0, int64_t j1);
+
 }  // namespace flx

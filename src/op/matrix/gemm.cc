@@ -13,7 +13,7 @@ namespace {
 constexpr int64_t kTiny = 512;         // multiplications below which a call into a library costs more than the product
 constexpr int64_t kWork = 1 << 22;     // multiplications worth a block of their own
 constexpr int64_t kBlocks = 8, kSide = 1024, kLeast = 32;  // blocks of C; the longest and shortest side of one
-constexpr int64_t kFewRows = 8, kLeastDepth = 16;  // of A, and of k, where gemm_rows.cc is the fastest
+constexpr int64_t kFewRows = 8, kLeastDepth = 16, kSmallC = 1024;  // of A, and of k, where gemm_rows.cc is the fastest; a C for GemmBlock's small kernels
 constexpr int64_t kSmall = 128 * 128, kLong = 2048;               // a C so small is cut along a k so long
 
 struct Product {
@@ -60,9 +60,10 @@ template <class T> void Block(const Product& p, const T* a, const T* b, T* c, in
 }
 template <class T> void Floats(const Product& p, const T* a, const T* b, T* c) {
   double work = double(p.m) * double(p.n) * double(p.k);
-  if (!p.ta && p.tb && p.m <= kFewRows && p.k >= kLeastDepth) {
+  const bool small = GemmBlockLikesSmall();
+  if (!p.ta && p.tb && p.k >= kLeastDepth && p.m <= (small ? 2 * kFewRows : kFewRows) && !(small && p.m > 1 && p.m * p.n <= kSmallC && work <= 1e6)) {
     const GemmRowsJob<T> job{p.m, p.k, T(p.alpha), T(p.beta), a, p.lda, b, p.ldb, c, p.ldc};
-    int64_t grain = std::max<int64_t>(8, int64_t(1 << 18) / p.k / 8 * 8);  // B's rows: a megabyte of float32
+    int64_t grain = std::max<int64_t>(24, int64_t(1 << 18) / p.k / 24 * 24);  // B's rows: a megabyte of float32
     if (p.n <= grain) return GemmRows(job, 0, p.n);
     return ParallelFor(p.n, grain, [&](int64_t j, int64_t e) { GemmRows(job, j, e); });
   }

@@ -18,6 +18,7 @@ void Gemm(DType t, bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, 
 // One block, serially: gemm_openblas.cc or gemm_plain.cc, whichever is built. Safe to call from several threads at once.
 void GemmBlock(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, float alpha, const float* a, int64_t lda, const float* b, int64_t ldb, float beta, float* c, int64_t ldc);
 void GemmBlock(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, double alpha, const double* a, int64_t lda, const double* b, int64_t ldb, double beta, double* c, int64_t ldc);
+bool GemmBlockLikesSmall();  // GemmBlock has kernels of its own for a small C (measured: up to 1024 elements, on AVX-512)
 // ... or by another library, where one is built in (gemm_part_dnnl.cc, else gemm_part_none.cc) and the faster one for these sizes; false: not taken.
 bool GemmPart(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, float alpha, const float* a, int64_t lda, const float* b, int64_t ldb, float beta, float* c, int64_t ldc);
 

@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <mutex>
+#include <string_view>
 
 #include "op/matrix/gemm.h"
 
@@ -86,6 +87,13 @@ template <class T> void Safe(bool ta, bool tb, int64_t m, int64_t n, int64_t k, 
 }
 }  // namespace
 
+bool GemmBlockLikesSmall() {
+  static const bool likes = [] {
+    std::string_view core = openblas_get_corename();
+    return core == "SkylakeX" || core == "Cooperlake" || core == "SapphireRapids";
+  }();
+  return likes;
+}
 void GemmBlock(bool ta, bool tb, int64_t m, int64_t n, int64_t k, float alpha, const float* a, int64_t lda, const float* b, int64_t ldb, float beta, float* c, int64_t ldc) {
   Safe(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
 }

@@ -88,6 +88,7 @@ namespace flx {
 HWY_EXPORT(RunF32);
 HWY_EXPORT(RunF64);
 
+bool GemmBlockLikesSmall() { return false; }
 void GemmBlock(bool ta, bool tb, int64_t m, int64_t n, int64_t k, float alpha, const float* a, int64_t lda, const float* b, int64_t ldb, float beta, float* c, int64_t ldc) {
   HWY_DYNAMIC_DISPATCH(RunF32)(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
 }

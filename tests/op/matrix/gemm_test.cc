@@ -10,6 +10,7 @@
 #include <limits>
 #include <random>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "base/thread_pool.h"
@@ -62,6 +63,14 @@ TEST(Gemm, Float16) { CheckAll<Half>({{2, 3, 4}, {5, 6, 7}, {9, 8, 0}}); }
 TEST(Gemm, Bfloat16) { CheckAll<Bfloat16>({{2, 3, 1}, {5, 6, 2}}); }
 TEST(Gemm, Int32) { CheckAll<int32_t>(kSmall); }
 TEST(Gemm, Int64) { CheckAll<int64_t>({{31, 70, 65}}); }
+TEST(Gemm, FewRows) {  // by a transposed matrix: every number of rows together, with columns and depths that leave a rest
+  for (int64_t m = 1; m <= 17; ++m)
+    for (auto [n, k] : {std::pair<int64_t, int64_t>{130, 16}, {77, 65}, {5, 1100}, {3000, 130}}) {
+      Check<float>({m, n, k}, false, true, 1, 0, 0);
+      Check<float>({m, n, k}, false, true, 2, 1, 3);
+      if (m < 6) Check<double>({m, n, k}, false, true, 2, -1, 3);
+    }
+}
 TEST(Gemm, Blocks) {  // cut over rows, columns, and k
   for (int t = 0; t < 4; ++t) {
     Check<float>({600, 300, 130}, t & 1, t & 2, 1, 0, 0);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Graphs: symbols that run.
+#include <algorithm>
 #include <limits>
 
-#include "exec/graph.h"
 #include "guard.h"
 #include "pins.h"
 
@@ -51,54 +51,51 @@ flx_status flx_graph_create(flx_symbol symbol, const char* const* keys, const ch
   FLX_BEGIN
     auto s = PinSymbol(who, symbol);
     NeedPointer(who, "out_graph", out_graph);
-    std::string monitor;
-    for (auto& o : OptionList(who, keys, values, npairs)) {
-      if (o.first != "monitor") Fail(Status::kName, who, "there is no option `", o.first, "`.", DidYouMean(o.first, {"monitor"}), " There is: monitor.");
-      monitor = o.second;
-    }
-    *out_graph = GiveGraph(Graph::New(s.ref(), monitor));
+    *out_graph = GivePlannedGraph(PlannedGraph::New(s.ref(), OptionList(who, keys, values, npairs)));
   FLX_END
 }
 flx_status flx_graph_symbol(flx_graph graph, flx_symbol* out_symbol) {
   FLX_BEGIN
-    auto g = PinGraph(who, graph);
+    auto g = PinPlannedGraph(who, graph);
     NeedPointer(who, "out_symbol", out_symbol);
-    *out_symbol = GiveSymbol(g->symbol);
+    *out_symbol = GiveSymbol(g->graph->symbol);
   FLX_END
 }
 flx_status flx_graph_text(flx_graph graph, const char* field, char** out_text) {
   FLX_BEGIN
-    auto g = PinGraph(who, graph);
+    auto g = PinPlannedGraph(who, graph);
     NeedPointer(who, "out_text", out_text);
     std::string_view f = NeedText(who, "field", field);
     std::string text;
-    if (f == "waits") text = g->waits() ? "1" : "0";
-    else if (f == "program") Print(g->program(), "", &text);
-    else Fail(Status::kName, who, "a graph has no text `", f, "`.", DidYouMean(f, {"waits", "program"}), " It has: waits, program.");
+    std::vector<std::string> fields = CachedGraph::Fields();
+    fields.insert(fields.begin(), {"waits", "planned", "program"});
+    if (f == "waits") text = g->graph->waits() ? "1" : "0";
+    else if (f == "planned") text = g->planned() ? "1" : "0";
+    else if (f == "program") Print(g->graph->program(), "", &text);
+    else if (std::find(fields.begin(), fields.end(), f) != fields.end()) text = g->Text(f);
+    else Fail(Status::kName, who, "a graph has no text `", f, "`.", DidYouMean(f, fields), " It has: ", Join(fields, ", "), ".");
     *out_text = GiveText(text);
   FLX_END
 }
 flx_status flx_graph_run(flx_graph graph, int32_t mode, const flx_ndarray* arrays, int32_t narrays, flx_ndarray* out_arrays, int32_t capacity, int32_t* out_narrays) {
   FLX_BEGIN
-    auto g = PinGraph(who, graph);
+    auto g = PinPlannedGraph(who, graph);
     NeedMode(who, mode, kRunModes);
     ArrayList a(who, "arrays", arrays, narrays);
     NeedPointer(who, "out_narrays", out_narrays);
-    if (capacity < g->outputs()) Fail(Status::kArgument, who, "the graph gives ", g->outputs(), " arrays, `capacity` is ", capacity, ".");
+    if (capacity < g->graph->outputs()) Fail(Status::kArgument, who, "the graph gives ", g->graph->outputs(), " arrays, `capacity` is ", capacity, ".");
     NeedPointer(who, "out_arrays", out_arrays);
-    if (g->waits()) Fail(Status::kUnsupported, who, "the graph reads a condition on its way and must wait for it. Run it by flx_graph_start.");
-    GraphRun run(g.ref(), mode, a.refs());
-    run.Go(0);
-    GiveArrays(who, run.outputs(), out_arrays, capacity, out_narrays);
+    if (g->graph->waits()) Fail(Status::kUnsupported, who, "the graph reads a condition on its way and must wait for it. Run it by flx_graph_start.");
+    GiveArrays(who, g->Run(mode, a.refs()), out_arrays, capacity, out_narrays);
   FLX_END
 }
 flx_status flx_graph_start(flx_graph graph, int32_t mode, const flx_ndarray* arrays, int32_t narrays, flx_task* out_task) {
   FLX_BEGIN
-    auto g = PinGraph(who, graph);
+    auto g = PinPlannedGraph(who, graph);
     NeedMode(who, mode, kRunModes);
     ArrayList a(who, "arrays", arrays, narrays);
     NeedPointer(who, "out_task", out_task);
-    *out_task = GiveTask(Make<GraphTask>(g.ref(), mode, a.refs()));
+    *out_task = GiveTask(Make<GraphTask>(g->graph, mode, a.refs()));
   FLX_END
 }
 flx_status flx_autograd_recorded(flx_ndarray array, int32_t* out_value) {

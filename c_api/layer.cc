@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Layers and parameters.
+#include <algorithm>
+
 #include "devices.h"
 #include "exec/invoke.h"
 #include "guard.h"
@@ -87,13 +89,34 @@ flx_status flx_layer_run(flx_layer layer, flx_params params, int32_t mode, const
     ArrayList a(who, "arrays", arrays, narrays);
     l->Freeze();
     NeedRoom(who, *l, a.size(), out_arrays, capacity, out_narrays);
-    EagerBuilder b(mode);
-    ParamReader reader(*p);
-    std::vector<Val> x;
-    for (auto& array : a.refs()) x.push_back(b.Add(array));
-    std::vector<NDArray> out;
-    for (Val y : LayerContext(b, reader).Run(*l, x)) out.push_back(b.array(y));
-    GiveArrays(who, std::move(out), out_arrays, capacity, out_narrays);
+    GiveArrays(who, RunLayer(*l, mode, *p, a.refs()), out_arrays, capacity, out_narrays);
+  FLX_END
+}
+
+flx_status flx_layer_hybridize(flx_layer layer, const char* const* keys, const char* const* values, int32_t npairs) {
+  FLX_BEGIN
+    auto l = PinLayer(who, layer);
+    Settings settings = OptionList(who, keys, values, npairs);
+    bool active = true;
+    for (auto it = settings.begin(); it != settings.end();) {
+      if (it->first != "active") { ++it; continue; }
+      if (!ParseBool(it->second, &active)) Fail(Status::kArgument, who, "`active` must be True or False, given `", it->second, "`.");
+      it = settings.erase(it);
+    }
+    Attrs options = ParseSettings(HybridOptionsEntry(), settings);
+    HybridizeLayer(*l, active ? static_cast<const HybridOptions*>(options.get()) : nullptr);
+  FLX_END
+}
+flx_status flx_layer_plan(flx_layer layer, const char* field, char** out_text) {
+  FLX_BEGIN
+    auto l = PinLayer(who, layer);
+    NeedPointer(who, "out_text", out_text);
+    std::string_view f = NeedText(who, "field", field);
+    auto fields = CachedGraph::Fields();
+    if (std::find(fields.begin(), fields.end(), f) == fields.end()) Fail(Status::kName, who, "a plan has no text `", f, "`.", DidYouMean(f, fields), " It has: ", Join(fields, ", "), ".");
+    auto hybrid = l->hybrid();
+    if (!hybrid) Fail(Status::kState, who, "the layer is not hybridized. Call flx_layer_hybridize first.");
+    *out_text = GiveText(hybrid->Text(f));
   FLX_END
 }
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Pins and gifts of the kinds that train and fit make; and their common arguments.
 #pragma once
-#include "exec/graph.h"
 #include "fit/task.h"
 #include "guard.h"
+#include "hybrid/planned_graph.h"
 #include "train/all.h"
 
 namespace flx::capi {
@@ -12,7 +12,7 @@ namespace flx::capi {
   inline Pin<Class> Pin##Class(const char* who, type h, const char* name = arg) { return {h, Kind::kind, name, who}; } \
   inline type Give##Class(Ref<Class> r) { return reinterpret_cast<type>(NewHandle(r.Leak())); }
 FLX_KIND(Symbol, flx_symbol, kSymbol, "symbol")
-FLX_KIND(Graph, flx_graph, kGraph, "graph")
+FLX_KIND(PlannedGraph, flx_graph, kGraph, "graph")
 FLX_KIND(Layer, flx_layer, kLayer, "layer")
 FLX_KIND(Params, flx_params, kParams, "params")
 FLX_KIND(Model, flx_model, kModel, "model")

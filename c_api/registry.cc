@@ -5,6 +5,7 @@
 #include <mutex>
 
 #include "guard.h"
+#include "hybrid/pass.h"
 #include "io/iter.h"
 #include "op/op.h"
 #include "train/all.h"
@@ -74,7 +75,8 @@ const EntryList& EntriesOf(const char* who, std::string_view registry) {
                                                                                 {"schedule", FromRegistered(Schedules().all())},
                                                                                 {"initializer", FromRegistered(Initializers().all())},
                                                                                 {"metric", FromRegistered(Metrics().all())},
-                                                                                {"iter", FromRegistered(Iters().all())}};
+                                                                                {"iter", FromRegistered(Iters().all())},
+                                                                                {"pass", FromRegistered(Passes().all())}};
   if (registry == "operator") return Operators();
   auto it = others->find(registry);
   if (it != others->end()) return it->second;

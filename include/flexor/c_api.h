@@ -205,7 +205,7 @@ FLX_DRAFT flx_status flx_ndarray_alias(flx_ndarray array, flx_ndarray *out_array
 FLX_DRAFT flx_status flx_ndarray_detach(flx_ndarray array, flx_ndarray *out_array);
 
 /* ---- the registry: operators, layers, losses, optimizers, schedules, initializers, metrics, iterators ------------------------------------------- */
-/** How many entries `registry` ("operator", "layer", "optimizer", "schedule", "initializer", "metric", "iter") has, in `out_count`. Errors: FLX_ERROR_NAME. */
+/** How many entries `registry` ("operator", "layer", "optimizer", "schedule", "initializer", "metric", "iter", "pass") has, in `out_count`. Errors: FLX_ERROR_NAME. */
 FLX_DRAFT flx_status flx_registry_count(const char *registry, int32_t *out_count);
 /** Entry `index` of `registry`, by name in rising order, in `out_entry`. Errors: FLX_ERROR_NAME, FLX_ERROR_INDEX. */
 FLX_DRAFT flx_status flx_registry_at(const char *registry, int32_t index, flx_entry *out_entry);
@@ -357,12 +357,17 @@ FLX_DRAFT flx_status flx_checkpoint_load(const char *path, int32_t epoch, flx_sy
 /** Writes `symbol` and `params` as MXNet's checkpoint of prefix `path` and `epoch`, within `timeout_ms`; `out_ready` says whether it was done. Errors: FLX_ERROR_FILE. */
 FLX_DRAFT flx_status flx_checkpoint_save(flx_symbol symbol, flx_params params, const char *path, int32_t epoch, int64_t timeout_ms, int32_t *out_ready);
 
-/** `symbol` ready to run, in `out_graph`. Options `keys`/`values`/`npairs`: monitor = names of internals that become outputs too ("fc*_output|bn?_output"). Errors: FLX_ERROR_NAME. */
+/** `symbol` ready to run, in `out_graph`. It runs by plans, made at the first run of each signature (shapes, dtypes, mode, wanted gradients), as one operation of the
+ *  engine. Options `keys`/`values`/`npairs`: monitor = names of internals that become outputs too ("fc*_output|bn?_output"); plan = False to run node by node, as
+ *  graphs with control flow do; passes = which improve the plan (registry "pass": empty for the defaults, "none", "fuse,merge" for these alone, "-fuse" for the defaults
+ *  without it); memory = False to give each value a place of its own; plans = how many are kept (8); print = True to keep the graph's text before and after
+ *  each pass; fallback = True to run node by node what cannot be planned. Errors: FLX_ERROR_NAME, FLX_ERROR_ARGUMENT. */
 FLX_DRAFT flx_status flx_graph_create(flx_symbol symbol, const char *const *keys, const char *const *values, int32_t npairs, flx_graph *out_graph);
 /** The symbol that `graph` runs, its monitored internals being outputs, in `out_symbol`. */
 FLX_DRAFT flx_status flx_graph_symbol(flx_graph graph, flx_symbol *out_symbol);
-/** A text about `graph`: `field` is waits ("1" if it reads a condition on its way, so that flx_graph_run refuses it; else "0") or program (its steps); `out_text` is yours.
- *  Errors: FLX_ERROR_NAME. */
+/** A text about `graph`: `field` is waits ("1" if it reads a condition on its way, so that flx_graph_run refuses it; else "0"), planned ("1" or "0"), program (its nodes), or, of
+ *  the plan used last: graph (what the passes left), plan (steps and the places of their arrays), passes (what each changed, and its time), print (option print: the
+ *  graph around each pass), memory, signatures, prologue (what is computed once for each version of the parameters); `out_text` is yours. Errors: FLX_ERROR_NAME. */
 FLX_DRAFT flx_status flx_graph_text(flx_graph graph, const char *field, char **out_text);
 /** Runs `graph` on `arrays`/`narrays`, its arguments, then its auxiliary states, which training changes; outputs, which share no memory with them, in
  *  `out_arrays`/`capacity`/`out_narrays`. `mode` holds FLX_RECORD and
@@ -409,6 +414,13 @@ FLX_DRAFT flx_status flx_layer_draw(flx_layer layer, const char *const *keys, co
  *  FLX_ERROR_SHAPE, FLX_ERROR_TYPE. */
 FLX_DRAFT flx_status flx_layer_run(flx_layer layer, flx_params params, int32_t mode, const flx_ndarray *arrays, int32_t narrays, flx_ndarray *out_arrays,
                                    int32_t capacity, int32_t *out_narrays);
+
+/** Runs of `layer` (flx_layer_run, flx_model_run of a model with this very layer) go through a cached graph from now on: traced once for each signature, improved by passes and
+ *  run as one operation, forwards and backwards. Options `keys`/`values`/`npairs`: active = False to run operator by operator again; passes, memory, plans, fallback, print
+ *  as flx_graph_create has them. Errors: FLX_ERROR_NAME, FLX_ERROR_ARGUMENT; what cannot be traced is an error of the run that names the operator. */
+FLX_DRAFT flx_status flx_layer_hybridize(flx_layer layer, const char *const *keys, const char *const *values, int32_t npairs);
+/** A text about the plans of `layer`, once it is hybridized: `field` is one of those of flx_graph_text from graph on; `out_text` is yours. Errors: FLX_ERROR_STATE, FLX_ERROR_NAME. */
+FLX_DRAFT flx_status flx_layer_plan(flx_layer layer, const char *field, char **out_text);
 
 /** An empty set of parameters, in `out_params`. */
 FLX_DRAFT flx_status flx_params_create(flx_params *out_params);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "exec/graph.h"
 
+#include "base/reword.h"
 #include "exec/core.h"
 #include "exec/loop.h"
 
@@ -37,19 +38,22 @@ Ref<Graph> Graph::New(const Ref<Symbol>& symbol, std::string_view monitor) {
   return Ref<Graph>::Take(new Graph(Symbol::New(std::move(all))));
 }
 
-GraphRun::GraphRun(Ref<const Graph> graph, int mode, const std::vector<NDArray>& arrays) : graph_(std::move(graph)), mode_(mode) {
-  const GraphIndex& g = graph_->program().index;
+std::vector<NDArray> Graph::InOrder(const std::vector<NDArray>& arrays) const {
+  const GraphIndex& g = program_.index;
   size_t nargs = g.arguments.size();
   if (arrays.size() != nargs + g.auxiliaries.size()) {
-    const Symbol& s = *graph_->symbol;
+    const Symbol& s = *symbol;
     Fail(Status::kArgument, "graph", "expected ", nargs, " arguments (", Join(s.Names(Part::kArgument), ", "), ") and ", g.auxiliaries.size(), " auxiliary states",
          g.auxiliaries.empty() ? "" : " (", Join(s.Names(Part::kAuxiliary), ", "), g.auxiliaries.empty() ? "" : ")", ", given ", arrays.size(), " arrays.");
   }
   std::vector<NDArray> inputs;
   size_t arg = 0, aux = nargs;
   for (int i : g.inputs_order) inputs.push_back(arrays[arg < nargs && g.arguments[arg] == i ? arg++ : aux++]);
+  return inputs;
+}
+GraphRun::GraphRun(Ref<const Graph> graph, int mode, const std::vector<NDArray>& arrays) : graph_(std::move(graph)), mode_(mode) {
   for (auto& a : arrays) inputs_.push_back(a->storage);
-  Enter(graph_->program(), std::move(inputs));
+  Enter(graph_->program(), graph_->InOrder(arrays));
 }
 GraphRun::~GraphRun() = default;
 
@@ -62,13 +66,6 @@ void GraphRun::Enter(const Program& p, std::vector<NDArray> inputs) {
   frames_.push_back(std::move(f));
 }
 
-// The error, with the node whose operator gave it.
-[[noreturn]] static void FailIn(const Error& e, const Node& n) {
-  if (e.status() == Status::kMemory || !e.node.empty()) throw e;
-  Error named(e.status(), Text(e.message(), " [node `", n.name, "`]"));
-  named.op = e.op.empty() ? n.kind() : e.op, named.node = n.name, named.origin = e.origin, named.hint = e.hint, named.file = e.file, named.offset = e.offset;
-  throw named;
-}
 
 void GraphRun::RunStep(Frame* f) {
   const Program::Step& s = f->program->steps[f->at];
@@ -79,7 +76,7 @@ void GraphRun::RunStep(Frame* f) {
   try {
     InvokeAll(call, mode_, in.data(), in.size(), nullptr, 0, out.data(), nullptr);
   } catch (const Error& e) {
-    FailIn(e, *s.node);
+    FailInNode(e, s.node->name, s.node->kind());
   }
   for (int k = 0; k < call.noutputs; ++k) f->values[size_t(s.first + k)] = std::move(out[k]);
 }
@@ -109,7 +106,7 @@ bool GraphRun::Go(int64_t timeout_ms) {
       try {
         if (!GoLoop(f, timeout_ms)) return false;
       } catch (const Error& e) {
-        FailIn(e, *s.node);
+        FailInNode(e, s.node->name, s.node->kind());
       }
       if (f->loop) continue;  // a sub-graph was entered
     }

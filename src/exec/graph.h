@@ -18,6 +18,8 @@ class Graph final : public Object {
   int inputs() const { return int(program_.index.arguments.size() + program_.index.auxiliaries.size()); }
   int outputs() const { return int(program_.index.outputs.size()); }
   const Program& program() const { return program_; }
+  // The arguments, then the auxiliary states, as arrays in the order of program().index.inputs_order; their number is checked.
+  std::vector<NDArray> InOrder(const std::vector<NDArray>& arrays) const;
 
  private:
   explicit Graph(Ref<Symbol> s) : Object(Kind::kGraph), symbol(s), program_(std::move(s)) {}

@@ -2,6 +2,7 @@
 // Running a kernel: views, contiguous copies where a kernel wants them, aliasing, inline or queued, poison.
 #include <chrono>
 
+#include "base/reword.h"
 #include "exec/core.h"
 #include "exec/tape.h"
 #include "op/elementwise/driver.h"
@@ -176,8 +177,8 @@ Error Explained(const Error& e, const KernelRun& run, const std::string& origin)
   std::string_view m = e.message();
   // who failed is the operator, also where a room below it gave the text ("[memory] ...")
   if (m.substr(0, 1) == "[" && m.find("] ") != m.npos) m.remove_prefix(m.find("] ") + 2);
-  Error out(e.status(), Text("[", run.call->op.name, "] ", m, Explain(run, origin)));
-  out.op = run.call->op.name, out.origin = origin, out.hint = e.hint, out.file = e.file, out.offset = e.offset, out.node = e.node;
+  Error out = Reworded(e, Text("[", run.call->op.name, "] ", m, Explain(run, origin)));
+  out.op = run.call->op.name, out.origin = origin;
   return out;
 }
 

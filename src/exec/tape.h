@@ -3,6 +3,7 @@
 #pragma once
 #include "base/small_vector.h"
 #include "exec/autograd.h"
+#include "graph/node.h"
 
 namespace flx {
 
@@ -27,6 +28,8 @@ class TapeFunction : public Object {
   // itself; inputs are then restored with the edges of `node`), kRetain.
   virtual void Backward(const TapeNode& node, const NDArray* dys, const bool* wanted, int mode, NDArray* dx) = 0;
   virtual void Release() = 0;       // no other backward will come
+  // What it stands for, as a graph over these inputs; names begin with `prefix`.
+  virtual std::vector<Entry> Compose(const TapeNode& node, const std::vector<Entry>& in, const std::string& prefix) const = 0;
 };
 
 class TapeNode {

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "exec/trace.h"
 
+#include <functional>
+
+#include "base/reword.h"
 #include "exec/core.h"
-#include "exec/program.h"
+#include "exec/node_name.h"
 #include "op/val_attrs.h"
 
 namespace flx {
@@ -61,25 +64,41 @@ void TraceBuilder::Call(const OpDef& op, const Attrs& attrs, const Val* in, int 
   for (int i = 0; i < nout; ++i) out[i] = Add({node, i}, f.ys[i], f.yt[i]);
 }
 
-std::vector<Val> Replay(const Symbol& symbol, const Inferred& known, const std::vector<Val>& inputs, Builder* b) {
-  const GraphIndex& g = symbol.index();
+namespace {
+using SettingsOf = std::function<std::shared_ptr<const NodeSettings>(const Node&)>;
+std::vector<Val> ReplayGraph(const GraphIndex& g, const SettingsOf& settings_of, const Inferred& known, const std::vector<Val>& inputs, Builder* b) {
   std::vector<Val> values(size_t(g.values()));
   for (size_t i = 0; i < inputs.size(); ++i) values[size_t(g.first_value[size_t(g.inputs_order[i])])] = inputs[i];
   for (int i = 0; i < g.size(); ++i) {
     const Node& n = *g.nodes[size_t(i)];
     if (n.variable()) continue;
     if (n.op->subgraphs) Fail(Status::kUnsupported, n.op->name, "node `", n.name, "` runs graphs of its own, which only a graph can (flx_graph_create).");
-    auto settings = n.settings();
+    auto settings = settings_of(n);
     size_t first = size_t(g.first_value[size_t(i)]);
     Attrs attrs = WithShape(*n.op, settings->attrs, known.shapes[first]);
     std::vector<Val> in(n.op->variadic ? n.inputs.size() : n.op->inputs.size());  // by port
     for (int k = 0; k < g.input_count(i); ++k) in[size_t(n.PortOf(k, *settings))] = values[size_t(g.inputs(i)[k])];
-    auto y = Calls(*n.op, attrs, in, b);
-    for (size_t k = 0; k < y.size(); ++k) values[first + k] = y[k];
+    NodeName name(n.name);
+    try {
+      auto y = Calls(*n.op, attrs, in, b);
+      for (size_t k = 0; k < y.size(); ++k) values[first + k] = y[k];
+    } catch (const Error& e) {
+      FailInNode(e, n.name, n.kind());
+    }
   }
   std::vector<Val> out;
   for (int v : g.outputs) out.push_back(values[size_t(v)]);
   return out;
+}
+}  // namespace
+
+std::vector<Val> Replay(const Symbol& symbol, const Inferred& known, const std::vector<Val>& inputs, Builder* b) {
+  return ReplayGraph(symbol.index(), [](const Node& n) { return n.settings(); }, known, inputs, b);
+}
+std::vector<Val> Replay(const Program& program, const Inferred& known, const std::vector<Val>& inputs, Builder* b) {
+  std::map<const Node*, std::shared_ptr<const NodeSettings>> settings;
+  for (auto& s : program.steps) settings[s.node] = s.settings;
+  return ReplayGraph(program.index, [&](const Node& n) { return settings.at(&n); }, known, inputs, b);
 }
 
 }  // namespace flx

@@ -4,7 +4,7 @@
 #include <deque>
 #include <map>
 
-#include "exec/invoke.h"
+#include "exec/program.h"
 #include "graph/symbol.h"
 
 namespace flx {
@@ -34,5 +34,7 @@ class TraceBuilder final : public Builder {
 // Calls the symbol's operators in the builder at work. inputs: its variables' values, in the order of index().inputs_order; `known`: its shapes, for what is
 // made in the shape of its use. Control flow is kUnsupported. Gives the symbol's outputs.
 std::vector<Val> Replay(const Symbol& symbol, const Inferred& known, const std::vector<Val>& inputs, Builder* b);
+// The same with the attributes that the nodes had when the program was made.
+std::vector<Val> Replay(const Program& program, const Inferred& known, const std::vector<Val>& inputs, Builder* b);
 
 }  // namespace flx

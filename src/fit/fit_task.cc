@@ -25,6 +25,8 @@ const Registered& FitOptionsEntry() {
       .attr(&F::clip_gradient, "clip_gradient", "Scale the gradients of a step so that their common norm is not above this. None: never.").above(0)
       .attr(&F::seed, "seed", "Decides initial values and dropout. None: taken from the process's random stream.").at_least(0)
       .attr(&F::initializer, "initializer", "How parameters begin that the model does not have yet and whose layer says nothing: a name, settings in parentheses. Empty: Xavier.")
+      .attr(&F::hybridize, "hybridize", "Run each step as one planned operation. False: operator by operator; the same numbers as with passes=none, slower.")
+      .attr(&F::passes, "passes", "Which passes improve the plan: empty for the defaults, `none`, names, or names with a sign (`-fuse`).")
       .attr(&F::report_every, "report_every", "Report after so many batches too. 0: after epochs only.").at_least(0));
   return entry;
 }
@@ -36,6 +38,11 @@ FitTask::FitTask(Ref<Model> model, Ref<Layer> loss, Ref<Optimizer> optimizer, Re
   if (!loss_->def.loss) Fail(Status::kArgument, "fit", "expected a loss, given the layer ", loss_->def.name, ". SoftmaxCrossEntropyLoss for classes, L2Loss for numbers?");
   if (train == valid) Fail(Status::kArgument, "fit", "training and validation data must be two iterators, given one for both.");
   if (options_.resume && options_.checkpoint.empty()) Fail(Status::kArgument, "fit", "resume=True needs the option `checkpoint`, the path to go on from.");
+  if (options_.hybridize) {
+    HybridOptions hybrid;
+    hybrid.passes = options_.passes;
+    hybrid_ = Make<HybridLayer>(model_->layer()->Copy(), loss_, hybrid);
+  }
   if (!options_.initializer.empty()) initializer_ = Initializer::Parse(options_.initializer);
   train_scores_.metrics = MakeMetrics(options_.metrics);
   valid_scores_.metrics = MakeMetrics(options_.metrics);
@@ -182,25 +189,52 @@ void FitTask::PrepareParams(const Batch& first) {
   prepared_ = true;
 }
 
-std::vector<NDArray> FitTask::Forward(int mode, const Batch& batch, std::vector<NDArray>* outputs) {
-  TicketScope scope(&tickets_);
+NDArray FitTask::Split(std::vector<NDArray> results, std::vector<NDArray>* outputs) const {
+  auto losses = std::ptrdiff_t(loss_->OutputCount(int(results.size())));
+  outputs->assign(results.begin() + losses, results.end());
+  return results[0];
+}
+NDArray FitTask::Forward(int mode, const Batch& batch, std::vector<NDArray>* outputs) {
+  if (hybrid_) {
+    std::vector<NDArray> x = batch.data;
+    x.insert(x.end(), batch.labels.begin(), batch.labels.end());
+    try {
+      return Split(hybrid_->Run(mode, *model_->params(), x, int(batch.labels.size())), outputs);
+    } catch (const Error& e) {
+      if (e.status() != Status::kUnsupported) throw;
+      hybrid_ = nullptr;  // something in it cannot be planned
+    }
+  }
   *outputs = model_->Run(mode, batch.data);
   EagerBuilder b(mode);
   NoParams none;
   std::vector<Val> x;
   for (auto& a : *outputs) x.push_back(b.Add(a));
   for (auto& a : batch.labels) x.push_back(b.Add(a));
-  std::vector<NDArray> losses;
-  for (Val y : LayerContext(b, none).Run(*loss_, x)) losses.push_back(b.array(y));
-  return losses;
+  return b.array(LayerContext(b, none).Run(*loss_, x)[0]);
+}
+NDArray FitTask::Step(const Batch& batch, std::vector<NDArray>* outputs) {
+  TicketScope scope(&tickets_);
+  if (hybrid_) {
+    std::vector<NDArray> x = batch.data;
+    x.insert(x.end(), batch.labels.begin(), batch.labels.end());
+    try {
+      return Split(hybrid_->Step(*model_->params(), x, int(batch.labels.size())), outputs);
+    } catch (const Error& e) {
+      if (e.status() != Status::kUnsupported) throw;
+      hybrid_ = nullptr;
+    }
+  }
+  NDArray loss = Forward(kRecord | kTrain, batch, outputs);
+  // the gradient of the mean over the batch
+  if (loss->size()) Backward({loss}, {Array::Filled(loss->shape, loss->dtype, 1.0 / double(loss->size()))}, 0);
+  return loss;
 }
 
 void FitTask::TrainOn(const Batch& batch) {
   if (!prepared_) PrepareParams(batch);
   std::vector<NDArray> outputs;
-  NDArray loss = Forward(kRecord | kTrain, batch, &outputs)[0];
-  // the gradient of the mean over the batch
-  if (loss->size()) Backward({loss}, {Array::Filled(loss->shape, loss->dtype, 1.0 / double(loss->size()))}, 0);
+  NDArray loss = Step(batch, &outputs);
   if (options_.clip_gradient) ClipGradients();
   {
     std::lock_guard<std::mutex> lock(optimizer_->mutex());
@@ -213,7 +247,8 @@ void FitTask::TrainOn(const Batch& batch) {
 
 void FitTask::ValidateOn(const Batch& batch) {
   std::vector<NDArray> outputs;
-  NDArray loss = Forward(kPlain, batch, &outputs)[0];
+  TicketScope scope(&tickets_);
+  NDArray loss = Forward(kPlain, batch, &outputs);
   valid_scores_.Add(loss, batch.labels, outputs);
   ahead_.Add(loss);
 }

@@ -13,7 +13,8 @@ struct FitOptions {
   std::string metrics, checkpoint, initializer;
   std::optional<int64_t> patience, seed;
   std::optional<double> clip_gradient;
-  bool resume = false;
+  bool resume = false, hybridize = true;
+  std::string passes;
   int64_t report_every = 0;
 };
 const Registered& FitOptionsEntry();  // names, docs, ranges
@@ -44,7 +45,9 @@ class FitTask final : public Task {
   void Start();
   void BeginEpoch();
   void PrepareParams(const Batch& first);
-  std::vector<NDArray> Forward(int mode, const Batch& batch, std::vector<NDArray>* outputs);  // the losses
+  NDArray Forward(int mode, const Batch& batch, std::vector<NDArray>* outputs);  // the loss
+  NDArray Step(const Batch& batch, std::vector<NDArray>* outputs);               // and gradients of its mean
+  NDArray Split(std::vector<NDArray> results, std::vector<NDArray>* outputs) const;
   void TrainOn(const Batch& batch);
   void ValidateOn(const Batch& batch);
   void ClipGradients();
@@ -68,6 +71,7 @@ class FitTask final : public Task {
   Ticket tickets_;                          // the fit's own stream: dropout does not depend on what else runs
   int64_t epoch_ = 0, batch_ = 0, rows_ = 0;  // epoch_: completed ones
   bool prepared_ = false;
+  Ref<HybridLayer> hybrid_;                 // null: imperatively
   std::vector<NDArray> trained_;            // parameters with a gradient that this fit attached
   RunAhead ahead_;
   Scores train_scores_, valid_scores_;

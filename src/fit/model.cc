@@ -103,13 +103,20 @@ std::map<std::string, std::string> Model::meta() const {
 }
 
 std::vector<NDArray> Model::Run(int mode, const std::vector<NDArray>& inputs) const {
-  EagerBuilder b(mode);
-  ParamReader reader(*params_);
-  std::vector<Val> x;
-  for (auto& a : inputs) x.push_back(b.Add(a));
-  std::vector<NDArray> out;
-  for (Val y : LayerContext(b, reader).Run(*layer_, x)) out.push_back(b.array(y));
-  return out;
+  return RunLayer(*layer_, mode, *params_, inputs);
+}
+std::vector<NDArray> Model::Predict(const std::vector<NDArray>& inputs) const {
+  Ref<HybridLayer> planned = layer_->hybrid();
+  if (!planned) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (!planned_) {
+      HybridOptions options;
+      options.fallback = true;
+      planned_ = Make<HybridLayer>(layer_->Copy(), nullptr, options);
+    }
+    planned = planned_;
+  }
+  return planned->Run(kPlain, *params_, inputs);
 }
 
 void Model::Save(const std::string& path) const { SaveSafetensors(path, ToFile(*this)); }

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "train/hybrid_layer.h"
 #include "train/layer.h"
 #include "train/params.h"
 
@@ -23,6 +24,8 @@ class Model final : public Object {
   std::map<std::string, std::string> meta() const;
   // mode: kRecord, kTrain. Running means change in training mode only.
   std::vector<NDArray> Run(int mode, const std::vector<NDArray>& inputs) const;
+  // In inference mode, by plans (which a model keeps), where they can be made.
+  std::vector<NDArray> Predict(const std::vector<NDArray>& inputs) const;
   // One safetensors file: tensors in the layer's order, metadata `flexor` (the format's version), `layer` (JSON) and `meta.<key>`. The same model gives
   // the same bytes. They wait for the parameters. Written beside the path and put in place, so that a crash leaves the old file.
   void Save(const std::string& path) const;
@@ -36,6 +39,7 @@ class Model final : public Object {
   const Ref<Params> params_;
   mutable std::mutex mutex_;
   std::map<std::string, std::string> meta_;
+  mutable Ref<HybridLayer> planned_;
 };
 
 }  // namespace flx

@@ -46,7 +46,7 @@ class PassTask : public Task {
       if (!ahead_.Wait(d) || !data_.Ready(d.left())) return Event::kPending;
       Batch batch;
       if (!data_.Next(&batch)) break;
-      auto outputs = model_->Run(kPlain, batch.data);
+      auto outputs = model_->Predict(batch.data);
       ahead_.Add(outputs[0]);
       ++batch_, rows_ += batch.rows;
       Take(batch, std::move(outputs));

@@ -91,7 +91,7 @@ DrawGraph Model(const Symbol& symbol, const Inferred& known, std::string title) 
   const GraphIndex& g = symbol.index();
   DrawGraph d;
   d.title = std::move(title);
-  std::vector<Use> uses = UsesOf(symbol);
+  std::vector<VariableUse> uses = UsesOf(symbol);
   std::vector<bool> head(g.nodes.size());
   for (int v : g.outputs) head[size_t(g.NodeOfValue(v))] = true;
   std::vector<int> box(g.nodes.size(), -1);
@@ -100,7 +100,7 @@ DrawGraph Model(const Symbol& symbol, const Inferred& known, std::string title) 
     // Neither parameters nor what only brings parameters into shape.
     bool prepares = !n.variable() && g.input_count(i) > 0;
     for (int k = 0; k < g.input_count(i); ++k) prepares = prepares && box[size_t(g.NodeOfValue(g.inputs(i)[k]))] < 0;
-    if ((uses[size_t(i)] == Use::kParameter || prepares) && !head[size_t(i)]) continue;
+    if ((uses[size_t(i)] == VariableUse::kParameter || prepares) && !head[size_t(i)]) continue;
     auto s = n.settings();
     box[size_t(i)] = int(d.nodes.size());
     DrawNode b = Box(n, *s);

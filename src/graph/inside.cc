@@ -111,40 +111,40 @@ bool NeverLearned(std::string_view port) {
     if (port.find(word) != std::string_view::npos) return true;
   return false;
 }
-Use UseAt(const Node& n, const NodeSettings& s, int input) {
+VariableUse UseAt(const Node& n, const NodeSettings& s, int input) {
   const Entry& e = n.inputs[size_t(input)];
   const OpDef& op = *n.op;
   std::string_view family = op.family;
   std::string port = InputName(n, s, input);
-  if (op.variadic || op.trait(kLoss) || family == "loss" || family == "vision" || NeverLearned(port)) return Use::kData;
-  if (e.node->name == Text(n.name, "_", port) && n.PortOf(input, s) > 0) return Use::kParameter;
-  if (n.PortOf(input, s) == 0) return Use::kData;
+  if (op.variadic || op.trait(kLoss) || family == "loss" || family == "vision" || NeverLearned(port)) return VariableUse::kData;
+  if (e.node->name == Text(n.name, "_", port) && n.PortOf(input, s) > 0) return VariableUse::kParameter;
+  if (n.PortOf(input, s) == 0) return VariableUse::kData;
   std::string_view first = op.inputs[0].name;
-  if (first == "data") return Use::kParameter;
-  return op.trait(kElementwise) ? Use::kData : Use::kOperand;
+  if (first == "data") return VariableUse::kParameter;
+  return op.trait(kElementwise) ? VariableUse::kData : VariableUse::kOperand;
 }
 
-using Found = std::map<const Symbol*, std::vector<Use>>;  // nodes may share the graphs inside them
-const std::vector<Use>& Find(const Symbol& symbol, Found* found) {
+using Found = std::map<const Symbol*, std::vector<VariableUse>>;  // nodes may share the graphs inside them
+const std::vector<VariableUse>& Find(const Symbol& symbol, Found* found) {
   if (auto it = found->find(&symbol); it != found->end()) return it->second;
   const GraphIndex& g = symbol.index();
-  std::vector<Use> uses(g.nodes.size(), Use::kData);
+  std::vector<VariableUse> uses(g.nodes.size(), VariableUse::kData);
   std::vector<bool> data(g.nodes.size()), made(g.nodes.size());
-  for (int i : g.auxiliaries) made[size_t(i)] = true, uses[size_t(i)] = Use::kParameter;
+  for (int i : g.auxiliaries) made[size_t(i)] = true, uses[size_t(i)] = VariableUse::kParameter;
   for (int i : g.arguments)
-    if (const Node& n = *g.nodes[size_t(i)]; n.settings()->texts.count("__init__") || EndsAsParameter(n.name)) made[size_t(i)] = true, uses[size_t(i)] = Use::kParameter;
+    if (const Node& n = *g.nodes[size_t(i)]; n.settings()->texts.count("__init__") || EndsAsParameter(n.name)) made[size_t(i)] = true, uses[size_t(i)] = VariableUse::kParameter;
   for (int i = 0; i < g.size(); ++i) {
     const Node& n = *g.nodes[size_t(i)];
     if (n.variable()) continue;
     auto s = n.settings();
-    std::vector<Use> inner(n.inputs.size(), Use::kData);
+    std::vector<VariableUse> inner(n.inputs.size(), VariableUse::kData);
     std::vector<bool> inner_data(n.inputs.size());
     for (auto& graph : InnerGraphs(n, *s)) {
       auto& inside = Find(*graph.symbol, found);
       for (size_t k = 0; k < graph.from.size(); ++k) {
         size_t x = size_t(graph.from[k]);
-        Use u = graph.changes[k] ? Use::kData : inside[size_t(graph.symbol->index().inputs_order[k])];
-        if (u == Use::kData) inner_data[x] = true;
+        VariableUse u = graph.changes[k] ? VariableUse::kData : inside[size_t(graph.symbol->index().inputs_order[k])];
+        if (u == VariableUse::kData) inner_data[x] = true;
         inner[x] = std::max(inner[x], u);
       }
     }
@@ -152,19 +152,19 @@ const std::vector<Use>& Find(const Symbol& symbol, Found* found) {
       const Node& in = *n.inputs[size_t(k)].node;
       size_t at = size_t(g.NodeOfValue(g.inputs(i)[k]));
       if (!in.variable() || made[at]) continue;
-      Use u = n.subgraphs.empty() ? UseAt(n, *s, k) : inner_data[size_t(k)] ? Use::kData : inner[size_t(k)];
+      VariableUse u = n.subgraphs.empty() ? UseAt(n, *s, k) : inner_data[size_t(k)] ? VariableUse::kData : inner[size_t(k)];
       uses[at] = std::max(uses[at], u);
-      if (u == Use::kData) data[at] = true;
-      else if (n.subgraphs.empty() && in.name == Text(n.name, "_", InputName(n, *s, k))) made[at] = true, uses[at] = Use::kParameter;
+      if (u == VariableUse::kData) data[at] = true;
+      else if (n.subgraphs.empty() && in.name == Text(n.name, "_", InputName(n, *s, k))) made[at] = true, uses[at] = VariableUse::kParameter;
     }
   }
   for (size_t i = 0; i < uses.size(); ++i)
-    if (data[i] && !made[i]) uses[i] = Use::kData;
+    if (data[i] && !made[i]) uses[i] = VariableUse::kData;
   return (*found)[&symbol] = std::move(uses);
 }
 }  // namespace
 
-std::vector<Use> UsesOf(const Symbol& symbol) {
+std::vector<VariableUse> UsesOf(const Symbol& symbol) {
   Found found;
   return Find(symbol, &found);
 }

@@ -26,7 +26,7 @@ int64_t StepsOf(const Node& node, const NodeSettings& s, const std::vector<Shape
 // in weight, bias, gamma ...), or was made for an operator (`<node>_<input>`). Else its use decides, and data it is if any operator reads it as its first input:
 //   kParameter  an input other than the first of an operator whose first one is called data; labels, indices, lengths and states of a sequence are none
 //   kOperand    an input other than the first of other operators, as of dot: counted as a parameter, but shown in pictures; elementwise operators do not tell
-enum class Use : uint8_t { kData, kOperand, kParameter };
-std::vector<Use> UsesOf(const Symbol& symbol);  // by node; kData for operators too
+enum class VariableUse : uint8_t { kData, kOperand, kParameter };
+std::vector<VariableUse> UsesOf(const Symbol& symbol);  // by node; kData for operators too
 
 }  // namespace flx

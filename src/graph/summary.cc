@@ -22,7 +22,7 @@ class Rows {
   // Adds the rows of a graph; returns what they count together.
   SummaryRow Go(const Symbol& symbol, const Inferred& known, const std::string& path, int depth) {
     const GraphIndex& g = symbol.index();
-    std::vector<Use> uses = UsesOf(symbol);
+    std::vector<VariableUse> uses = UsesOf(symbol);
     std::vector<bool> counted(g.nodes.size());
     SummaryRow all;
     all.parameters = all.bytes = all.multiply_adds = 0;
@@ -37,7 +37,7 @@ class Rows {
       for (int k = 0; k < g.input_count(i); ++k) {
         size_t v = size_t(g.inputs(i)[k]), in = size_t(g.NodeOfValue(int(v)));
         shapes.push_back(known.shapes[v]), types.push_back(known.dtypes[v]);
-        if (uses[in] == Use::kData || counted[in]) continue;
+        if (uses[in] == VariableUse::kData || counted[in]) continue;
         counted[in] = true;
         bool sized = known.shapes[v].known();
         int64_t size = sized ? CountElements(known.shapes[v]) : 0;

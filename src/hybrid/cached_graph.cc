@@ -5,18 +5,15 @@
 
 #include "exec/core.h"
 #include "exec/tape.h"
+#include "exec/trace.h"
 
 namespace flx {
 
 const Registered& HybridOptionsEntry() {
-  using H = HybridOptions;
-  static const Registered& entry = *new Registered(Define<Registered, H>("hybridize").family("hybrid")
-      .doc("How a layer, a graph or a function is planned.")
-      .attr(&H::passes, "passes", "Which passes run: empty for the defaults, `none`, names (`fuse, merge`: these alone), or names with a sign (`-fuse`: the defaults without it).")
-      .attr(&H::memory, "memory", "Values whose lives do not meet share memory, and results lie in dying inputs.")
-      .attr(&H::plans, "plans", "How many plans are kept, one for each signature: shapes, dtypes, mode, wanted gradients.").at_least(1)
-      .attr(&H::fallback, "fallback", "What cannot be traced runs imperatively, instead of an error that names the operator.")
-      .attr(&H::print, "print", "Keep the graph as text before and after each pass."));
+  static const Registered& entry = *[] {
+    auto d = Define<Registered, HybridOptions>("hybridize").family("hybrid").doc("How a layer or a function is planned.");
+    return new Registered(AddHybridOptions(d));
+  }();
   return entry;
 }
 
@@ -94,6 +91,14 @@ class CachedGraph::Function final : public TapeFunction {
   }
   const char* name() const override { return graph_->name_.c_str(); }
   void Release() override { state_ = nullptr, in_.clear(), out_.clear(); }
+  std::vector<Entry> Compose(const TapeNode& node, const std::vector<Entry>& in, const std::string& prefix) const override {
+    TraceBuilder b(prefix, node.training);
+    std::vector<Val> x;
+    for (size_t i = 0; i < in.size(); ++i) x.push_back(b.Add(in[i], node.inputs[int(i)].shape, node.inputs[int(i)].dtype));
+    std::vector<Entry> out;
+    for (Val v : graph_->trace_(b, x)) out.push_back(b.entry(v));
+    return out;
+  }
   void Backward(const TapeNode& node, const NDArray* dys, const bool* wanted, int mode, NDArray* dx) override {
     if (in_.empty()) Fail(Status::kState, name(), "its history was let go by an earlier backward. Pass retain (FLX_RETAIN) to the first one to go backward twice.");
     if (mode & kRecord) return Recorded(node, dys, wanted, mode, dx);
@@ -298,6 +303,7 @@ std::vector<NDArray> CachedGraph::Step(const std::vector<NDArray>& in, const std
   return out;
 }
 
+std::vector<std::string> CachedGraph::Fields() { return {"graph", "plan", "passes", "print", "memory", "signatures", "prologue"}; }
 std::string CachedGraph::Text(std::string_view field) const {
   std::vector<std::shared_ptr<const Planned>> all;
   {
@@ -329,8 +335,7 @@ std::string CachedGraph::Text(std::string_view field) const {
     for (auto& r : p.reports) text += flx::Text("==== before ", r.pass->name, "\n", r.before, "==== after ", r.pass->name, " (", r.changes, ")\n", r.after);
     return text;
   }
-  std::vector<std::string> fields = {"graph", "plan", "passes", "print", "memory", "signatures", "prologue"};
-  Fail(Status::kName, name_, "has no text `", field, "`.", DidYouMean(field, fields), " It has: ", Join(fields, ", "), ".");
+  Fail(Status::kName, name_, "has no text `", field, "`.", DidYouMean(field, Fields()), " It has: ", Join(Fields(), ", "), ".");
 }
 
 }  // namespace flx

@@ -23,6 +23,14 @@ struct HybridOptions {
   bool print = false;        // keep the graph before and after each pass
 };
 const Registered& HybridOptionsEntry();  // names, docs, ranges
+template <class D> D& AddHybridOptions(D& d) {  // to whatever has settings derived from them
+  using H = HybridOptions;
+  return d.attr(&H::passes, "passes", "Which passes run: empty for the defaults, `none`, names (`fuse, merge`: these alone), or names with a sign (`-fuse`: the defaults without it).")
+      .attr(&H::memory, "memory", "Values whose lives do not meet share memory, and results lie in dying inputs.")
+      .attr(&H::plans, "plans", "How many plans are kept, one for each signature: shapes, dtypes, mode, wanted gradients.").at_least(1)
+      .attr(&H::fallback, "fallback", "What cannot be traced runs imperatively, instead of an error that names the operator.")
+      .attr(&H::print, "print", "Keep the graph as text before and after each pass.");
+}
 
 class CachedGraph final : public Object {
  public:
@@ -36,6 +44,7 @@ class CachedGraph final : public Object {
   // For the last plan run: `graph` (after the passes), `plan` (steps and places), `passes` (what each did), `print` (the graph before and after each pass),
   // `memory`, `signatures`, `prologue`. Before the first run only `signatures` says something.
   std::string Text(std::string_view field) const;
+  static std::vector<std::string> Fields();
   const std::string& name() const { return name_; }
 
  private:

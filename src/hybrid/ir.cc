@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "exec/core.h"
-#include "exec/program.h"
+#include "exec/node_name.h"
 
 namespace flx {
 
@@ -104,7 +104,8 @@ void IrBuilder::Call(const OpDef& op, const Attrs& attrs, const Val* in, int nin
   for (int i = 0; i < nin; ++i) if (in[i]) ports.push_back(in[i].id);
   for (size_t p = 0; !op.variadic && p < op.inputs.size(); ++p)
     if (!op.Present(int(p), attrs.get()) && p <= ports.size()) ports.insert(ports.begin() + std::ptrdiff_t(p), -1);
-  IrNode n = ir_.NewNode(op, attrs, std::move(ports), prefix.empty() ? std::string() : Text(prefix, op.name));
+  const std::string* name = NodeName::Current();
+  IrNode n = ir_.NewNode(op, attrs, std::move(ports), name ? *name : std::string());
   for (size_t k = 0; k < n.out.size(); ++k)
     if (n.out[k] >= 0 && n.updates(int(k)) && std::find(ir_.inputs.begin(), ir_.inputs.end(), n.out[k]) == ir_.inputs.end())
       Fail(Status::kUnsupported, op.name, "cannot be part of a plan here: it changes `", op.inputs[size_t(op.outputs[k].updates)].name, "` in place, which is a result of another operator. Give it an input of the graph.");

@@ -66,7 +66,6 @@ class IrBuilder final : public Builder {
   DType dtype(Val v) override { return ir_.values[size_t(v.id)].dtype; }
   bool training() const override { return ir_.training; }
   bool backward = false;   // mark what comes
-  std::string prefix;      // of names
 
  private:
   Ir& ir_;

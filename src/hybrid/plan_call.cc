@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "base/reword.h"
 #include "exec/core.h"
 
 namespace flx {
@@ -67,8 +68,8 @@ void Collect(const Run& run, Uses* uses) {  // without what is fresh
 }
 Error Explained(const Error& e, const std::string& origin) {
   if (origin.empty()) return e;
-  Error out(e.status(), Text(e.message(), " Pushed at ", origin, "."));
-  out.op = e.op, out.origin = origin, out.hint = e.hint, out.file = e.file, out.offset = e.offset, out.node = e.node;
+  Error out = Reworded(e, Text(e.message(), " Pushed at ", origin, "."));
+  out.origin = origin;
   return out;
 }
 struct QueuedPlan final : Operation {

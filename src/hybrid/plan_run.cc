@@ -2,6 +2,7 @@
 // Running a plan's steps.
 #include <cstring>
 
+#include "base/reword.h"
 #include "hybrid/plan.h"
 #include "op/elementwise/driver.h"
 #include "storage/pool.h"
@@ -69,15 +70,6 @@ void Plan::Execute(State* s, int parts, void* const* bases, Ticket first) const 
   for (int32_t i = parts & kForward ? 0 : forward_steps_, end = parts & kBackward ? n : forward_steps_; i < end; ++i) RunStep(steps_[size_t(i)], s, first);
 }
 
-namespace {
-[[noreturn]] void FailIn(const Error& e, const IrNode& n) {
-  if (e.status() == Status::kMemory || !e.node.empty()) throw e;
-  Error named(e.status(), Text(e.message(), " [node `", n.name, "`]"));
-  named.op = e.op.empty() ? n.op->name : e.op, named.node = n.name, named.origin = e.origin, named.hint = e.hint, named.file = e.file, named.offset = e.offset;
-  throw named;
-}
-}  // namespace
-
 void Plan::RunStep(const Step& s, State* state, Ticket first) const {
   const TensorView* in = state->views.data() + s.in;
   TensorView* out = state->views.data() + s.out;
@@ -94,7 +86,7 @@ void Plan::RunStep(const Step& s, State* state, Ticket first) const {
     if (s.kind == Step::kElementwise) RunElementwise(op, *op.kernel->loops[0], c, s.scalars, in, s.nin, *out);
     else op.run_kernel(op.kernel->fn[0], c, s.node->attrs.get(), in, s.nin, out, s.nout);
   } catch (const Error& e) {
-    FailIn(e, *s.node);
+    FailInNode(e, s.node->name, op.name);
   }
 }
 

@@ -98,6 +98,21 @@ std::vector<NDArray> HybridLayer::Step(const Params& params, const std::vector<N
   out.resize(results);
   return out;
 }
+void HybridizeLayer(const Layer& layer, const HybridOptions* options) {
+  layer.Freeze();
+  // of a copy: the graph lives as long as histories that it made, and must not keep the layer that keeps it
+  layer.SetHybrid(options ? Make<HybridLayer>(layer.Copy(), nullptr, *options) : nullptr);
+}
+std::vector<NDArray> RunLayer(const Layer& layer, int mode, const Params& params, const std::vector<NDArray>& x) {
+  if (auto hybrid = layer.hybrid()) return hybrid->Run(mode, params, x);
+  EagerBuilder b(mode);
+  ParamReader reader(params);
+  std::vector<Val> in;
+  for (auto& a : x) in.push_back(b.Add(a));
+  std::vector<NDArray> out;
+  for (Val y : LayerContext(b, reader).Run(layer, in)) out.push_back(b.array(y));
+  return out;
+}
 std::string HybridLayer::Text(std::string_view field) const {
   std::lock_guard<std::mutex> lock(mutex_);
   std::string text;

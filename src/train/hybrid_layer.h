@@ -27,4 +27,9 @@ class HybridLayer final : public Object {
   std::vector<std::shared_ptr<const Known>> known_;
 };
 
+// Runs that begin with `layer` (RunLayer, a model's) go through a cached graph from now on; null: imperatively again.
+void HybridizeLayer(const Layer& layer, const HybridOptions* options);
+// The layer on arrays, as it was asked to run.
+std::vector<NDArray> RunLayer(const Layer& layer, int mode, const Params& params, const std::vector<NDArray>& x);
+
 }  // namespace flx

@@ -3,7 +3,10 @@
 
 #include <mutex>
 
+#include "base/reword.h"
 #include "exec/invoke.h"
+#include "exec/node_name.h"
+#include "train/hybrid_layer.h"
 #include "train/initializer.h"
 
 namespace flx {
@@ -31,8 +34,7 @@ std::vector<LayerDef> List() {
 // Names the layer in an error that an operator raised inside it.
 [[noreturn]] void FailIn(const Error& e, const std::string& path, const Layer& layer) {
   std::string where = path.empty() ? Text(layer.def.name) : Text(path, " (", layer.def.name, ")");
-  Error named(e.status(), Text(e.message(), " [in layer ", where, "]"));
-  named.op = e.op, named.origin = e.origin, named.hint = e.hint, named.file = e.file, named.offset = e.offset;
+  Error named = Reworded(e, Text(e.message(), " [in layer ", where, "]"));
   named.node = path.empty() ? layer.def.name : path;
   throw named;
 }
@@ -75,6 +77,21 @@ void Layer::Add(Ref<Layer> child) {
 std::vector<Ref<Layer>> Layer::children() const {
   std::lock_guard<std::mutex> lock(g_mutex);
   return children_;
+}
+Layer::~Layer() = default;
+void Layer::SetHybrid(Ref<HybridLayer> hybrid) const {
+  std::lock_guard<std::mutex> lock(g_mutex);
+  std::swap(hybrid_, hybrid);  // the old one goes without the lock
+}
+Ref<HybridLayer> Layer::hybrid() const {
+  std::lock_guard<std::mutex> lock(g_mutex);
+  return hybrid_;
+}
+Ref<Layer> Layer::Copy() const {
+  auto copy = Ref<Layer>::Take(new Layer(def, settings, name));
+  std::lock_guard<std::mutex> lock(g_mutex);
+  copy->children_ = children_, copy->height_ = height_, copy->frozen_ = frozen_;
+  return copy;
 }
 void Layer::Freeze() const {
   std::lock_guard<std::mutex> lock(g_mutex);
@@ -137,6 +154,7 @@ std::vector<Val> LayerContext::Run(const Layer& layer, const std::vector<Val>& x
   std::string path = path_.substr(0, path_.empty() ? 0 : path_.size() - 1);
   std::vector<Val> y;
   if (seen_) seen_(path, layer, nullptr);
+  NodeName name(path);
   try {
     const LayerDef& def = layer.def;
     size_t needed = 0;

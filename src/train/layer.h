@@ -19,6 +19,7 @@
 namespace flx {
 
 class Layer;
+class HybridLayer;  // hybrid_layer.h
 
 struct ParamDecl {
   std::string name;         // the whole path
@@ -102,6 +103,7 @@ void AddSymbolLayer(std::vector<LayerDef>* all);
 
 class Layer final : public Object {
  public:
+  ~Layer() override;
   static Ref<Layer> New(std::string_view kind, const Settings& settings = {}, std::string name = "");
   // kFormat for what is no layer. The text may come from anywhere.
   static Ref<Layer> FromJson(std::string_view text);
@@ -114,6 +116,10 @@ class Layer final : public Object {
   template <class A> const A& as() const { return *static_cast<const A*>(settings.get()); }
   std::vector<Ref<Layer>> children() const;
   void Freeze() const;
+  // From now on runs that begin with this layer go through its cached graph (HybridizeLayer); null: imperatively again.
+  void SetHybrid(Ref<HybridLayer> hybrid) const;
+  Ref<HybridLayer> hybrid() const;
+  Ref<Layer> Copy() const;  // the same, without a cached graph; children are shared
   // kind, name, or a setting as text; lives as long as the layer.
   const std::string& Text(std::string_view field) const;
   // The layer at this path of positions, "" being this one; null if there is none.
@@ -126,6 +132,7 @@ class Layer final : public Object {
   std::vector<Ref<Layer>> children_;
   std::vector<std::pair<std::string, std::string>> texts_;
   mutable bool frozen_ = false;
+  mutable Ref<HybridLayer> hybrid_;
   int height_ = 1;
 };
 

@@ -21,6 +21,7 @@ static rule rules[] = {
     {"flx_task_number", "field", "loss", 0},
     {"flx_task_text", "field", "progress", 0},
     {"flx_graph_text", "field", "waits", 0},
+    {"flx_layer_plan", "field", "plan", 0},
     {"*", "field", "name", 0},
     {"*", "feature", "cpu", 0},
     {"flx_config_*", "key", "FLEXOR_LOG_LEVEL", 0},
@@ -88,6 +89,7 @@ static rule rules[] = {
     {"*", "call", "relu", 0},
     {"*", "loss", "L2Loss", 0},
     {"flx_layer_run", "layer", "Flatten", 0},
+    {"flx_layer_plan", "layer", "hybridized", 0},
     {"flx_optimizer_step", "params", "graded", 0},
     {"flx_entry_attr_text", "entry", "Convolution", 0},
     {"flx_record_read", "record", "read", 0},
@@ -283,6 +285,11 @@ static void *make(abi_call *c, const abi_arg *a) {
     case CALL: NEED(flx_call_create(how, NULL, NULL, 0, &call)); return call;
     case LAYER:
       if (!how) return make_handle(LAYER);
+      if (!strcmp(how, "hybridized")) {
+        layer = make_handle(LAYER);
+        NEED(flx_layer_hybridize(layer, NULL, NULL, 0));
+        return layer;
+      }
       NEED(flx_layer_create(how, NULL, NULL, NULL, 0, &layer));
       return layer;
     case ENTRY:

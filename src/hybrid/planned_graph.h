@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// A symbol that runs by plans; one with control flow, or if asked to, node by node.
+#pragma once
+#include "base/registry.h"
+#include "exec/graph.h"
+#include "hybrid/cached_graph.h"
+
+namespace flx {
+
+class PlannedGraph final : public Object {
+ public:
+  // options: monitor (see Graph::New), plan (0: node by node), and those of HybridOptionsEntry.
+  static Ref<PlannedGraph> New(const Ref<Symbol>& symbol, const Settings& options);
+  const Ref<const Graph> graph;
+  bool planned() const { return bool(cached_); }
+  // For graphs that do not wait: the outputs for arguments, then auxiliary states.
+  std::vector<NDArray> Run(int mode, const std::vector<NDArray>& arrays) const;
+  // CachedGraph's texts; empty for a graph that runs node by node.
+  std::string Text(std::string_view field) const { return cached_ ? cached_->Text(field) : std::string(); }
+
+ private:
+  PlannedGraph(Ref<const Graph> g, Ref<const CachedGraph> c) : Object(Kind::kGraph), graph(std::move(g)), cached_(std::move(c)) {}
+  const Ref<const CachedGraph> cached_;
+};
+
+}  // namespace flx

@@ -69,6 +69,19 @@ class Layer : public detail::Shared<flx_layer> {
     check(flx_layer_summary(handle(), o.keys(), o.values(), o.size(), columns, &t));
     return detail::take_text(t);
   }
+  // From now on runs of this layer go through plans, one operation each, made at the first run of each signature. Options: active, passes, memory, plans, fallback,
+  // print; see flx_layer_hybridize.
+  const Layer& hybridize(const Options& options = {}) const {
+    detail::RawOptions o(options);
+    check(flx_layer_hybridize(handle(), o.keys(), o.values(), o.size()));
+    return *this;
+  }
+  // Of a hybridized layer: graph, plan, passes, print, memory, signatures or prologue; see flx_layer_plan.
+  std::string plan(const std::string& field) const {
+    char* t = nullptr;
+    check(flx_layer_plan(handle(), field.c_str(), &t));
+    return detail::take_text(t);
+  }
   // Runs a layer without parameters, such as a loss: loss(prediction, label). Its mode is this thread's.
   template <class... A> NDArray operator()(const NDArray& x, const A&... more) const { return run_with(nullptr, {x, more...}); }
   inline Outputs run(const Params& params, const std::vector<NDArray>& arrays) const;

@@ -14,7 +14,7 @@
 
 namespace flx {
 namespace {
-thread_local char t_error[96];  // static thread-local memory is scarce in a library that is opened late
+thread_local char t_error[48];  // static thread-local memory is scarce in a library that is opened late
 int32_t Failed(int32_t code, const char* what, int error) {
   std::strncpy(t_error, what, sizeof t_error - 1);
   if (error) {

@@ -6,6 +6,7 @@
 #include "exec/core.h"
 #include "exec/tape.h"
 #include "exec/trace.h"
+#include "profiler/profiler.h"
 
 namespace flx {
 
@@ -53,6 +54,8 @@ std::shared_ptr<const CachedGraph::Planned> CachedGraph::Prepare(Signature s) co
     start = now;
     return t;
   };
+  ProfileScope scope(ProfileKind::kPass, "plan");
+  if (scope.active()) scope.facts().Name(flx::Text("plan ", name_));
   std::vector<TraceInput> inputs;
   bool gradient = std::find(s.wanted.begin(), s.wanted.end(), true) != s.wanted.end(), training = (s.mode & kTrain) != 0;
   for (size_t i = 0; i < s.shapes.size(); ++i)

@@ -3,6 +3,8 @@
 
 #include <chrono>
 
+#include "profiler/profiler.h"
+
 namespace flx {
 namespace {
 
@@ -52,7 +54,11 @@ std::vector<PassReport> RunPasses(Ir* ir, const PassSet& set, bool print) {
     if (!set.has(p)) continue;
     PassReport r{&p, 0, 0, print ? ir->Print() : std::string(), {}};
     auto start = std::chrono::steady_clock::now();
-    r.changes = p.run(ir);
+    {
+      ProfileScope scope(ProfileKind::kPass, p.name);
+      r.changes = p.run(ir);
+      if (scope.active()) scope.facts().Number("changes", r.changes);
+    }
     r.us = std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - start).count();
     if (print) r.after = ir->Print();
     reports.push_back(std::move(r));

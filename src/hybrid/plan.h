@@ -56,6 +56,7 @@ class Plan final : public Object {
   };
   class Maker;
   void RunStep(const Step& s, State* state, Ticket first) const;
+  void ExecuteProfiled(State* s, int32_t from, int32_t to, Ticket first) const;
   const Ir ir_;
   std::vector<std::unique_ptr<const IrNode>> copies_;              // that the plan put in
   std::vector<Step> steps_;

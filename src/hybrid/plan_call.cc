@@ -6,6 +6,7 @@
 
 #include "base/reword.h"
 #include "exec/core.h"
+#include "profiler/profiler.h"
 
 namespace flx {
 namespace {
@@ -19,6 +20,7 @@ struct Run {
   double estimate = 0;
   SmallVector<Array*, 24> arrays;  // by external; null: not used
   void Execute() const {
+    ProfileScope scope(ProfileKind::kOperator, state ? parts & kBackward ? "graph backward" : "graph forward" : parts & kBackward ? "graph step" : "graph");
     SmallVector<void*, 24> bases(arrays.size());
     for (int i = 0; i < arrays.size(); ++i) bases[i] = arrays[i] ? static_cast<char*>(arrays[i]->storage->Ensure()) + arrays[i]->offset : nullptr;
     if (estimate < 5) return Go(bases.data());

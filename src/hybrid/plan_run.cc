@@ -5,6 +5,7 @@
 #include "base/reword.h"
 #include "hybrid/plan.h"
 #include "op/elementwise/driver.h"
+#include "profiler/profiler.h"
 #include "storage/pool.h"
 
 namespace flx {
@@ -67,7 +68,21 @@ void Plan::Execute(State* s, int parts, void* const* bases, Ticket first) const 
     s->bound[e] = bases[e];
   }
   auto n = int32_t(steps_.size());
-  for (int32_t i = parts & kForward ? 0 : forward_steps_, end = parts & kBackward ? n : forward_steps_; i < end; ++i) RunStep(steps_[size_t(i)], s, first);
+  int32_t i = parts & kForward ? 0 : forward_steps_, end = parts & kBackward ? n : forward_steps_;
+  if (Profiling(ProfileKind::kPlanned)) return ExecuteProfiled(s, i, end, first);
+  for (; i < end; ++i) RunStep(steps_[size_t(i)], s, first);
+}
+__attribute__((noinline, cold)) void Plan::ExecuteProfiled(State* s, int32_t from, int32_t to, Ticket first) const {
+  for (int32_t i = from; i < to; ++i) {
+    const Step& step = steps_[size_t(i)];
+    ProfileScope scope(ProfileKind::kPlanned, step.node->op->name);
+    for (int32_t k = 0; scope.active() && k < step.nin + step.nout; ++k) {
+      bool output = k >= step.nin;
+      const TensorView& v = s->views[size_t(output ? step.out + k - step.nin : step.in + k)];
+      if (v) scope.facts().Array(output, v.dtype, v.shape.data(), v.shape.ndim());
+    }
+    RunStep(step, s, first);
+  }
 }
 
 void Plan::RunStep(const Step& s, State* state, Ticket first) const {

@@ -42,7 +42,7 @@ flx_status HandleException() noexcept;  // inside a catch block: turns whatever 
 // The call as a span, if calls are profiled. The first call of the process finds out whether the environment wants a profile (profiler.cc).
 class CallSpan {
  public:
-  explicit CallSpan(const char* who) noexcept : active_(g_profile.load(std::memory_order_relaxed) & (ProfileBit(ProfileKind::kApi) | kProfileUndecided)) {
+  explicit CallSpan(const char* who) noexcept : active_(g_profile.kinds.load(std::memory_order_relaxed) & (ProfileBit(ProfileKind::kApi) | kProfileUndecided)) {
     if (__builtin_expect(active_, 0)) Begin(who);
   }
   ~CallSpan() {

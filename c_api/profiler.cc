@@ -81,7 +81,7 @@ namespace flx::capi {
 struct OpenCall { ProfileSpan span; const char* name; };
 void CallSpan::Begin(const char* who) noexcept {
   static_assert(sizeof(OpenCall) <= sizeof room_);
-  if (g_profile.fetch_and(~kProfileUndecided, std::memory_order_relaxed) & kProfileUndecided) OrLog(&BeginProcessProfile);
+  if (g_profile.kinds.fetch_and(~kProfileUndecided, std::memory_order_relaxed) & kProfileUndecided) OrLog(&BeginProcessProfile);
   active_ = Profiling(ProfileKind::kApi);
   if (!active_) return;
   auto* open = new (room_) OpenCall{{}, who};

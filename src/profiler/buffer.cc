@@ -15,7 +15,7 @@
 
 namespace flx {
 
-std::atomic<uint32_t> g_profile{kProfileUndecided};
+ProfileSwitch g_profile{{kProfileUndecided}};
 
 namespace {
 constexpr uint32_t kFirstChunk = 4 << 10, kChunk = 64 << 10;
@@ -94,7 +94,7 @@ ProfileState& ProfileS() {
     auto unlock = [] { ProfileS().registry.unlock(); };
     auto child = [] {  // a child is not profiled, and has nothing recorded; the other threads are gone
       ProfileState& p = ProfileS();
-      g_profile.fetch_and(kProfileUndecided, std::memory_order_relaxed);
+      g_profile.kinds.fetch_and(kProfileUndecided, std::memory_order_relaxed);
       p.session.fetch_add(1, std::memory_order_relaxed);
       for (ProfileThread* t = p.threads; t; t = t->next) {
         FreeChunks(t);

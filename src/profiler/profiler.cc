@@ -180,11 +180,11 @@ void StartProfile(const ProfileOptions& options) {
   ProfileState& s = ProfileS();
   {
     std::lock_guard<std::mutex> lock(s.turn);
-    g_profile.store(0, std::memory_order_relaxed);
+    g_profile.kinds.store(0, std::memory_order_relaxed);
     s.capacity.store(options.capacity, std::memory_order_relaxed);
     if (!options.keep || s.zero_ns == 0) BeginSession(s);
     s.stopped_ns = 0;
-    g_profile.store((options.kinds & kProfileAll) | ProfileBit(ProfileKind::kUser), std::memory_order_relaxed);
+    g_profile.kinds.store((options.kinds & kProfileAll) | ProfileBit(ProfileKind::kUser), std::memory_order_relaxed);
   }
   CallProfileSamplers();
 }
@@ -193,7 +193,7 @@ void StopProfile() {
   ProfileState& s = ProfileS();
   std::lock_guard<std::mutex> lock(s.turn);
   if (ProfileRunning()) s.stopped_ns = SteadyNs();
-  g_profile.fetch_and(kProfileUndecided, std::memory_order_relaxed);
+  g_profile.kinds.fetch_and(kProfileUndecided, std::memory_order_relaxed);
 }
 void ClearProfile() {
   {
@@ -203,6 +203,6 @@ void ClearProfile() {
   }
   CallProfileSamplers();
 }
-bool ProfileRunning() { return (g_profile.load(std::memory_order_relaxed) & kProfileAll) != 0; }
+bool ProfileRunning() { return (g_profile.kinds.load(std::memory_order_relaxed) & kProfileAll) != 0; }
 
 }  // namespace flx

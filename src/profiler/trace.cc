@@ -2,6 +2,7 @@
 // The trace as JSON: chrome's trace events, as chrome://tracing and Perfetto read them. Written piece by piece: no text is larger than one event and a piece.
 #include <unistd.h>
 
+#include <cerrno>
 #include <cmath>
 
 #include "base/text.h"
@@ -18,7 +19,7 @@ class TraceWriter {
 
   void All() {
     text_ = "{\"displayTimeUnit\":\"ns\",\"traceEvents\":[\n";
-    Meta("process_name", pid_, "flexor");
+    Meta("process_name", pid_, program_invocation_short_name);
     auto threads = ProfiledThreads();
     for (auto& t : threads) Meta("thread_name", Text(int64_t(t.tid)), t.name);
     for (auto& t : threads) {

@@ -7,6 +7,7 @@
 #include "op/matrix/gemm.h"
 #include "op/nn/convolution.h"
 #include "op/nn/depthwise.h"
+#include "op/nn/small_convolution.h"
 #include "op/nn/wide.h"
 #include "op/nn/window.h"
 
@@ -208,6 +209,7 @@ void ConvolutionCpu(KernelContext& ctx, const ConvolutionAttrs& a, const TensorV
   TensorView x = Widen(ctx, x0), w = Widen(ctx, w0), bias = Widen(ctx, bias0);
   WideOut y(ctx, y0);
   if (x.dtype == DType::kFloat32 && DepthwiseConvolution(g, x.data<float>(), w.data<float>(), bias ? bias.data<float>() : nullptr, y.data<float>())) return y.Store();
+  if (x.dtype == DType::kFloat32 && SmallConvolution(g, x.data<float>(), w.data<float>(), bias ? bias.data<float>() : nullptr, y.data<float>())) return y.Store();
   if (x.dtype != DType::kFloat32 || !LibraryConvolution(ctx, g, x.data<float>(), w.data<float>(), bias ? bias.data<float>() : nullptr, y.data<float>()))
     OwnConvolution(ctx, g, x.dtype, x.raw(), w.raw(), bias ? bias.raw() : nullptr, y.view.raw());
   y.Store();

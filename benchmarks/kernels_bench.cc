@@ -60,6 +60,16 @@ void MatrixProducts() {
     Peer(row, "onednn", Unit::kFlops, work, [=] { return peers::SgemmOneDnn(n); });
   }
 }
+void DenseLayers() {
+  constexpr int64_t in = 784, out = 128;
+  for (int64_t rows : {1, 8, 64}) {
+    std::string row = "Dense/784x128 batch " + std::to_string(rows);
+    double work = 2.0 * double(rows * in * out);
+    Ours(row, Unit::kFlops, work, Of("FullyConnected", {{rows, in}, {out, in}}, {{"num_hidden", out}, {"no_bias", true}}));
+    Peer(row, "openblas", Unit::kFlops, work, [=] { return peers::DenseOpenBlas(rows, in, out); });
+    Peer(row, "onednn", Unit::kFlops, work, [=] { return peers::DenseOneDnn(rows, in, out); });
+  }
+}
 void Convolutions() {
   struct Row { const char* name; peers::Conv c; };
   for (auto& [name, c] : {Row{"3x3", {16, 64, 64, 56, 3, 1, 1, 1}}, Row{"7x7s2", {8, 3, 64, 224, 7, 2, 3, 1}}, Row{"1x1", {16, 256, 64, 28, 1, 1, 0, 1}},
@@ -158,6 +168,7 @@ int main(int argc, char** argv) {
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
   MatrixProducts();
+  DenseLayers();
   Convolutions();
   Recurrent();
   Elementwise();

@@ -67,28 +67,46 @@ float* Room(size_t n) {
 }
 
 // ---- matrix products ---------------------------------------------------------------------------------------------------------------------
-Run SgemmOpenBlas(int64_t n) {
 #ifdef PEERS_OPENBLAS
-  using Sgemm = void (*)(int, int, int, int, int, int, float, const float*, int, const float*, int, float, float*, int);
-  static void* library = dlopen(PEERS_OPENBLAS, RTLD_NOW | RTLD_LOCAL);
-  if (!library) return {};
-  auto threads = reinterpret_cast<void (*)(int)>(dlsym(library, "openblas_set_num_threads"));
-  auto sgemm = reinterpret_cast<Sgemm>(dlsym(library, "cblas_sgemm"));
-  if (!threads || !sgemm) return {};
-  threads(g_threads);
+namespace {
+using Sgemm = void (*)(int, int, int, int, int, int, float, const float*, int, const float*, int, float, float*, int);
+Sgemm OpenBlas() {  // null: it was not found
+  static const Sgemm sgemm = [] {
+    void* library = dlopen(PEERS_OPENBLAS, RTLD_NOW | RTLD_LOCAL);
+    auto threads = library ? reinterpret_cast<void (*)(int)>(dlsym(library, "openblas_set_num_threads")) : nullptr;
+    if (threads) threads(g_threads);
+    return threads ? reinterpret_cast<Sgemm>(dlsym(library, "cblas_sgemm")) : nullptr;
+  }();
+  return sgemm;
+}
+}  // namespace
+Run SgemmOpenBlas(int64_t n) {
+  const Sgemm sgemm = OpenBlas();
+  if (!sgemm) return {};
   float *a = Room(size_t(n * n)), *b = Room(size_t(n * n)), *c = Room(size_t(n * n));
   int m = int(n);
   return [=] { sgemm(101, 111, 111, m, m, m, 1.f, a, m, b, m, 0.f, c, m); };
-#else
-  (void)n;
-  return {};
-#endif
 }
+Run DenseOpenBlas(int64_t rows, int64_t in, int64_t out) {
+  const Sgemm sgemm = OpenBlas();
+  if (!sgemm) return {};
+  float *a = Room(size_t(rows * in)), *b = Room(size_t(out * in)), *c = Room(size_t(rows * out));
+  int m = int(rows), k = int(in), n = int(out);
+  return [=] { sgemm(101, 111, 112, m, n, k, 1.f, a, k, b, k, 0.f, c, n); };
+}
+#else
+Run SgemmOpenBlas(int64_t) { return {}; }
+Run DenseOpenBlas(int64_t, int64_t, int64_t) { return {}; }
+#endif
 
 #ifdef PEERS_ONEDNN
 Run SgemmOneDnn(int64_t n) {
   float *a = Room(size_t(n * n)), *b = Room(size_t(n * n)), *c = Room(size_t(n * n));
   return [=] { dnnl_sgemm('N', 'N', n, n, n, 1.f, a, n, b, n, 0.f, c, n); };
+}
+Run DenseOneDnn(int64_t rows, int64_t in, int64_t out) {
+  float *a = Room(size_t(rows * in)), *b = Room(size_t(out * in)), *c = Room(size_t(rows * out));
+  return [=] { dnnl_sgemm('N', 'T', rows, out, in, 1.f, a, in, b, in, 0.f, c, out); };
 }
 Run ConvOneDnn(const Conv& c) {
   using namespace dnnl;
@@ -141,6 +159,7 @@ Run LstmOneDnn(int64_t steps, int64_t rows, int64_t units) {
 #else
 Run LstmOneDnn(int64_t, int64_t, int64_t) { return {}; }
 Run SgemmOneDnn(int64_t) { return {}; }
+Run DenseOneDnn(int64_t, int64_t, int64_t) { return {}; }
 Run ConvOneDnn(const Conv&) { return {}; }
 #endif
 

@@ -16,6 +16,9 @@ float* Room(size_t n);
 // C = A B, n by n. Empty where the library was not found when this was built.
 Run SgemmOpenBlas(int64_t n);
 Run SgemmOneDnn(int64_t n);
+// A dense layer's product: rows of `in` features by the transpose of (out, in).
+Run DenseOpenBlas(int64_t rows, int64_t in, int64_t out);
+Run DenseOneDnn(int64_t rows, int64_t in, int64_t out);
 
 // 2-d convolutions in the layouts that oneDNN likes best; reorders are outside.
 struct Conv { int64_t batch, channels, filters, side, kernel, stride, pad, groups; };

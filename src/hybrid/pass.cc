@@ -20,6 +20,7 @@ std::vector<PassDef> List() {
   add("layout", "Keeps arrays between convolutions in blocked layouts, and packs weights.", &BlockLayouts, false);
   add("conv_epilogue", "Puts sums and relu behind convolutions into them.", &ConvEpilogue, false);
   add("fuse", "Runs elementwise operators that follow each other as one, tile by tile in the cache.", &FuseElementwise);
+  add("epilogue", "Puts elementwise operators behind dense layers into them.", &ChainEpilogue);
   return all;
 }
 }  // namespace

@@ -79,6 +79,9 @@ void AddInternalCases(std::vector<Case>* c) {
   c->push_back({"_scatter_add_nd", {Uniform({3, 2}, -1, 1), Integers({1, 3}, {2, 0, 2})}, {{"shape", "(3, 2)"}}});
   c->push_back({"_fused", {Uniform({2, 3}, 0.3, 0.9), Uniform({3}, 0.3, 0.9)}, {{"chain", "t0 = exp(_mul_scalar(x0, scalar=0.5)); broadcast_mul(t0, x1); t0"}}});
   c->push_back(Case{"_fused", {Uniform({2, 3, 2}, 0.3, 0.9), Uniform({3, 1}, 0.3, 0.9), Uniform({1}, 0.3, 0.9)}, {{"chain", "tanh(broadcast_div(broadcast_add(x0, x1), x2))"}}}.name("channels"));
+  c->push_back({"_fully_connected_chain", {Uniform({3, 4}, -1, 1), Uniform({5, 4}, -1, 1), Uniform({5}, -1, 1)}, {{"num_hidden", "5"}, {"chain", "tanh(x0)"}}});
+  c->push_back(Case{"_fully_connected_chain", {Uniform({2, 3, 4}, -1, 1), Uniform({5, 4}, -1, 1), Uniform({2, 3, 5}, -1, 1), Uniform({5}, 0.5, 1)},
+                    {{"num_hidden", "5"}, {"no_bias", "True"}, {"flatten", "False"}, {"chain", "t0 = broadcast_add(x0, x1); broadcast_mul(sigmoid(t0), x2); t0"}}}.name("others"));
   Layers(c);
   BlockedArrays(c);
 }

@@ -7,15 +7,6 @@
 #include "op/elementwise/family.h"
 
 namespace flx {
-namespace attrs_detail {
-template <> struct Traits<Chain> {
-  static std::string Type(const Field&) { return "chain of operators"; }
-  static bool Parse(const Field&, Chain* p, std::string_view s) { return Chain::Parse(s, p); }
-  static void Print(const Chain& v, std::string* o) { o->append(v.Print()); }
-  static bool Number(const Chain&, double*) { return false; }
-};
-}  // namespace attrs_detail
-
 namespace {
 constexpr const char* kWho = "_fused";
 
@@ -133,17 +124,6 @@ void InferChain(Infer& c, const ChainAttrs& a) {
   for (int i = 1; i < c.nin; ++i) s = BroadcastShapes(c, s, c.x(i));
   for (int i = 0; i < c.nout; ++i) c.set_y(i, s);
 }
-// The operators themselves.
-std::vector<Val> Compose(const std::vector<Val>& x, const ChainAttrs& a) {
-  std::vector<Val> made, out;
-  for (auto& s : a.chain.steps()) {
-    std::vector<Val> in;
-    for (int k : s.in) in.push_back(k >= 0 ? x[size_t(k)] : made[size_t(~k)]);
-    made.push_back(Calls(*s.op, s.attrs, in)[0]);
-  }
-  for (int s : a.chain.outputs()) out.push_back(made[size_t(s)]);
-  return out;
-}
 }  // namespace
 
 bool CanBeStep(const OpDef& op) {
@@ -158,6 +138,16 @@ Chain::Chain(const std::vector<ChainStep>& steps, const std::vector<int>& output
   if (outputs.empty()) Fail(Status::kArgument, kWho, "a chain needs a result.");
   steps_ = std::move(order.out);
   program_ = Prepare(steps_, outputs_);
+}
+std::vector<Val> ComposeChain(const Chain& chain, const std::vector<Val>& x) {
+  std::vector<Val> made, out;
+  for (auto& s : chain.steps()) {
+    std::vector<Val> in;
+    for (int k : s.in) in.push_back(k >= 0 ? x[size_t(k)] : made[size_t(~k)]);
+    made.push_back(Calls(*s.op, s.attrs, in)[0]);
+  }
+  for (int s : chain.outputs()) out.push_back(made[size_t(s)]);
+  return out;
 }
 bool operator==(const Chain& a, const Chain& b) {
   if (a.steps_.size() != b.steps_.size() || a.outputs_ != b.outputs_) return false;
@@ -175,7 +165,7 @@ void AddChainOps(std::vector<OpDef>* ops) {
                      .doc("Elementwise operators run together, tile by tile in the cache: the operators' own results, without a trip to memory between them.")
                      .attr(&ChainAttrs::chain, "chain", "The operators, as in `relu(_plus_scalar(x0, scalar=1))`; x0 is the first input.").required()
                      .input_list("data", "Arrays of one dtype, which broadcast to the results' shape.")
-                     .output("output", "The results, in order.").outputs_count(CountResults).infer(InferChain).compose(Compose).kernel<ChainKernel>());
+                     .output("output", "The results, in order.").outputs_count(CountResults).infer(InferChain).compose([](const std::vector<Val>& x, const ChainAttrs& a) { return ComposeChain(a.chain, x); }).kernel<ChainKernel>());
 }
 void AddChainCpuKernels(KernelList* list) { list->push_back(Kernel<ChainKernel>(&ChainCpu)); }
 

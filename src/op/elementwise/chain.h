@@ -60,11 +60,23 @@ class Chain {
 };
 bool CanBeStep(const OpDef& op);   // it has loops of its own, and one output
 
+namespace attrs_detail {
+template <> struct Traits<Chain> {
+  static std::string Type(const Field&) { return "chain of operators"; }
+  static bool Parse(const Field&, Chain* p, std::string_view s) { return Chain::Parse(s, p); }
+  static void Print(const Chain& v, std::string* o) { o->append(v.Print()); }
+  static bool Number(const Chain&, double*) { return false; }
+};
+}  // namespace attrs_detail
+
 struct ChainAttrs { Chain chain; };
 struct ChainKernel {
   using Signature = void(KernelContext&, const ChainAttrs&, Views x, OutViews y);
   static constexpr const char* kName = "_fused";
 };
 void ChainCpu(KernelContext& ctx, const ChainAttrs& a, Views x, OutViews y);
+// An output may lie in the memory of an input of the same shape and strides.
+void RunChain(const char* who, const Chain& chain, Views x, OutViews y);
+std::vector<Val> ComposeChain(const Chain& chain, const std::vector<Val>& x);  // the operators themselves
 
 }  // namespace flx

@@ -156,18 +156,19 @@ void SetFeed(Job* job, int i, const TensorView& x, const Shape& shape, DType loo
 }
 }  // namespace
 
-void ChainCpu(KernelContext& ctx, const ChainAttrs& a, Views x, OutViews y) {
+void ChainCpu(KernelContext& ctx, const ChainAttrs& a, Views x, OutViews y) { RunChain(ctx.op ? ctx.op->name : "_fused", a.chain, x, y); }
+void RunChain(const char* who, const Chain& chain, Views x, OutViews y) {
   const Shape* shape = nullptr;
   for (int o = 0; o < y.size(); ++o) if (y[o]) shape = &y[o].shape;
   if (!shape) return;
   const DType dtype = x[0].dtype, loop_type = LoopType(dtype);
   const int64_t n = shape->size();
-  const ChainProgram& p = a.chain.program();
+  const ChainProgram& p = chain.program();
   Job job(p);
   job.size = DTypeSize(loop_type), job.tile = kTileBytes / job.size;
   for (size_t s = 0; s < p.steps.size(); ++s) {
     job.fn[s] = LoopFor(*p.steps[s].loops, dtype, loop_type);
-    if (!job.fn[s]) Fail(Status::kType, ctx.op ? ctx.op->name : "_fused", "`", a.chain.steps()[s].op->name, "` expects floating-point arrays, given ", dtype, ". Cast them first (operator Cast).");
+    if (!job.fn[s]) Fail(Status::kType, who, "`", chain.steps()[s].op->name, "` expects floating-point arrays, given ", dtype, ". Cast them first (operator Cast).");
   }
   if (dtype == DType::kFloat32 || dtype == DType::kFloat64) job.wide = dtype == DType::kFloat64, job.block = MachineOf(job.wide).block;
   if (!Native(dtype, loop_type)) job.narrow = FindConvert(loop_type, dtype), job.widen = FindConvert(dtype, loop_type);

@@ -20,6 +20,9 @@ struct Product {
   bool ta, tb;
   int64_t m, n, k, lda, ldb, ldc;
   double alpha, beta;
+  GemmAfter after;
+  void Done(int64_t i, int64_t j, int64_t rows, int64_t columns) const { if (after.run) after.run(after.arg, i, j, rows, columns); }
+  void Done() const { Done(0, 0, m, n); }
 };
 
 template <class T> void Scale(T* c, const Product& p) {
@@ -64,11 +67,11 @@ template <class T> void Floats(const Product& p, const T* a, const T* b, T* c) {
   if (!p.ta && p.tb && p.k >= kLeastDepth && p.m <= (small ? 2 * kFewRows : kFewRows) && !(small && p.m > 1 && p.m * p.n <= kSmallC && work <= 1e6)) {
     const GemmRowsJob<T> job{p.m, p.k, T(p.alpha), T(p.beta), a, p.lda, b, p.ldb, c, p.ldc};
     int64_t grain = std::max<int64_t>(24, int64_t(1 << 18) / p.k / 24 * 24);  // B's rows: a megabyte of float32
-    if (p.n <= grain) return GemmRows(job, 0, p.n);
-    return ParallelFor(p.n, grain, [&](int64_t j, int64_t e) { GemmRows(job, j, e); });
+    if (p.n <= grain) return GemmRows(job, 0, p.n), p.Done();
+    return ParallelFor(p.n, grain, [&](int64_t j, int64_t e) { GemmRows(job, j, e), p.Done(0, j, p.m, e - j); });
   }
-  if (work <= kTiny) return Loops<T, T>(p, a, b, c, 0, p.m);
-  if (work < 2 * kWork) return Block(p, a, b, c, 0, 0, 0, p.m, p.n, p.k, T(p.beta), p.ldc);
+  if (work <= kTiny) return Loops<T, T>(p, a, b, c, 0, p.m), p.Done();
+  if (work < 2 * kWork) return Block(p, a, b, c, 0, 0, 0, p.m, p.n, p.k, T(p.beta), p.ldc), p.Done();
   // The longer side is halved until there are kBlocks, or a block is work enough, and until none is larger than kSide by kSide: few and large ones,
   // since each packs its share of A and B again.
   int64_t down = 1, across = 1, want = std::min(kBlocks, int64_t(std::min(work / kWork, 1e6)));
@@ -100,12 +103,14 @@ template <class T> void Floats(const Product& p, const T* a, const T* b, T* c) {
         T& to = c[i * p.ldc + j];
         to = p.beta == 0 ? v : v + T(p.beta) * to;
       }
-    return;
+    return p.Done();
   }
   ParallelFor(rows * cols, 1, [&](int64_t u, int64_t e) {
     for (; u < e; ++u) {
       int64_t i = u / cols * bm, j = u % cols * bn;
-      Block(p, a, b, c + i * p.ldc + j, i, j, 0, std::min(bm, p.m - i), std::min(bn, p.n - j), p.k, T(p.beta), p.ldc);
+      int64_t h = std::min(bm, p.m - i), w = std::min(bn, p.n - j);
+      Block(p, a, b, c + i * p.ldc + j, i, j, 0, h, w, p.k, T(p.beta), p.ldc);
+      p.Done(i, j, h, w);
     }
   });
 }
@@ -126,6 +131,7 @@ template <class T> void Narrow(const Product& p, const T* a, const T* b, T* c) {
     return w;
   };
   Product q = p;
+  q.after = {};
   q.lda = p.ta ? p.m : p.k, q.ldb = p.tb ? p.k : p.n, q.ldc = p.n;
   auto wa = widen(a, p.ta ? p.k : p.m, q.lda, p.lda), wb = widen(b, p.tb ? p.n : p.k, q.ldb, p.ldb);
   std::unique_ptr<float[]> wc = p.beta == 0 ? std::unique_ptr<float[]>(new float[size_t(p.m * p.n)]) : widen(c, p.m, p.n, p.ldc);
@@ -136,20 +142,20 @@ template <class T> void Narrow(const Product& p, const T* a, const T* b, T* c) {
 }  // namespace
 
 void Gemm(DType t, bool ta, bool tb, int64_t m, int64_t n, int64_t k, double alpha, const void* a, int64_t lda, const void* b, int64_t ldb, double beta,
-          void* c, int64_t ldc) {
+          void* c, int64_t ldc, GemmAfter after) {
   if (m <= 0 || n <= 0) return;
-  Product p{ta, tb, m, n, k, lda, ldb, ldc, alpha, beta};
+  Product p{ta, tb, m, n, k, lda, ldb, ldc, alpha, beta, after};
   Dispatch(t, [&](auto zero) {
     using T = decltype(zero);
     auto *pa = static_cast<const T*>(a), *pb = static_cast<const T*>(b);
     auto* pc = static_cast<T*>(c);
     if constexpr (std::is_floating_point_v<T>) {
-      if (k <= 0 || alpha == 0) Scale(pc, p);
+      if (k <= 0 || alpha == 0) Scale(pc, p), p.Done();
       else Floats<T>(p, pa, pb, pc);
     } else if constexpr (std::is_integral_v<T>) {
-      Integers<T>(p, pa, pb, pc);
+      Integers<T>(p, pa, pb, pc), p.Done();
     } else {
-      Narrow<T>(p, pa, pb, pc);
+      Narrow<T>(p, pa, pb, pc), p.Done();
     }
   });
 }

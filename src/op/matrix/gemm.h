@@ -11,9 +11,14 @@
 
 namespace flx {
 
+// What is to be done with a block of C (rows, columns, how many of each) as soon as it is there, by the thread that made it.
+struct GemmAfter {
+  void (*run)(void* arg, int64_t i, int64_t j, int64_t rows, int64_t columns) = nullptr;
+  void* arg = nullptr;
+};
 // op(A) is m x k, op(B) is k x n, C is m x n; ld* is the distance in elements between the rows of A, B and C as stored.
 void Gemm(DType t, bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, double alpha, const void* a, int64_t lda, const void* b, int64_t ldb,
-          double beta, void* c, int64_t ldc);
+          double beta, void* c, int64_t ldc, GemmAfter after = {});
 
 // One block, serially: gemm_openblas.cc or gemm_plain.cc, whichever is built. Safe to call from several threads at once.
 void GemmBlock(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, float alpha, const float* a, int64_t lda, const float* b, int64_t ldb, float beta, float* c, int64_t ldc);

@@ -8,7 +8,7 @@
 
 namespace flx {
 
-void FullyConnectedCpu(KernelContext& ctx, const FullyConnectedAttrs& a, const TensorView& x0, const TensorView& w0, const TensorView& bias0, TensorView& y0) {
+static void Multiply(KernelContext& ctx, const FullyConnectedAttrs& a, const TensorView& x0, const TensorView& w0, const TensorView& bias0, TensorView& y0, GemmAfter after) {
   TensorView x = Widen(ctx, x0), w = Widen(ctx, w0), bias = Widen(ctx, bias0);
   WideOut y(ctx, y0);
   int64_t n = a.num_hidden, k = w.dim(1), m = y0.size() / n;
@@ -16,8 +16,55 @@ void FullyConnectedCpu(KernelContext& ctx, const FullyConnectedAttrs& a, const T
     size_t row = size_t(n * DTypeSize(bias.dtype));
     for (int64_t i = 0; i < m; ++i) std::memcpy(y.view.data<char>() + size_t(i) * row, bias.raw(), row);
   }
-  Gemm(x.dtype, false, true, m, n, k, 1, x.raw(), k, w.raw(), k, bias ? 1 : 0, y.view.raw(), n);
+  Gemm(x.dtype, false, true, m, n, k, 1, x.raw(), k, w.raw(), k, bias ? 1 : 0, y.view.raw(), n, after);
   y.Store();
+}
+void FullyConnectedCpu(KernelContext& ctx, const FullyConnectedAttrs& a, const TensorView& x, const TensorView& w, const TensorView& bias, TensorView& y) {
+  Multiply(ctx, a, x, w, bias, y, {});
+}
+
+namespace {
+// The chain over a block of the product, in place.
+struct Behind {
+  const Chain* chain;
+  int64_t m, n;
+  const TensorView* others;  // each as a matrix
+  int count;
+  OutViews y;
+  TensorView product;
+  static TensorView Part(const TensorView& v, int64_t i, int64_t j, int64_t rows, int64_t columns) {
+    TensorView p = v;
+    if (v.dim(0) > 1) p.offset += i * v.strides[0] * DTypeSize(v.dtype), p.shape[0] = rows;
+    if (v.dim(1) > 1) p.offset += j * v.strides[1] * DTypeSize(v.dtype), p.shape[1] = columns;
+    p.contiguous = (p.dim(0) == 1 || p.strides[0] == p.dim(1)) && (p.dim(1) == 1 || p.strides[1] == 1);
+    return p;
+  }
+  void Run(int64_t i, int64_t j, int64_t rows, int64_t columns) const {
+    TensorView in[kChainInputs], out[kChainOutputs];
+    in[0] = Part(product, i, j, rows, columns);
+    for (int k = 0; k < count; ++k) in[k + 1] = Part(others[k], i, j, rows, columns);
+    for (int o = 0; o < y.size(); ++o)
+      if (y[o]) out[o] = Part(MakeView(y[o].base, y[o].dtype, Shape{m, n}, y[o].offset), i, j, rows, columns);
+    RunChain("_fully_connected_chain", *chain, Views{in, count + 1}, OutViews{out, y.size()});
+  }
+};
+}  // namespace
+
+void FullyConnectedChainCpu(KernelContext& ctx, const FullyConnectedChainAttrs& a, Views in, OutViews y) {
+  const int first = a.no_bias ? 2 : 3;
+  const int64_t n = a.num_hidden, k = in[1].dim(1), m = k > 0 ? in[0].size() / k : in[0].shape.Product(0, a.flatten ? 1 : in[0].ndim() - 1);
+  TensorView others[kChainInputs];
+  for (int i = first; i < in.size(); ++i) {
+    const int64_t size = in[i].size();
+    others[i - first] = MakeView(in[i].base, in[i].dtype, size == m * n ? Shape{m, n} : size == n ? Shape{1, n} : Shape{1, 1}, in[i].offset);
+  }
+  const bool aside = !y[0];  // else the product lies where the first result will
+  TensorView product = MakeView(aside ? ctx.Scratch(m * n * DTypeSize(in[0].dtype)) : y[0].base, in[0].dtype, Shape{m, n}, aside ? 0 : y[0].offset);
+  Behind behind{&a.chain, m, n, others, in.size() - first, y, product};
+  const bool plain = WideType(in[0].dtype) == in[0].dtype;
+  const GemmAfter after{[](void* arg, int64_t i, int64_t j, int64_t rows, int64_t columns) { static_cast<const Behind*>(arg)->Run(i, j, rows, columns); }, &behind};
+  Multiply(ctx, a, in[0], in[1], a.no_bias ? TensorView() : in[2], product, plain ? after : GemmAfter());
+  if (!plain) behind.Run(0, 0, m, n);
 }
 
 }  // namespace flx

@@ -16,7 +16,7 @@
 namespace flx {
 
 void AddNnOps(std::vector<OpDef>* ops) {
-  for (auto make : {&FullyConnectedOp, &ConvolutionOp, &ConvolutionGradDataOp, &ConvolutionGradWeightOp, &DeconvolutionOp, &PoolingOp, &PoolingGradOp, &PoolingTakeOp,
+  for (auto make : {&FullyConnectedOp, &FullyConnectedChainOp, &ConvolutionOp, &ConvolutionGradDataOp, &ConvolutionGradWeightOp, &DeconvolutionOp, &PoolingOp, &PoolingGradOp, &PoolingTakeOp,
                     &BatchNormOp, &BatchNormGradOp, &LayerNormOp, &LayerNormGradOp, &DropoutOp, &SoftmaxOp, &SoftminOp, &LogSoftmaxOp, &SoftmaxGradOp, &LogSoftmaxGradOp,
                     &SoftmaxActivationOp, &L2NormalizationOp, &InstanceNormOp, &GroupNormOp, &LrnOp, &UpSamplingOp, &SelfAttentionQkOp,
                     &SelfAttentionValueOp, &CrossAttentionQkOp, &CrossAttentionValueOp, &DivSqrtDimOp, &ToBlockedOp, &FromBlockedOp, &PackWeightOp, &BlockedConvOp,
@@ -25,6 +25,7 @@ void AddNnOps(std::vector<OpDef>* ops) {
 }
 void AddNnCpuKernels(KernelList* list) {
   list->push_back(Kernel<FullyConnectedKernel>(&FullyConnectedCpu));
+  list->push_back(Kernel<FullyConnectedChainKernel>(&FullyConnectedChainCpu));
   list->push_back(Kernel<ConvolutionKernel>(&ConvolutionCpu));
   list->push_back(Kernel<ConvolutionGradDataKernel>(&ConvolutionGradDataCpu));
   list->push_back(Kernel<ConvolutionGradWeightKernel>(&ConvolutionGradWeightCpu));

@@ -12,6 +12,7 @@ namespace {
 
 constexpr int64_t kTiny = 512;         // multiplications below which a call into a library costs more than the product
 constexpr int64_t kWork = 1 << 22;     // multiplications worth a block of their own
+constexpr int64_t kSplit = 3 << 20;    // ... and worth two
 constexpr int64_t kBlocks = 8, kSide = 1024, kLeast = 32;  // blocks of C; the longest and shortest side of one
 constexpr int64_t kFewRows = 8, kLeastDepth = 16, kSmallC = 1024;  // of A, and of k, where gemm_rows.cc is the fastest; a C for GemmBlock's small kernels
 constexpr int64_t kSmall = 128 * 128, kLong = 2048;               // a C so small is cut along a k so long
@@ -71,10 +72,10 @@ template <class T> void Floats(const Product& p, const T* a, const T* b, T* c) {
     return ParallelFor(p.n, grain, [&](int64_t j, int64_t e) { GemmRows(job, j, e), p.Done(0, j, p.m, e - j); });
   }
   if (work <= kTiny) return Loops<T, T>(p, a, b, c, 0, p.m), p.Done();
-  if (work < 2 * kWork) return Block(p, a, b, c, 0, 0, 0, p.m, p.n, p.k, T(p.beta), p.ldc), p.Done();
+  if (work < kSplit) return Block(p, a, b, c, 0, 0, 0, p.m, p.n, p.k, T(p.beta), p.ldc), p.Done();
   // The longer side is halved until there are kBlocks, or a block is work enough, and until none is larger than kSide by kSide: few and large ones,
   // since each packs its share of A and B again.
-  int64_t down = 1, across = 1, want = std::min(kBlocks, int64_t(std::min(work / kWork, 1e6)));
+  int64_t down = 1, across = 1, want = std::max<int64_t>(2, std::min(kBlocks, int64_t(std::min(work / kWork, 1e6))));
   if (p.m * p.n <= kSmall && p.k >= kLong) want = 1;  // cut along k below
   auto side = [](int64_t n, int64_t parts, int64_t unit) { return (n + parts * unit - 1) / (parts * unit) * unit; };
   for (;;) {

@@ -10,7 +10,7 @@ using namespace flx;
 using namespace flx::capi;
 
 namespace {
-constexpr int kRunModes = FLX_RECORD | FLX_TRAIN;
+constexpr int kRunModes = FLX_RECORD | FLX_TRAIN | FLX_TRACE;
 
 class GraphTask final : public Task {
  public:
@@ -52,6 +52,14 @@ flx_status flx_graph_create(flx_symbol symbol, const char* const* keys, const ch
     auto s = PinSymbol(who, symbol);
     NeedPointer(who, "out_graph", out_graph);
     *out_graph = GivePlannedGraph(PlannedGraph::New(s.ref(), OptionList(who, keys, values, npairs)));
+  FLX_END
+}
+flx_status flx_graph_trace(const flx_ndarray* arrays, int32_t narrays, const flx_ndarray* targets, int32_t ntargets, const char* const* keys, const char* const* values,
+                           int32_t npairs, flx_graph* out_graph) {
+  FLX_BEGIN
+    ArrayList in(who, "arrays", arrays, narrays), out(who, "targets", targets, ntargets);
+    NeedPointer(who, "out_graph", out_graph);
+    *out_graph = GivePlannedGraph(PlannedGraph::NewTraced(in.refs(), out.refs(), OptionList(who, keys, values, npairs)));
   FLX_END
 }
 flx_status flx_graph_symbol(flx_graph graph, flx_symbol* out_symbol) {

@@ -7,7 +7,7 @@ using namespace flx;
 using namespace flx::capi;
 
 namespace {
-constexpr int kInvokeModes = FLX_RECORD | FLX_TRAIN, kBackwardModes = FLX_TRAIN | FLX_RETAIN | FLX_CREATE_GRAPH;
+constexpr int kInvokeModes = FLX_RECORD | FLX_TRAIN | FLX_TRACE, kBackwardModes = FLX_TRAIN | FLX_RETAIN | FLX_CREATE_GRAPH;
 
 void NeedScalars(const char* who, const double* scalars, int32_t n) { NeedCount(who, "scalars", scalars, n); }
 void NeedCapacity(const char* who, const Call& call, flx_ndarray* out_arrays, int32_t capacity, int32_t* out_narrays) {

@@ -85,7 +85,7 @@ flx_status flx_layer_run(flx_layer layer, flx_params params, int32_t mode, const
   FLX_BEGIN
     auto l = PinLayer(who, layer);
     Ref<Params> p = params ? PinParams(who, params).ref() : Make<Params>();
-    NeedMode(who, mode, FLX_RECORD | FLX_TRAIN);
+    NeedMode(who, mode, FLX_RECORD | FLX_TRAIN | FLX_TRACE);
     ArrayList a(who, "arrays", arrays, narrays);
     l->Freeze();
     NeedRoom(who, *l, a.size(), out_arrays, capacity, out_narrays);

@@ -84,7 +84,7 @@ flx_status flx_model_run(flx_model model, int32_t mode, const flx_ndarray* array
                          int32_t* out_narrays) {
   FLX_BEGIN
     auto m = PinModel(who, model);
-    NeedMode(who, mode, FLX_RECORD | FLX_TRAIN);
+    NeedMode(who, mode, FLX_RECORD | FLX_TRAIN | FLX_TRACE);
     ArrayList a(who, "arrays", arrays, narrays);
     NeedRoom(who, *m->layer(), a.size(), out_arrays, capacity, out_narrays);
     GiveArrays(who, m->Run(mode, a.refs()), out_arrays, capacity, out_narrays);

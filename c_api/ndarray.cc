@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "devices.h"
 #include "exec/autograd.h"
+#include "exec/symbol_gradient.h"
 #include "guard.h"
 
 using namespace flx;
@@ -10,6 +11,8 @@ namespace {
 void NeedCpuDevice(const char* who, const char* device) {
   if (ResolveDevice(OptionalText(who, "device", device))) Fail(Status::kUnsupported, who, "arrays on device `", device, "` are not there yet.");
 }
+// Nothing for a tape or a trace: a view needs no operator.
+bool Plain(const Array& a, int mode) { return !(mode & FLX_TRACE) && (!(mode & FLX_RECORD) || !IsRecorded(a)); }
 NDArray View(const Array& a, int mode, const char* op, const std::vector<std::pair<std::string, std::string>>& options) {
   return Invoke1(op, {Ref<Array>(const_cast<Array*>(&a))}, options, mode);
 }
@@ -55,6 +58,7 @@ flx_status flx_ndarray_write(flx_ndarray array, const void* data, int64_t nbytes
     DType host = NeedDType(who, "host_dtype", host_dtype);
     bool column = NeedOrder(who, order);
     NeedBytes(who, data, nbytes);
+    RefuseTraced(*a, "written");
     WriteArray(a.ref(), data, nbytes, host, column);
   FLX_END
 }
@@ -65,6 +69,7 @@ flx_status flx_ndarray_read(flx_ndarray array, void* buffer, int64_t buffer_nbyt
     bool column = NeedOrder(who, order);
     NeedBytes(who, buffer, buffer_nbytes, "buffer");
     NeedPointer(who, "out_ready", out_ready);
+    RefuseTraced(*a, "read");
     *out_ready = ReadArray(*a, buffer, buffer_nbytes, host, column, timeout_ms);
   FLX_END
 }
@@ -74,6 +79,7 @@ flx_status flx_ndarray_item(flx_ndarray array, int64_t timeout_ms, int32_t* out_
     NeedPointer(who, "out_ready", out_ready);
     NeedPointer(who, "out_value", out_value);
     if (a->size() != 1) Fail(Status::kShape, who, "expected an array of one element, given ", Describe(*a), ".");
+    RefuseTraced(*a, "read");
     double v;
     bool ready = ReadArray(*a, &v, 8, DType::kFloat64, false, timeout_ms);
     if (ready) *out_value = v;
@@ -115,6 +121,7 @@ flx_status flx_ndarray_text(flx_ndarray array, int64_t timeout_ms, int32_t* out_
     auto a = PinArray(who, array);
     NeedPointer(who, "out_ready", out_ready);
     NeedPointer(who, "out_text", out_text);
+    RefuseTraced(*a, "printed");
     bool ready = WaitToRead(*a, timeout_ms);
     if (ready) *out_text = GiveText(ToText(*a));
     *out_ready = ready;
@@ -124,6 +131,7 @@ flx_status flx_ndarray_wait(flx_ndarray array, int64_t timeout_ms, int32_t* out_
   FLX_BEGIN
     auto a = PinArray(who, array);
     NeedPointer(who, "out_ready", out_ready);
+    RefuseTraced(*a, "waited for");
     *out_ready = WaitToRead(*a, timeout_ms);
   FLX_END
 }
@@ -141,13 +149,15 @@ flx_status flx_ndarray_copy(flx_ndarray array, const char* device, flx_ndarray* 
     auto a = PinArray(who, array);
     NeedPointer(who, "out_array", out_array);
     if (device) NeedCpuDevice(who, device);
-    *out_array = GiveArray(CopyOf(a.ref()));
+    *out_array = GiveArray(IsTraced(*a) ? Invoke1("BlockGrad", {a.ref()}, {}, kTrace) : CopyOf(a.ref()));
   FLX_END
 }
 flx_status flx_ndarray_copy_into(flx_ndarray array, flx_ndarray target) {
   FLX_BEGIN
     auto a = PinArray(who, array);
     auto t = PinArray(who, target, "target");
+    RefuseTraced(*a, "copied into an array");
+    RefuseTraced(*t, "written");
     CopyInto(a.ref(), t.ref());
   FLX_END
 }
@@ -155,10 +165,10 @@ flx_status flx_ndarray_slice(flx_ndarray array, int64_t start, int64_t stop, int
   FLX_BEGIN
     auto a = PinArray(who, array);
     NeedPointer(who, "out_array", out_array);
-    NeedMode(who, mode, FLX_RECORD | FLX_TRAIN);
+    NeedMode(who, mode, FLX_RECORD | FLX_TRAIN | FLX_TRACE);
     int64_t n = AxisZero(who, *a), b = start < 0 ? start + n : start, e = stop < 0 ? stop + n : stop;
     if (b < 0 || e > n || b > e) Fail(Status::kIndex, who, "expected 0 <= start <= stop <= ", n, " (negative counts from the end), given ", start, " and ", stop, ".");
-    bool plain = !(mode & FLX_RECORD) || !IsRecorded(*a);  // nothing for the tape: no operator is needed
+    bool plain = Plain(*a, mode);
     *out_array = GiveArray(plain ? Array::NewRows(a.ref(), b, e, false)
                                  : View(*a, mode, "slice_axis", {{"axis", "0"}, {"begin", Text(b)}, {"end", Text(e)}}));
   FLX_END
@@ -167,10 +177,10 @@ flx_status flx_ndarray_at(flx_ndarray array, int64_t index, int32_t mode, flx_nd
   FLX_BEGIN
     auto a = PinArray(who, array);
     NeedPointer(who, "out_array", out_array);
-    NeedMode(who, mode, FLX_RECORD | FLX_TRAIN);
+    NeedMode(who, mode, FLX_RECORD | FLX_TRAIN | FLX_TRACE);
     int64_t n = AxisZero(who, *a), i = index < 0 ? index + n : index;
     if (i < 0 || i >= n) Fail(Status::kIndex, who, "`index` must be in [", -n, ", ", n, "), given ", index, ".");
-    if (!(mode & FLX_RECORD) || !IsRecorded(*a)) {
+    if (Plain(*a, mode)) {
       *out_array = GiveArray(Array::NewRows(a.ref(), i, i + 1, true));
       return;
     }
@@ -182,7 +192,7 @@ flx_status flx_ndarray_reshape(flx_ndarray array, const int64_t* dims, int32_t n
   FLX_BEGIN
     auto a = PinArray(who, array);
     NeedPointer(who, "out_array", out_array);
-    NeedMode(who, mode, FLX_RECORD | FLX_TRAIN);
+    NeedMode(who, mode, FLX_RECORD | FLX_TRAIN | FLX_TRACE);
     Shape s = NeedShape(who, dims, ndim);
     // a scalar has no code of its own in Reshape, whose empty shape means "not given"
     *out_array = GiveArray(ndim == 0 ? View(*a, mode, "_np_reshape_to", {{"shape", "()"}}) : View(*a, mode, "Reshape", {{"shape", Text(s.vec())}}));
@@ -199,7 +209,7 @@ flx_status flx_ndarray_detach(flx_ndarray array, flx_ndarray* out_array) {
   FLX_BEGIN
     auto a = PinArray(who, array);
     NeedPointer(who, "out_array", out_array);
-    *out_array = GiveArray(Detach(a.ref()));
+    *out_array = GiveArray(IsTraced(*a) ? Invoke1("BlockGrad", {a.ref()}, {}, kTrace) : Detach(a.ref()));
   FLX_END
 }
 

@@ -28,11 +28,12 @@ namespace autograd {
 inline int32_t mode() noexcept { return detail::mode_ref(); }
 inline bool is_recording() noexcept { return (mode() & FLX_RECORD) != 0; }
 inline bool is_training() noexcept { return (mode() & FLX_TRAIN) != 0; }
+inline bool is_tracing() noexcept { return (mode() & FLX_TRACE) != 0; }
 
 // Changes the mode of this thread for as long as it lives.
 class Scope {
  public:
-  explicit Scope(int32_t mode) noexcept : before_(detail::mode_ref()) { detail::mode_ref() = mode; }
+  explicit Scope(int32_t mode) noexcept : before_(detail::mode_ref()) { detail::mode_ref() = mode | (before_ & FLX_TRACE); }  // a trace notes all there is
   ~Scope() { detail::mode_ref() = before_; }
   Scope(const Scope&) = delete;
   Scope& operator=(const Scope&) = delete;

@@ -72,7 +72,7 @@ enum { /* dtype: MXNet's numbers */
   FLX_INT16 = 8, FLX_UINT16 = 9, FLX_UINT32 = 10, FLX_UINT64 = 11, FLX_BFLOAT16 = 12
 };
 enum { FLX_ROW_MAJOR = 0, FLX_COLUMN_MAJOR = 1 };                             /* order of host memory: C, NumPy, Scala | R, Julia */
-enum { FLX_RECORD = 1, FLX_TRAIN = 2, FLX_RETAIN = 4, FLX_CREATE_GRAPH = 8 }; /* mode: bits, 0 is plain */
+enum { FLX_RECORD = 1, FLX_TRAIN = 2, FLX_RETAIN = 4, FLX_CREATE_GRAPH = 8, FLX_TRACE = 16 }; /* mode: bits, 0 is plain */
 enum { FLX_ARGUMENT = 0, FLX_AUXILIARY = 1, FLX_OUTPUT = 2, FLX_INTERNAL = 3, FLX_INPUT = 4 }; /* part of a symbol; FLX_INPUT is arguments and auxiliaries in the graph's order */
 enum { /* event of a task or an iterator */
   FLX_DONE = 0, FLX_PENDING = 1 /* the time is up, call again */, FLX_BATCH = 2, FLX_EPOCH = 3, FLX_HOST = 4 /* run a host function, then reply */
@@ -363,6 +363,12 @@ FLX_DRAFT flx_status flx_checkpoint_save(flx_symbol symbol, flx_params params, c
  *  without it); memory = False to give each value a place of its own; plans = how many are kept (8); print = True to keep the graph's text before and after
  *  each pass; fallback = True to run node by node what cannot be planned. Errors: FLX_ERROR_NAME, FLX_ERROR_ARGUMENT. */
 FLX_DRAFT flx_status flx_graph_create(flx_symbol symbol, const char *const *keys, const char *const *values, int32_t npairs, flx_graph *out_graph);
+/** A graph of what was called with mode FLX_TRACE between `arrays`/`narrays` and the results `targets`/`ntargets`, in `out_graph`; options `keys`/`values`/`npairs` as flx_graph_create has
+ *  them. It runs on arrays in the place of those; arrays that the function used besides are its own from then on. In that mode calls run in inference
+ *  mode, take no random numbers and change nothing; reading a result (flx_ndarray_read, _item, _text, _wait), writing into an array and host functions are
+ *  FLX_ERROR_UNSUPPORTED, naming the operator. */
+FLX_DRAFT flx_status flx_graph_trace(const flx_ndarray *arrays, int32_t narrays, const flx_ndarray *targets, int32_t ntargets, const char *const *keys,
+                                     const char *const *values, int32_t npairs, flx_graph *out_graph);
 /** The symbol that `graph` runs, its monitored internals being outputs, in `out_symbol`. */
 FLX_DRAFT flx_status flx_graph_symbol(flx_graph graph, flx_symbol *out_symbol);
 /** A text about `graph`: `field` is waits ("1" if it reads a condition on its way, so that flx_graph_run refuses it; else "0"), planned ("1" or "0"), program (its nodes), or, of

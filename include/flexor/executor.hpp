@@ -25,13 +25,23 @@ class Graph : public detail::Shared<flx_graph> {
     reset(g);
     waits_ = text("waits") == "1";
   }
+  // What was called in mode FLX_TRACE between `inputs` and `results`; hybridize(f) is the comfortable form.
+  static Graph trace(const std::vector<NDArray>& inputs, const std::vector<NDArray>& results, const Options& options = {}) {
+    detail::RawOptions o(options);
+    auto in = detail::raw_arrays(inputs), out = detail::raw_arrays(results);
+    flx_graph g = nullptr;
+    check(flx_graph_trace(in.data(), static_cast<int32_t>(in.size()), out.data(), static_cast<int32_t>(out.size()), o.keys(), o.values(), o.size(), &g));
+    Graph traced;
+    traced.reset(g);
+    return traced;
+  }
   // The symbol it runs, monitored internals being outputs.
   Symbol symbol() const {
     flx_symbol s = nullptr;
     check(flx_graph_symbol(handle(), &s));
     return Symbol::adopt(s);
   }
-  // waits or program.
+  // waits, planned, program, or of its plans: graph, plan, passes, print, memory, signatures, prologue.
   std::string text(const std::string& field) const {
     char* t = nullptr;
     check(flx_graph_text(handle(), field.c_str(), &t));

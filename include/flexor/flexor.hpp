@@ -16,6 +16,7 @@
 #include "flexor/base.hpp"
 #include "flexor/call.hpp"
 #include "flexor/executor.hpp"
+#include "flexor/hybrid.hpp"
 #include "flexor/model.hpp"
 #include "flexor/ndarray.hpp"
 #include "flexor/profiler.hpp"

@@ -264,6 +264,8 @@ BackwardRun::BackwardRun(std::vector<NDArray> heads, std::vector<NDArray> head_g
     Array& h = *s.heads[i];
     if (!HasHistory(h))
       Fail(Status::kState, "backward", "array ", i, " (", Describe(h), ") has no history: it was not computed while recording from an array with a gradient attached.");
+    if (h.node && h.node->traced)
+      Fail(Status::kUnsupported, h.node->name(), "its result was made while a function is traced; a traced function cannot go backward itself. Go backward from what it returns.");
     NDArray g = i < head_grads.size() ? head_grads[i] : nullptr;
     if (g && (g->shape != h.shape || g->dtype != h.dtype))
       Fail(Status::kShape, "backward", "head gradient ", i, " must be like its array, ", Describe(h), ", given ", Describe(*g), ".");

@@ -19,6 +19,9 @@ struct Inference {
 void InvokeAll(const Call& call, int mode, Array* const* in, int nin, const double* scalars, int nscalars, NDArray* out, Array* const* targets,
                const Device* device = nullptr);
 
+// In mode kTrace: runs it, and makes nodes for all results.
+void InvokeTraced(const Call& call, Array* const* in, int nin, const double* scalars, int nscalars, NDArray* out, Array* const* targets, const Device* device);
+
 // One run of a kernel: arrays by port, ready to be executed now or later.
 struct KernelRun {
   const Call* call = nullptr;

@@ -13,7 +13,9 @@
 
 namespace flx {
 
-enum Mode : int { kPlain = 0, kRecord = 1, kTrain = 2, kRetain = 4, kCreateGraph = 8 };
+// kTrace: every call is noted, to make a graph of what was called (TracedGraphOf). It runs in inference mode, takes no random numbers from the stream and
+// changes nothing.
+enum Mode : int { kPlain = 0, kRecord = 1, kTrain = 2, kRetain = 4, kCreateGraph = 8, kTrace = 16 };
 
 struct SaveSet;  // which inputs and outputs backward reads by value (tape.cc)
 

@@ -15,4 +15,15 @@ Ref<Symbol> SymbolGradient(const Symbol& symbol, const std::vector<std::string>&
 // kState without a history; kUnsupported if the host's functions are in it.
 Ref<Symbol> HistorySymbol(const NDArray& array);
 
+// What was called in mode kTrace between `inputs` and `results`. Arrays that no traced call made and that are no inputs are captured.
+struct TracedGraph {
+  Ref<Symbol> symbol;
+  std::vector<int32_t> order;      // by argument, then auxiliary state: which input, or behind them, which captured array
+  std::vector<NDArray> captured;
+};
+TracedGraph TracedGraphOf(const std::vector<NDArray>& inputs, const std::vector<NDArray>& results);
+bool IsTraced(const Array& a);
+// kUnsupported if the array was made in mode kTrace: reading it (`what`: "read") is what a graph cannot hold.
+void RefuseTraced(const Array& a, const char* what);
+
 }  // namespace flx

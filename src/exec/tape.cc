@@ -22,7 +22,7 @@ struct NodePool {
   static void Delete(TapeNode* n) { n->~TapeNode(); }
   using List = FreeList<TapeNode, &NodePool::Next>;
   static void Put(TapeNode* n) {  // as it was when constructed
-    n->call = nullptr, n->attrs = nullptr, n->function = nullptr, n->token = -1, n->training = false;
+    n->call = nullptr, n->attrs = nullptr, n->function = nullptr, n->token = -1, n->training = n->traced = false;
     n->edges.clear(), n->inputs.clear(), n->outputs.clear(), n->saved_in.clear(), n->saved_out.clear();
     List::Put(n, &Delete);
   }
@@ -207,6 +207,24 @@ void RecordFunction(Ref<TapeFunction> function, int mode, Array* const* in, int 
   n->sequence = NextSequence(*n);
   for (int i = 0; i < nout; ++i) n->outputs.emplace_back(Meta{out[i]->shape, out[i]->dtype});
   for (int i = 0; i < nout; ++i) if (IsFloat(out[i]->dtype)) Own(n, out[i].get(), i);
+}
+void RecordTraced(const Call& call, const Attrs& attrs, Array* const* in, int nin, const NDArray* out, int nout) {
+  InstallHooks();
+  auto* n = TapeNode::New();
+  struct Guard { TapeNode* n; ~Guard() { DropNode(n); } } guard{n};
+  n->call = Ref<const Call>(&call), n->traced = true;
+  if (attrs != call.attrs) n->attrs = attrs;
+  n->saved_in.resize(nin);
+  for (int i = 0; i < nin; ++i) {
+    n->inputs.emplace_back(in[i] ? Meta{in[i]->shape, in[i]->dtype} : Meta{});
+    bool traced = in[i] && in[i]->node && in[i]->node->traced;
+    if (traced) AddEdge(n, in[i]);
+    else n->edges.emplace_back(Edge{});
+    if (in[i] && !traced) n->saved_in[i].array = Ref<Array>(in[i]);  // the array itself: it may be one of the function's inputs
+  }
+  n->sequence = NextSequence(*n);
+  for (int i = 0; i < nout; ++i) n->outputs.emplace_back(out[i] ? Meta{out[i]->shape, out[i]->dtype} : Meta{});
+  for (int i = 0; i < nout; ++i) if (out[i]) Own(n, out[i].get(), i);
 }
 NDArray WithHistory(const NDArray& a, const Edge& e) {
   NDArray b = Array::NewAlias(a);

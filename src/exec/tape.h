@@ -41,6 +41,7 @@ class TapeNode {
   Ref<TapeFunction> function;       // in place of a call
   int64_t token = -1;               // of a host function
   bool training = false;
+  bool traced = false;              // noted for a graph (kTrace): saved_in has what no traced call made, no gradient is kept
   SmallVector<Edge, 3> edges;       // one per input port
   SmallVector<Meta, 3> inputs;
   SmallVector<Meta, 2> outputs;     // hidden ones too
@@ -71,6 +72,8 @@ void Record(const Call& call, const Attrs& attrs, int mode, Array* const* in, in
 void RecordFunction(Ref<TapeFunction> function, int mode, Array* const* in, int nin, const NDArray* out, int nout);
 // An array that leads back to where input `i` of the node came from.
 NDArray WithHistory(const NDArray& a, const Edge& e);
+// Makes a node for a call in mode kTrace.
+void RecordTraced(const Call& call, const Attrs& attrs, Array* const* in, int nin, const NDArray* out, int nout);
 // What the gradient of `call` reads by value, found by tracing it once per signature.
 const SaveSet& FindSaves(const Call& call, const Attrs& attrs, bool training, Array* const* in, int nin, const NDArray* out, int nout);
 

@@ -204,7 +204,7 @@ void Separate(const Plan& p, std::vector<NDArray>* in) {
 
 std::vector<NDArray> CachedGraph::Run(int mode, const std::vector<NDArray>& in) const {
   CheckPlaces(name_, in);
-  if (imperative_.load(std::memory_order_relaxed)) return Imperatively(mode, in);
+  if (mode & kTrace || imperative_.load(std::memory_order_relaxed)) return Imperatively(mode, in);
   bool record = false;
   if (mode & kRecord)
     for (auto& a : in) record |= HasHistory(*a);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "hybrid/planned_graph.h"
 
+#include "exec/symbol_gradient.h"
 #include "exec/trace.h"
 #include "graph/infer.h"
 #include "graph/inside.h"
@@ -45,7 +46,22 @@ Ref<PlannedGraph> PlannedGraph::New(const Ref<Symbol>& symbol, const Settings& s
   for (int i : graph->program().index.inputs_order) fixed.push_back(uses[size_t(i)] == VariableUse::kParameter);
   return Ref<PlannedGraph>::Take(new PlannedGraph(graph, Make<CachedGraph>("graph", trace, std::move(fixed), options)));
 }
-std::vector<NDArray> PlannedGraph::Run(int mode, const std::vector<NDArray>& arrays) const {
+Ref<PlannedGraph> PlannedGraph::NewTraced(const std::vector<NDArray>& inputs, const std::vector<NDArray>& results, const Settings& options) {
+  if (results.empty()) Fail(Status::kArgument, "trace", "the function has no results.");
+  TracedGraph t = TracedGraphOf(inputs, results);
+  auto g = New(t.symbol, options);
+  g->traced_ = int(inputs.size()), g->order_ = std::move(t.order), g->captured_ = std::move(t.captured);
+  return g;
+}
+std::vector<NDArray> PlannedGraph::Arguments(const std::vector<NDArray>& arrays) const {
+  if (traced_ < 0) return arrays;
+  if (int(arrays.size()) != traced_) Fail(Status::kArgument, "graph", "the traced function has ", traced_, traced_ == 1 ? " input" : " inputs", ", given ", arrays.size(), ".");
+  std::vector<NDArray> all;
+  for (int32_t i : order_) all.push_back(i < traced_ ? arrays[size_t(i)] : captured_[size_t(i - traced_)]);
+  return all;
+}
+std::vector<NDArray> PlannedGraph::Run(int mode, const std::vector<NDArray>& given) const {
+  std::vector<NDArray> arrays = Arguments(given);
   if (cached_) return cached_->Run(mode, graph->InOrder(arrays));
   GraphRun run(graph, mode, arrays);
   run.Go(0);

@@ -11,6 +11,8 @@ class PlannedGraph final : public Object {
  public:
   // options: monitor (see Graph::New), plan (0: node by node), and those of HybridOptionsEntry.
   static Ref<PlannedGraph> New(const Ref<Symbol>& symbol, const Settings& options);
+  // What was called in mode kTrace between `inputs` and `results`; it then runs on arrays in the place of `inputs`.
+  static Ref<PlannedGraph> NewTraced(const std::vector<NDArray>& inputs, const std::vector<NDArray>& results, const Settings& options);
   const Ref<const Graph> graph;
   bool planned() const { return bool(cached_); }
   // For graphs that do not wait: the outputs for arguments, then auxiliary states.
@@ -20,7 +22,11 @@ class PlannedGraph final : public Object {
 
  private:
   PlannedGraph(Ref<const Graph> g, Ref<const CachedGraph> c) : Object(Kind::kGraph), graph(std::move(g)), cached_(std::move(c)) {}
+  std::vector<NDArray> Arguments(const std::vector<NDArray>& arrays) const;
   const Ref<const CachedGraph> cached_;
+  int traced_ = -1;                 // how many inputs a traced function has
+  std::vector<int32_t> order_;      // TracedGraph's
+  std::vector<NDArray> captured_;
 };
 
 }  // namespace flx

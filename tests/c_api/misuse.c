@@ -176,7 +176,7 @@ static void bad_integer(abi_call *c, int arg) {
   const char *name = c->f->args[arg].name;
   int wide = c->f->args[arg].what == ABI_INT64;
   const int64_t least = wide ? INT64_MIN : INT32_MIN, most = wide ? INT64_MAX : INT32_MAX;
-  const int64_t extremes[] = {least, least + 1, -1, 0, most - 1, most}, dtypes[] = {least, -1, 13, 99, most}, orders[] = {least, -1, 2, most}, modes[] = {least, -1, 16, 1 << 30, most};
+  const int64_t extremes[] = {least, least + 1, -1, 0, most - 1, most}, dtypes[] = {least, -1, 13, 99, most}, orders[] = {least, -1, 2, most}, modes[] = {least, -1, 32, 1 << 30, most};
 #define EACH(list, status, named) \
   for (size_t k = 0; k < sizeof list / sizeof *list; ++k) with(c, arg, "beyond its values", integer(list[k]), -1, 0, status, named)
   if (!strcmp(name, "dtype") || !strcmp(name, "host_dtype")) EACH(dtypes, BIT(FLX_ERROR_TYPE), 1);

@@ -44,41 +44,42 @@ class Packer {
   void Pack(int64_t pair, const Bytes* w, Bytes* y, std::vector<Bytes>* room) const {
     const Bytes* from = Plain(pair, w);
     Bytes* to = y + Place(pair);
-    if (use_ == PackFor::kGradData) {
-      for (int64_t o = 0; o < b_; ++o) ForTiles(k_, [&](int64_t k, int64_t n) { turn_(from + (o * row_ + k) * size_, k_, to + (k * b_ + o) * b_ * size_, b_ * b_, n, b_, false); });
-      return;
-    }
-    Bytes* rows = k_ == 1 ? to : Room(room);
-    ForTiles(cb_ * k_, [&](int64_t r, int64_t n) { turn_(from + r * size_, row_, rows + r * b_ * size_, b_, n, b_, false); });
-    if (k_ != 1) ForRows([&](int64_t plain, int64_t packed) { std::memcpy(to + packed * size_, rows + plain * size_, size_t(b_ * size_)); });
+    if (use_ != PackFor::kGradData) return Rows(from, to, true);
+    room->resize(size_t(numbers() * size_));
+    Rows(from, room->data(), true);
+    for (int64_t k = 0; k < k_; ++k) turn_(room->data() + k * b_ * b_ * size_, b_, to + k * b_ * b_ * size_, b_, b_, b_, false);
   }
   void Unpack(int64_t pair, const Bytes* y, Bytes* w, std::vector<Bytes>* room) const {
     Bytes* to = const_cast<Bytes*>(Plain(pair, w));
-    const Bytes* from = y + Place(pair);
-    if (use_ == PackFor::kGradData) {
-      for (int64_t o = 0; o < b_; ++o) ForTiles(k_, [&](int64_t k, int64_t n) { turn_(from + (k * b_ + o) * b_ * size_, b_ * b_, to + (o * row_ + k) * size_, k_, b_, n, false); });
-      return;
-    }
-    const Bytes* rows = from;
-    if (k_ != 1) {
-      Bytes* r = Room(room);
-      ForRows([&](int64_t plain, int64_t packed) { std::memcpy(r + plain * size_, from + packed * size_, size_t(b_ * size_)); });
-      rows = r;
-    }
-    ForTiles(cb_ * k_, [&](int64_t r, int64_t n) { turn_(rows + r * b_ * size_, b_, to + r * size_, row_, b_, n, false); });
+    Bytes* from = const_cast<Bytes*>(y + Place(pair));
+    if (use_ != PackFor::kGradData) return Rows(to, from, false);
+    room->resize(size_t(numbers() * size_));
+    for (int64_t k = 0; k < k_; ++k) turn_(from + k * b_ * b_ * size_, b_, room->data() + k * b_ * b_ * size_, b_, b_, b_, false);
+    Rows(to, room->data(), false);
   }
 
  private:
   const Bytes* Plain(int64_t pair, const Bytes* w) const { return w + (pair / c_ * b_ * row_ + pair % c_ * cb_ * k_) * size_; }
   int64_t Place(int64_t pair) const { return (turned_ ? pair % c_ * o_ + pair / c_ : pair) * numbers() * size_; }
-  Bytes* Room(std::vector<Bytes>* room) const {
-    room->resize(size_t(numbers() * size_));
-    return room->data();
-  }
-  // A pair's rows of b numbers: (c, kernel) in plain order, (kernel, c) in packed.
-  template <class F> void ForRows(const F& f) const {
+  // Between a pair's plain rows and (kernel, c, o).
+  void Rows(const Bytes* plain, Bytes* packed, bool forth) const {
+    auto run = [&](auto zero) {
+      using T = decltype(zero);
+      auto* p = reinterpret_cast<T*>(const_cast<Bytes*>(plain));
+      auto* q = reinterpret_cast<T*>(packed);
+      if (forth) BlockSpansOf<T>().pack(p, row_, k_, cb_, b_, q);
+      else BlockSpansOf<T>().unpack(q, row_, k_, cb_, b_, p);
+    };
+    if (size_ == 4) return run(float{});
+    if (size_ == 8) return run(double{});
     for (int64_t c = 0; c < cb_; ++c)
-      for (int64_t k = 0; k < k_; ++k) f((c * k_ + k) * b_, (k * cb_ + c) * b_);
+      for (int64_t k = 0; k < k_; ++k)
+        for (int64_t o = 0; o < b_; ++o) {
+          const Bytes* p = plain + (o * row_ + c * k_ + k) * size_;
+          Bytes* q = packed + ((k * cb_ + c) * b_ + o) * size_;
+          if (forth) std::memcpy(q, p, size_t(size_));
+          else std::memcpy(const_cast<Bytes*>(p), q, size_t(size_));
+        }
   }
   int64_t o_, c_, k_, b_, cb_, row_;
   int size_;

@@ -135,6 +135,42 @@ template <class T> void SumPoolBack(const T* dy, const BlockPlane& g, const T* s
     });
   });
 }
+#if HWY_TARGET != HWY_SCALAR
+// Four columns of four rows, turned; forth: to the packed weight.
+template <bool kForth, class T> HWY_INLINE void TurnFour(T* const plain[4], T* const packed[4]) {
+  const hn::FixedTag<T, 4> d;
+  T* const* from = kForth ? plain : packed;
+  T* const* to = kForth ? packed : plain;
+  auto v0 = hn::LoadU(d, from[0]), v1 = hn::LoadU(d, from[1]), v2 = hn::LoadU(d, from[2]), v3 = hn::LoadU(d, from[3]);
+  auto a = hn::InterleaveLower(d, v0, v2), b = hn::InterleaveLower(d, v1, v3), e = hn::InterleaveUpper(d, v0, v2), f = hn::InterleaveUpper(d, v1, v3);
+  hn::StoreU(hn::InterleaveLower(d, a, b), d, to[0]), hn::StoreU(hn::InterleaveUpper(d, a, b), d, to[1]);
+  hn::StoreU(hn::InterleaveLower(d, e, f), d, to[2]), hn::StoreU(hn::InterleaveUpper(d, e, f), d, to[3]);
+}
+#endif
+template <bool kForth, class T> void PackBoth(T* plain, int64_t row, int64_t k, int64_t c, int64_t b, T* packed) {
+  int64_t i = 0, j = 0, columns = c * k, q = 0;  // column q is number i of the window, channel j
+  auto next = [&] { T* at = packed + (i * c + j) * b; return ++i == k ? (i = 0, ++j, at) : at; };
+#if HWY_TARGET != HWY_SCALAR
+  if constexpr (sizeof(T) == 4)
+    for (; b % 4 == 0 && q + 4 <= columns; q += 4) {
+      T* to[4];
+      for (auto& t : to) t = next();
+      for (int64_t o = 0; o < b; o += 4) {
+        T *rows[4] = {plain + o * row + q, plain + (o + 1) * row + q, plain + (o + 2) * row + q, plain + (o + 3) * row + q}, *places[4] = {to[0] + o, to[1] + o, to[2] + o, to[3] + o};
+        TurnFour<kForth>(rows, places);
+      }
+    }
+#endif
+  for (; q < columns; ++q) {
+    T* to = next();
+    for (int64_t o = 0; o < b; ++o) {
+      if (kForth) to[o] = plain[o * row + q];
+      else plain[o * row + q] = to[o];
+    }
+  }
+}
+template <class T> void Pack(const T* plain, int64_t row, int64_t k, int64_t c, int64_t b, T* packed) { PackBoth<true>(const_cast<T*>(plain), row, k, c, b, packed); }
+template <class T> void Unpack(const T* packed, int64_t row, int64_t k, int64_t c, int64_t b, T* plain) { PackBoth<false>(plain, row, k, c, b, const_cast<T*>(packed)); }
 template <class T> void AddRelu(const T* x, const T* addend, bool relu, int64_t n, T* y) {
   for (int64_t i = 0; i < n; ++i) {
     T v = addend ? x[i] + addend[i] : x[i];
@@ -142,7 +178,7 @@ template <class T> void AddRelu(const T* x, const T* addend, bool relu, int64_t 
   }
 }
 template <class T> BlockSpans<T> All() {
-  return {&Moments<T>, &SumAndDot<T>, &Affine<T>, &Affine2<T>, &MaxPool<T>, &MaxPoolBack<T>, &SumPool<T>, &SumPoolBack<T>, &AddRelu<T>};
+  return {&Moments<T>, &SumAndDot<T>, &Affine<T>, &Affine2<T>, &MaxPool<T>, &MaxPoolBack<T>, &SumPool<T>, &SumPoolBack<T>, &Pack<T>, &Unpack<T>, &AddRelu<T>};
 }
 }  // namespace
 BlockSpans<float> FloatBlocks() { return All<float>(); }

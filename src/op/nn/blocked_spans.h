@@ -18,6 +18,9 @@ template <class T> struct BlockSpans {
   void (*max_pool_back)(const T* dy, const T* x, const BlockPlane& g, T* dx);
   void (*sum_pool)(const T* x, const BlockPlane& g, const T* share, T* y);        // share: a factor for each output place
   void (*sum_pool_back)(const T* dy, const BlockPlane& g, const T* share, T* dx);
+  // Between b rows of a plain weight, `row` numbers apart, and a packed pair of blocks: packed[(i * c + j) * b + o] = plain[o * row + j * k + i] for i < k, j < c.
+  void (*pack)(const T* plain, int64_t row, int64_t k, int64_t c, int64_t b, T* packed);
+  void (*unpack)(const T* packed, int64_t row, int64_t k, int64_t c, int64_t b, T* plain);
   void (*add_relu)(const T* x, const T* addend, bool relu, int64_t n, T* y);      // addend may be null
 };
 const BlockSpans<float>& FloatBlockSpans();    // for this CPU

@@ -84,6 +84,30 @@ void Convolutions() {
     Peer(row, "onednn", Unit::kFlops, work, [=] { return peers::ConvOneDnn(conv); });
   }
 }
+// The operators that plans put in place of Convolution: data and weight are in blocks, as a convolution before and the packing once left them. The peer is
+// oneDNN in the same formats with its own threads.
+void BlockedConvolutions() {
+  const int64_t block = __builtin_cpu_supports("avx512bw") ? 16 : 8;
+  struct Row { const char* name; peers::Conv c; };
+  for (auto& [name, c] : {Row{"3x3", {16, 64, 64, 56, 3, 1, 1, 1}}, Row{"3x3 one image", {1, 256, 256, 14, 3, 1, 1, 1}}, Row{"1x1", {16, 256, 64, 28, 1, 1, 0, 1}},
+                          Row{"1x1 one image", {1, 256, 1024, 14, 1, 1, 0, 1}}, Row{"7x7s2 one image", {1, 3, 64, 224, 7, 2, 3, 1}}}) {
+    std::string row = std::string("BlockedConv/") + name;
+    int64_t out = (c.side + 2 * c.pad - c.kernel) / c.stride + 1;
+    double work = 2.0 * double(c.batch * c.filters * out * out) * double(c.channels * c.kernel * c.kernel);
+    auto conv = c;
+    Ours(row, Unit::kFlops, work, [=]() -> peers::Run {
+      bool plain = conv.channels % block != 0;
+      NDArray x = Uniform({conv.batch, conv.channels, conv.side, conv.side}), w = Uniform({conv.filters, conv.channels, conv.kernel, conv.kernel});
+      if (!plain) x = invoke("_to_blocked", {x}, {{"block", block}})[0];
+      w = invoke("_pack_conv_weight", {w}, {{"block", block}, {"use", plain ? "plain_data" : "forward"}})[0];
+      Call call("_blocked_convolution", {{"kernel", Shape{conv.kernel, conv.kernel}}, {"stride", Shape{conv.stride, conv.stride}}, {"pad", Shape{conv.pad, conv.pad}},
+                                         {"num_filter", conv.filters}, {"no_bias", true}});
+      wait_all();
+      return [=] { call.run({x, w})[0].wait(); };
+    });
+    Peer(row, "onednn", Unit::kFlops, work, [=] { return peers::ConvOneDnn(conv); });
+  }
+}
 // One layer of 256 units over 50 steps of 256 features.
 void Recurrent() {
   constexpr int64_t steps = 50, units = 256, weights = 4 * units * (units + units + 2);
@@ -170,6 +194,7 @@ int main(int argc, char** argv) {
   MatrixProducts();
   DenseLayers();
   Convolutions();
+  BlockedConvolutions();
   Recurrent();
   Elementwise();
   Reductions();

@@ -17,6 +17,7 @@ std::vector<PassDef> List() {
   add("fold", "Computes once what depends on constants only.", &FoldConstants);
   add("merge", "Computes once what several nodes compute alike.", &MergeEqual);
   add("batch_norm", "Puts batch norms with fixed statistics into the weights before them.", &FoldBatchNorm, false);
+  add("pool_first", "Takes the maximum of a window before an activation that rises, not behind it.", &PoolFirst, false);
   add("layout", "Keeps arrays between convolutions in blocked layouts, and packs weights.", &BlockLayouts, false);
   add("conv_epilogue", "Puts sums and relu behind convolutions into them.", &ConvEpilogue, false);
   add("fuse", "Runs elementwise operators that follow each other as one, tile by tile in the cache.", &FuseElementwise);

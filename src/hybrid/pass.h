@@ -34,6 +34,7 @@ int64_t DropDead(Ir* ir);        // dead.cc
 int64_t FoldConstants(Ir* ir);   // fold.cc
 int64_t MergeEqual(Ir* ir);      // merge.cc
 int64_t FoldBatchNorm(Ir* ir);   // batch_norm.cc
+int64_t PoolFirst(Ir* ir);       // pool_first.cc
 int64_t BlockLayouts(Ir* ir);    // layout.cc
 int64_t ConvEpilogue(Ir* ir);    // conv_epilogue.cc
 int64_t FuseElementwise(Ir* ir); // fuse.cc

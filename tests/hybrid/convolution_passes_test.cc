@@ -158,6 +158,25 @@ TEST(ConvolutionPasses, BordersAreCrossedRightly) {
     EXPECT_EQ(Difference(RunPlanned(*g, mode, inputs(mode & kRecord)), RunImperatively(f, mode, inputs(mode & kRecord)), 1e-4), "") << "mode " << mode;
   }
 }
+TEST(ConvolutionPasses, TheMaximumComesBeforeWhatRises) {
+  auto f = [](Builder&, const std::vector<Val>& x) {
+    auto pool = [](Val v, const char* pad, const char* type) { return CallOp("Pooling", {v}, {{"kernel", "(2, 2)"}, {"stride", "(2, 2)"}, {"pad", pad}, {"pool_type", type}}); };
+    auto act = [](Val v, const char* type) { return CallOp("Activation", {v}, {{"act_type", type}}); };
+    Val read_twice = act(x[0], "sigmoid");
+    return std::vector<Val>{pool(act(x[0], "tanh"), "()", "max"), pool(CallOp("exp", {x[0]}), "()", "max"),  // these two
+                            pool(act(x[0], "relu"), "()", "max"), pool(act(x[0], "tanh"), "()", "avg"), pool(act(x[0], "tanh"), "(1, 1)", "max"),
+                            pool(CallOp("cos", {x[0]}), "()", "max"), pool(read_twice, "()", "max"), read_twice};
+  };
+  auto trace = [&](bool training) { return TraceForward(f, {{{2, 3, 9, 8}, DType::kFloat32}}, training); };
+  Ir ir = trace(false), training = trace(true);
+  EXPECT_EQ(PoolFirst(&ir), 2) << ir.Print();
+  EXPECT_EQ(PoolFirst(&ir), 0);
+  EXPECT_EQ(PoolFirst(&training), 0);
+  SeedRandom(7);
+  NDArray x = Uniform({2, 3, 9, 8}, -3, 3);
+  auto g = Make<CachedGraph>("maxima", f, std::vector<bool>(), Only("pool_first"));
+  EXPECT_EQ(Difference(RunPlanned(*g, kPlain, {x}), RunImperatively(f, kPlain, {x}), 1e-6), "");
+}
 TEST(ConvolutionPasses, SmallConvolutionsStayAsTheyAre) {
   auto f = [](Builder&, const std::vector<Val>& x) {
     return std::vector<Val>{Conv(CallOp("Pooling", {Conv(x[0], x[1], "(5, 5)", 20)}, {{"kernel", "(2, 2)"}, {"stride", "(2, 2)"}}), x[2], "(5, 5)", 50)};

@@ -136,9 +136,22 @@ FLX_PACK(tan) {
 FLX_PACK(asin) { return Pack<T>(hn::Asin(typename Pack<T>::D(), x.v)); }
 FLX_PACK(acos) { return Pack<T>(hn::Acos(typename Pack<T>::D(), x.v)); }
 FLX_PACK(atan) { return Pack<T>(hn::Atan(typename Pack<T>::D(), x.v)); }
+// A polynomial, its highest coefficient first.
+template <class T, size_t N> HWY_INLINE Pack<T> Polynomial(Pack<T> x, const double (&c)[N]) {
+  Pack<T> y(c[0]);
+  for (size_t i = 1; i < N; ++i) y = Pack<T>(hn::MulAdd(y.v, x.v, Pack<T>(c[i]).v));
+  return y;
+}
 FLX_PACK(tanh) {
-  Pack<T> a = where(abs(x) > Pack<T>(20), copysign(Pack<T>(20), x), x);
-  return where(isnan(x), x, Pack<T>(hn::Tanh(typename Pack<T>::D(), a.v)));
+  if constexpr (sizeof(T) == 8) {
+    Pack<T> a = where(abs(x) > Pack<T>(20), copysign(Pack<T>(20), x), x);
+    return where(isnan(x), x, Pack<T>(hn::Tanh(typename Pack<T>::D(), a.v)));
+  } else {  // x times a quotient of polynomials in x^2, fitted to a relative error of 4e-8; no result is beyond 1
+    static constexpr double kOver[] = {2.0375780923620468e-11, -1.3599524173457667e-08, 9.538613085169345e-06, 0.002950382651761174, 0.12946775555610657, 1};
+    static constexpr double kUnder[] = {0.0002321990905329585, 0.023884393274784088, 0.46280086040496826, 1};
+    Pack<T> square = x * x;
+    return where(abs(x) > Pack<T>(7.9), copysign(Pack<T>(1), x), x * Polynomial(square, kOver) / Polynomial(square, kUnder));
+  }
 }
 FLX_PACK(sinh) {  // (e - 1/e) / 2 with e = exp(|x| - log 2) twice, so that it overflows only where sinh does
   Pack<T> a = abs(x), m = expm1(a), small = (m + m / (m + Pack<T>(1))) * Pack<T>(0.5), h = exp(a * Pack<T>(0.5));
@@ -161,12 +174,6 @@ FLX_PACK(atanh) {
   return where(x == Pack<T>(0), x, copysign(Pack<T>(0.5) * log1p((a + a) / (Pack<T>(1) - a)), x));
 }
 FLX_PACK(cbrt) { return Lanes<StdCbrt>(x); }
-// A polynomial, its highest coefficient first.
-template <class T, size_t N> HWY_INLINE Pack<T> Polynomial(Pack<T> x, const double (&c)[N]) {
-  Pack<T> y(c[0]);
-  for (size_t i = 1; i < N; ++i) y = y * x + Pack<T>(c[i]);
-  return y;
-}
 FLX_PACK(erf) {
   if constexpr (sizeof(T) == 8) {
     return Lanes<StdErf>(x);

@@ -5,13 +5,14 @@
 
 namespace flx {
 
-// One step of one row; n units. x: the input's product, h: the state's, both with the gates' parts n apart; b: their biases, added.
+// One step of one row; n units, which may be some of a row's: gates' parts are `gap` apart. x: the input's product, h: the state's; b: their biases, added.
 template <class T> struct GateLoops {
-  // gates: i f g o, activated; may be x. cell_raw: before clipping (may be cell). y = o tanh(cell)
-  void (*lstm)(int64_t n, const T* x, const T* h, const T* b, const T* cell_before, const T* clip, T* gates, T* cell_raw, T* cell, T* y);
-  // gates: r z n and the hidden half of n. b has r and z, and n's input half; b_n: its hidden half
-  void (*gru)(int64_t n, const T* x, const T* h, const T* b, const T* b_n, const T* before, T* gates, T* y);
+  // gates: i f g o, activated; may be x; null, and cell_raw too: not kept. cell_raw: before clipping. y = o tanh(cell)
+  void (*lstm)(int64_t n, int64_t gap, const T* x, const T* h, const T* b, const T* cell_before, const T* clip, T* gates, T* cell_raw, T* cell, T* y);
+  // gates: r z n and the hidden half of n, or null. b has r and z, and n's input half; b_n: its hidden half
+  void (*gru)(int64_t n, int64_t gap, const T* x, const T* h, const T* b, const T* b_n, const T* before, T* gates, T* y);
   void (*rnn)(int64_t n, bool relu, const T* x, const T* h, const T* b, T* y);
+  // Backward; all of a row's units: the parts are n apart.
   // dcell: in the gradient of the cell from later steps, out that of the cell before, which is clipped here if clip_before is given
   void (*lstm_back)(int64_t n, const T* gates, const T* cell_before, const T* clip_before, const T* cell_raw, const T* clip, const T* dy, T* dcell, T* dgates);
   // dx: of the input's product, dh: of the state's; dbefore: what reaches the state directly

@@ -2,6 +2,7 @@
 // The formulas' accuracy against long double, over ordinary and extreme values; conversions of every 16-bit pattern.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -84,6 +85,23 @@ template <class T> void CheckAll() {
   }
 }
 TEST(Formulas, Float32) { ForEachTarget([] { CheckAll<float>(); }); }
+// Every float32 where tanh comes to 1: 1 - y^2, its slope, is never negative.
+TEST(Formulas, TanhIsAtMostOne) {
+  ForEachTarget([] {
+    LoopList list;
+    GetUnaryLoops(&list);
+    const TileLoops& l = Find(list, "tanh");
+    std::vector<float> x(1 << 16), y(x.size());
+    const void* in[] = {x.data()};
+    float most = 0;
+    for (float at = 6; at < 9;) {
+      for (float& v : x) v = at, at = std::nextafter(at, 10.f);
+      l.f32(in, y.data(), int64_t(x.size()), nullptr);
+      most = std::max(most, *std::max_element(y.begin(), y.end()));
+    }
+    EXPECT_EQ(most, 1);
+  });
+}
 TEST(Formulas, Float64) { ForEachTarget([] { CheckAll<double>(); }); }
 
 TEST(Special, Erfinv) {

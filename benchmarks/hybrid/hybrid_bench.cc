@@ -8,6 +8,7 @@
 
 #include "../figures.h"
 #include "../process.h"
+#include "flexor/symbol.hpp"
 #include "trained.h"
 
 using namespace flexor;
@@ -30,9 +31,34 @@ void Add(const std::string& name, double items, bool cpu, Make make) {
 // ---- chains
 constexpr int kSmall = 10;
 constexpr int64_t kBig = int64_t(16) << 20;
+struct Way { const char* name; bool hybrid; };
+constexpr Way kWays[] = {{"/flexor", true}, {"/flexor-imperative", false}};
+
+// A graph's run, from C, awaited.
+std::function<void()> Planned(const Symbol& y, std::vector<NDArray> arguments) {
+  flx_graph graph = nullptr;
+  check(flx_graph_create(y.handle(), nullptr, nullptr, 0, &graph));
+  std::shared_ptr<void> owner(nullptr, [graph](void*) { flx_free(graph); });
+  std::vector<flx_ndarray> in;
+  auto held = std::make_shared<std::vector<NDArray>>(std::move(arguments));  // copies would have handles of their own
+  for (auto& a : *held) in.push_back(a.handle());
+  return [graph, in, owner, held] {
+    flx_ndarray out = nullptr;
+    int32_t n = 0;
+    check(flx_graph_run(graph, 0, in.data(), int32_t(in.size()), &out, 1, &n));
+    check(flx_ndarray_wait(out, -1, &n));
+    flx_free(out);
+  };
+}
 // Ten operators on one element, from C; the result is awaited.
 void SmallChain() {
-  Add("Hybrid/ten small operators/flexor-imperative", 0, true, [] {
+  const std::string row = "Hybrid/ten small operators";
+  Add(row + "/flexor", 0, true, [] {
+    Symbol x = variable("x"), one = variable("one"), y = x;
+    for (int i = 0; i < kSmall; ++i) y = compose(i % 2 ? "elemwise_mul" : "elemwise_add", {y, one});
+    return Planned(y, {ones({1}), ones({1})});
+  });
+  Add(row + "/flexor-imperative", 0, true, [] {
     NDArray x = ones({1}), one = ones({1});
     Call add("elemwise_add"), mul("elemwise_mul");
     return [=] {
@@ -52,6 +78,10 @@ void SmallChain() {
 // relu((2 x + 1) x - 0.5) * 0.1: six operators.
 void BigChain() {
   const std::string row = "Hybrid/six operators on 16 M";
+  Add(row + "/flexor", double(kBig), false, [] {
+    Symbol x = variable("x");
+    return Planned(compose("relu", {(x * 2 + 1) * x - 0.5}) * 0.1, {Trained::Uniform({kBig})});
+  });
   Add(row + "/flexor-imperative", double(kBig), false, [] {
     NDArray x = Trained::Uniform({kBig});
     return [=] { (op::relu((x * 2 + 1) * x - 0.5) * 0.1).wait(); };
@@ -65,29 +95,33 @@ void BigChain() {
 // ---- networks
 void Predicting() {
   for (auto& p : models::Predictions())
-    Add(std::string("Hybrid/") + p.name + "/flexor-imperative", 0, false, [p] {
-      auto net = std::make_shared<Trained>(p.net, p.input);
-      return [net] { net->model(net->data).wait(); };
-    });
+    for (Way way : kWays)
+      Add(std::string("Hybrid/") + p.name + way.name, 0, false, [p, way] {
+        auto net = std::make_shared<Trained>(p.net, p.input, way.hybrid);
+        return [net] { net->model(net->data).wait(); };
+      });
 }
 void Training() {
   auto all = models::Trainings();
-  for (size_t i = 0; i < all.size(); ++i) {
-    auto t = all[i];
-    int steps = t.items / t.input[0] > 1 ? 1 : 4;  // small steps follow each other, as in training; nobody reads the loss
-    Add(std::string("Hybrid/train ") + t.name + "/flexor-imperative", double(steps * t.items), false, [t, steps] {
-      auto net = std::make_shared<Trained>(t);
-      return [net, steps] {
-        for (int k = 0; k < steps; ++k) net->Step();
-        wait_all();
-      };
-    });
-    figures::Once((std::string("Hybrid memory/train ") + t.name + "/flexor-imperative").c_str(), [i](benchmark::State& state) {
-      std::string output;
-      if (!Run("training_memory", &output, {std::to_string(i)})) return state.SkipWithError("the program failed");
-      figures::Report(state, std::strtod(output.c_str(), nullptr), "B");
-    });
-  }
+  for (size_t i = 0; i < all.size(); ++i)
+    for (Way way : kWays) {
+      auto t = all[i];
+      int steps = t.words ? 1 : 4;  // small steps follow each other, as in training; nobody reads the loss
+      Add(std::string("Hybrid/train ") + t.name + way.name, double(steps * t.items), false, [t, steps, way] {
+        auto net = std::make_shared<Trained>(t, way.hybrid);
+        return [net, steps] {
+          for (int k = 0; k < steps; ++k) net->Step();
+          wait_all();
+        };
+      });
+      figures::Once((std::string("Hybrid memory/train ") + t.name + way.name).c_str(), [i, way](benchmark::State& state) {
+        std::vector<std::string> arguments = {std::to_string(i)};
+        if (way.hybrid) arguments.emplace_back("hybrid");
+        std::string output;
+        if (!Run("training_memory", &output, arguments)) return state.SkipWithError("the program failed");
+        figures::Report(state, std::strtod(output.c_str(), nullptr), "B");
+      });
+    }
 }
 }  // namespace
 

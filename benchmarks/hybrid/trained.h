@@ -16,11 +16,12 @@ struct Trained {
 
   static flexor::Shape ShapeOf(const models::Shape& s) { return flexor::Shape(std::vector<int64_t>(s.begin(), s.end())); }
   static flexor::NDArray Uniform(const models::Shape& s) { return flexor::op::random_uniform(flexor::op::RandomUniformOptions().shape(ShapeOf(s))); }
-  Trained(const models::Net& net, const models::Shape& input) {
+  // hybrid: by plans
+  Trained(const models::Net& net, const models::Shape& input, bool hybrid) {
     flexor::seed(1);
-    Start(net, Uniform(input));
+    Start(net, Uniform(input), hybrid);
   }
-  explicit Trained(const models::Training& t) {
+  Trained(const models::Training& t, bool hybrid) {
     flexor::seed(1);
     int64_t labels_wanted = t.words ? 1 : t.input[0];
     std::vector<int32_t> words, classes;
@@ -31,7 +32,7 @@ struct Trained {
     for (int64_t i = 0; i < labels_wanted; ++i) classes.push_back(int32_t(i * 31 % t.classes));
     labels = flexor::array(classes);
     if (t.words) labels = labels.reshape(ShapeOf(t.input));
-    Start(t.net, t.words ? flexor::array(words).reshape(ShapeOf(t.input)) : Uniform(t.input));
+    Start(t.net, t.words ? flexor::array(words).reshape(ShapeOf(t.input)) : Uniform(t.input), hybrid);
     params.attach_grad();
   }
   void Step() {  // forward, backward, update
@@ -45,9 +46,10 @@ struct Trained {
   }
 
  private:
-  void Start(const models::Net& net, const flexor::NDArray& x) {
+  void Start(const models::Net& net, const flexor::NDArray& x, bool hybrid) {
     data = x;
     flexor::Layer layer = flexor::Layer::from_json(net.json());
+    if (hybrid) layer.hybridize(), loss.hybridize();
     params = flexor::Params::init(layer, {{"data", data.shape()}}, 1);
     model = flexor::Model(layer, params);
   }

@@ -3,6 +3,7 @@
 
 #include <cstring>
 
+#include "base/thread_pool.h"
 #include "op/matrix/gemm.h"
 #include "op/nn/wide.h"
 
@@ -14,7 +15,7 @@ static void Multiply(KernelContext& ctx, const FullyConnectedAttrs& a, const Ten
   int64_t n = a.num_hidden, k = w.dim(1), m = y0.size() / n;
   if (bias) {  // the product is added to rows of the bias
     size_t row = size_t(n * DTypeSize(bias.dtype));
-    for (int64_t i = 0; i < m; ++i) std::memcpy(y.view.data<char>() + size_t(i) * row, bias.raw(), row);
+    ParallelFor(m, GrainOf(m, n), [&](int64_t i, int64_t e) { for (; i < e; ++i) std::memcpy(y.view.data<char>() + size_t(i) * row, bias.raw(), row); });
   }
   Gemm(x.dtype, false, true, m, n, k, 1, x.raw(), k, w.raw(), k, bias ? 1 : 0, y.view.raw(), n, after);
   y.Store();

@@ -74,10 +74,7 @@ template <class T> void Backward(KernelContext& ctx, const Rows& l, double eps, 
         T m[2];
         f.moments(px, l.n, m);
         T mu = m[0], inv = 1 / Deviation(m, l.n, eps);
-        for (int64_t i = 0; i < l.n; ++i) {
-          sg[i] += pd[i] * (px[i] - mu) * inv, sb[i] += pd[i];
-          t[i] = pd[i] * gamma[i];
-        }
+        f.normalize_back(px, mu, inv, gamma, pd, l.n, sg, sb, t);
         T s[2];
         f.sum_and_dot(t, px, mu, l.n, s);
         f.affine2(t, px, mu, inv, -inv * inv * inv * s[1] / T(l.n), -inv * s[0] / T(l.n), l.n, t);

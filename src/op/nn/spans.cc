@@ -176,6 +176,9 @@ template <class T> void Affine2(const T* x, const T* y, T shift, T a, T b, T c, 
 template <class T> void Normalize(const T* x, T shift, T scale, const T* gamma, const T* beta, int64_t n, T* y) {
   FLX_INDEPENDENT for (int64_t i = 0; i < n; ++i) y[i] = (x[i] - shift) * scale * gamma[i] + beta[i];
 }
+template <class T> void NormalizeBack(const T* x, T shift, T scale, const T* gamma, const T* dy, int64_t n, T* dgamma, T* dbeta, T* t) {
+  FLX_INDEPENDENT for (int64_t i = 0; i < n; ++i) dgamma[i] += dy[i] * (x[i] - shift) * scale, dbeta[i] += dy[i], t[i] = dy[i] * gamma[i];
+}
 template <class T> void AddRows(const T* x, int64_t n, T* sum) {
   FLX_INDEPENDENT for (int64_t i = 0; i < n; ++i) sum[i] += x[i];
 }
@@ -195,7 +198,7 @@ template <class T> void Affine2Rows(const T* x, const T* y, const T* shift, cons
   FLX_INDEPENDENT for (int64_t i = 0; i < n; ++i) z[i] = a[i] * x[i] + b[i] * (y[i] - shift[i]) + c[i];
 }
 template <class T> Spans<T> All() {
-  return {&Max<T>, &Sum<T>, &Dot<T>, &SumAndDot<T>, &Moments<T>, &ExpSum<T>, &Affine<T>, &Affine2<T>, &Normalize<T>, &AddRows<T>, &MaxRows<T>,
+  return {&Max<T>, &Sum<T>, &Dot<T>, &SumAndDot<T>, &Moments<T>, &ExpSum<T>, &Affine<T>, &Affine2<T>, &Normalize<T>, &NormalizeBack<T>, &AddRows<T>, &MaxRows<T>,
           &SquareRows<T>, &DotRows<T>, &AffineRows<T>, &Affine2Rows<T>, &ExpRows<T>};
 }
 Spans<float> AllFloat() { return All<float>(); }

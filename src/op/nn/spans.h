@@ -15,6 +15,8 @@ template <class T> struct Spans {
   void (*affine)(const T* x, T shift, T scale, T bias, int64_t n, T* y);        // y = (x - shift) * scale + bias
   void (*affine2)(const T* x, const T* y, T shift, T a, T b, T c, int64_t n, T* z);  // z = a * x + b * (y - shift) + c
   void (*normalize)(const T* x, T shift, T scale, const T* gamma, const T* beta, int64_t n, T* y);  // y = (x - shift) * scale * gamma + beta
+  // Backward of normalize: dgamma += dy * (x - shift) * scale, dbeta += dy, t = dy * gamma
+  void (*normalize_back)(const T* x, T shift, T scale, const T* gamma, const T* dy, int64_t n, T* dgamma, T* dbeta, T* t);
   // The same by columns: a coefficient for each element of a row.
   void (*add_rows)(const T* x, int64_t n, T* sum);                              // sum += x
   void (*max_rows)(const T* x, int64_t n, T* most);

@@ -154,14 +154,68 @@ void SetFeed(Job* job, int i, const TensorView& x, const Shape& shape, DType loo
   if (o.strides[0] != 0 || inner > job->tile) return;
   job->feed[i] = o.nd == 1 ? Feed::kHeld : Feed::kPattern, job->period[i] = inner;
 }
+// Small arrays of one shape: one tile of each, all in their own memory. False: not such ones.
+bool RunSmall(const ChainProgram& p, DType dtype, DType loop_type, Views x, OutViews y) {
+  const Shape& shape = x[0].shape;
+  const int64_t n = shape.size();
+  const int size = DTypeSize(loop_type);
+  if (n * size > kTileBytes || !Native(dtype, loop_type)) return false;
+  char* at[kChainInputs + kChainOutputs + kChainSteps];
+  for (int i = 0; i < x.size(); ++i) {
+    if (!x[i].contiguous || x[i].shape != shape) return false;
+    at[i] = static_cast<char*>(x[i].raw());
+  }
+  for (int o = 0; o < y.size(); ++o) {
+    if (!y[o] || !y[o].contiguous || y[o].shape != shape) return false;
+    char* to = at[p.ninputs + o] = static_cast<char*>(y[o].raw());
+    for (int i = 0; i < x.size(); ++i) if (to == at[i] && p.last_read[size_t(i)] > p.output_step[size_t(o)]) return false;
+  }
+  alignas(64) char slot[kChainSteps][kTileBytes];
+  for (int s = 0; s < p.nslots; ++s) at[p.ninputs + p.noutputs + s] = slot[s];
+  const bool wide = dtype == DType::kFloat64, machine = wide || dtype == DType::kFloat32;
+  const int64_t block = machine ? MachineOf(wide).block : 0;
+  // Fewer elements than the machine takes at a time: copies that are long enough, whose spare elements repeat one. Each step then waits for registers,
+  // not for the store before it.
+  constexpr int64_t kRoom = 256;
+  alignas(64) char room[kChainInputs + kChainOutputs][kRoom];
+  const bool padded = n < block && block * size <= kRoom && p.steps.size() > 2;
+  if (padded) {
+    for (int i = 0; i < p.ninputs; ++i) {
+      uint64_t one = 0;
+      if (size == 8) std::memcpy(&one, at[i], 8);
+      else one = *reinterpret_cast<const uint32_t*>(at[i]) * uint64_t(0x100000001);
+      for (int64_t k = 0; k < kRoom; k += 8) std::memcpy(room[i] + k, &one, 8);
+      if (n > 1) std::memcpy(room[i], at[i], size_t(n * size));
+      at[i] = room[i];
+    }
+    for (int o = 0; o < p.noutputs; ++o) at[p.ninputs + o] = room[kChainInputs + o];
+  }
+  for (auto& g : p.segments) {
+    const std::vector<ChainCode>& code = wide ? g.f64 : g.f32;
+    int64_t done = 0;
+    if (machine && !code.empty() && (padded || n >= block)) RunCode(code.data(), at, done = padded ? block : n / block * block);
+    if (done >= n) continue;
+    for (int s = g.first; s <= g.last; ++s) {
+      const ChainProgram::Step& step = p.steps[size_t(s)];
+      const int64_t skip = done * size;
+      const void* in[3] = {at[step.from[0]] + skip, at[step.from[1]] + skip, at[step.from[2]] + skip};
+      const TileFn fn = LoopFor(*step.loops, dtype, loop_type);
+      if (!fn) return false;  // the long way says what is wrong
+      fn(in, at[step.to] + skip, (padded ? block : n) - done, step.scalars);
+    }
+  }
+  for (int o = 0; padded && o < p.noutputs; ++o) std::memcpy(y[o].raw(), room[kChainInputs + o], size_t(n * size));
+  return true;
+}
 }  // namespace
 
 void ChainCpu(KernelContext& ctx, const ChainAttrs& a, Views x, OutViews y) { RunChain(ctx.op ? ctx.op->name : "_fused", a.chain, x, y); }
 void RunChain(const char* who, const Chain& chain, Views x, OutViews y) {
+  const DType dtype = x[0].dtype, loop_type = LoopType(dtype);
+  if (RunSmall(chain.program(), dtype, loop_type, x, y)) return;
   const Shape* shape = nullptr;
   for (int o = 0; o < y.size(); ++o) if (y[o]) shape = &y[o].shape;
   if (!shape) return;
-  const DType dtype = x[0].dtype, loop_type = LoopType(dtype);
   const int64_t n = shape->size();
   const ChainProgram& p = chain.program();
   Job job(p);

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "op/nn/blocked.h"
+#include "op/nn/blocked_spans.h"
 #include "op/nn/dnnl_kept-inl.h"
 
 namespace flx {
@@ -27,7 +28,7 @@ struct Primitive {
 struct Form {  // of one part
   BlockedPass pass = BlockedPass::kForward;
   int64_t n = 1, c = 0, o = 0, block = 16;
-  bool x_blocked = true, bias = false, add = false, relu = false;
+  bool x_blocked = true, bias = false, add = false;
 };
 
 Desc DataDesc(const Dims& dims, int64_t block) {
@@ -52,11 +53,6 @@ Primitive Make(const Form& f, const ConvGeometry& g) {
   attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);
   dnnl::post_ops after;
   if (f.add) after.append_sum(1);
-#if DNNL_VERSION_MAJOR >= 3
-  if (f.relu) after.append_eltwise(dnnl::algorithm::eltwise_relu, 0, 0);
-#else
-  if (f.relu) after.append_eltwise(1, dnnl::algorithm::eltwise_relu, 0, 0);
-#endif
   auto algorithm = dnnl::algorithm::convolution_direct;
   auto keep = [&](auto made, const auto& d) {
     p.taken = Compiled(d.impl_info_str());
@@ -90,7 +86,7 @@ Primitive Make(const Form& f, const ConvGeometry& g) {
 }
 using Primitives = Kept<Key, Primitive>;
 const Primitive& Get(const Form& f, const ConvGeometry& g) {
-  Key key{int64_t(f.pass), f.n, f.c, f.o, f.block, int64_t(f.x_blocked) | int64_t(f.bias) << 1 | int64_t(f.add) << 2 | int64_t(f.relu) << 3, g.g};
+  Key key{int64_t(f.pass), f.n, f.c, f.o, f.block, int64_t(f.x_blocked) | int64_t(f.bias) << 1 | int64_t(f.add) << 2, g.g};
   size_t at = 7;
   for (auto* v : {g.in, g.out, g.k, g.s, g.d, g.p}) for (int i = 1; i < 3; ++i) key[at++] = v[i];
   return Primitives::OfThread().Get(key, [&] { return Make(f, g); });
@@ -154,10 +150,11 @@ bool LibraryBlockedConvolution(const BlockedConvCall& c) {
   auto form = [&](int64_t t) {
     Form f;
     f.n = parts.size(t), f.c = g.c, f.o = parts.width(t) * c.block, f.block = c.block;
-    f.x_blocked = c.x_blocked, f.bias = c.bias != nullptr, f.add = c.addend != nullptr, f.relu = c.relu;
+    f.x_blocked = c.x_blocked, f.bias = c.bias != nullptr, f.add = c.addend != nullptr;
     return f;
   };
   if (!Taken(parts, g, form)) return false;
+  const auto& spans = BlockSpansOf<float>();
   ForTasks("_blocked_convolution", parts.tasks(), [&](int64_t t) {
     const Primitive& p = Get(form(t), g);
     int64_t o0 = parts.from(t) * c.block, at = (parts.first(t) * g.o + o0) * g.OutSize();
@@ -170,6 +167,8 @@ bool LibraryBlockedConvolution(const BlockedConvCall& c) {
                                          {DNNL_ARG_SCRATCHPAD, At(p.scratch, room.data)}};
     if (c.bias) args.emplace(DNNL_ARG_BIAS, At(p.bias, c.bias + o0));
     p.run.execute(Stream(), args);
+    // oneDNN's own relu makes 0 of NaN; the part is still in the cache.
+    if (c.relu) spans.add_relu(y, nullptr, true, int64_t(p.y.get_size() / sizeof(float)), y);
   });
   return true;
 }

@@ -172,9 +172,18 @@ template <bool kForth, class T> void PackBoth(T* plain, int64_t row, int64_t k, 
 template <class T> void Pack(const T* plain, int64_t row, int64_t k, int64_t c, int64_t b, T* packed) { PackBoth<true>(const_cast<T*>(plain), row, k, c, b, packed); }
 template <class T> void Unpack(const T* packed, int64_t row, int64_t k, int64_t c, int64_t b, T* plain) { PackBoth<false>(plain, row, k, c, b, const_cast<T*>(packed)); }
 template <class T> void AddRelu(const T* x, const T* addend, bool relu, int64_t n, T* y) {
-  for (int64_t i = 0; i < n; ++i) {
+  const hn::CappedTag<T, 16> d;
+  const int64_t lanes = int64_t(hn::Lanes(d));
+  int64_t i = 0;
+  for (; i + lanes <= n; i += lanes) {
+    auto v = hn::LoadU(d, x + i);
+    if (addend) v = hn::Add(v, hn::LoadU(d, addend + i));
+    if (relu) v = hn::IfThenZeroElse(hn::Le(v, hn::Zero(d)), v);  // NaN stays
+    hn::StoreU(v, d, y + i);
+  }
+  for (; i < n; ++i) {
     T v = addend ? x[i] + addend[i] : x[i];
-    y[i] = relu && v < 0 ? T(0) : v;
+    y[i] = relu && v <= 0 ? T(0) : v;
   }
 }
 template <class T> BlockSpans<T> All() {

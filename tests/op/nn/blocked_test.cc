@@ -2,7 +2,7 @@
 // Operators on blocked arrays against the plain ones, in the blocks that this CPU's library takes and in others.
 #include <gtest/gtest.h>
 
-#include <cstring>
+#include <cmath>
 #include <random>
 
 #include "base/thread_pool.h"
@@ -133,6 +133,14 @@ INSTANTIATE_TEST_SUITE_P(All, BlockedConvolutions, testing::Combine(testing::Val
   return std::string(std::get<0>(i.param).name) + (b ? "_by" + Text(b) : "_best");
 });
 
+TEST(Blocked, ReluKeepsNaN) {
+  for (int64_t block : {int64_t(16), int64_t(8), int64_t(4)}) {
+    NDArray x = Random({1, block, 5, 5}, 1), w = Random({block, block, 3, 3}, 2), nan = Array::Filled({1, block, 5, 5}, DType::kFloat32, std::nan(""));
+    Options o{{"kernel", "(3, 3)"}, {"pad", "(1, 1)"}, {"num_filter", Text(block)}, {"no_bias", "True"}, {"relu", "True"}};
+    for (float v : Read(Invoke1("_blocked_convolution", {Blocked(nan, block), Packed(w, block, "forward")}, o))) EXPECT_TRUE(std::isnan(v));
+    for (float v : Read(Invoke1("_blocked_convolution_add", {Blocked(nan, block), Blocked(x, block), Packed(w, block, "forward")}, o))) EXPECT_TRUE(std::isnan(v));
+  }
+}
 TEST(Blocked, ThereAndBack) {
   for (int64_t block : {1, 2, 8, 16, 64})
     for (Shape s : {Shape{2, 64, 3, 5}, Shape{1, 128, 9, 9}, Shape{3, 64, 1, 1}}) {

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The passes about convolutions: batch_norm, layout, conv_epilogue, alone and together, against imperative runs.
+#include <random>
+
 #include "compare.h"
 #include "op/nn/blocked.h"
 
@@ -184,6 +186,57 @@ TEST(ConvolutionPasses, SmallConvolutionsStayAsTheyAre) {
   std::vector<TraceInput> in{{{1, 1, 28, 28}, DType::kFloat32}, {{20, 1, 5, 5}, DType::kFloat32}, {{50, 20, 5, 5}, DType::kFloat32}};
   Ir ir = TraceForward(f, in, false);
   EXPECT_EQ(BlockLayouts(&ir), 0);
+}
+
+// Random nets of everything that the passes know, and of some things they do not.
+TEST(ConvolutionPasses, RandomNets) {
+  int blocked = 0;
+  for (uint32_t seed = 0; seed < 60; ++seed) {
+    auto f = [seed](Builder&, const std::vector<Val>& x) {
+      std::mt19937 r{seed};
+      auto pick = [&](size_t n) { return size_t(r() % n); };
+      std::vector<Val> all{x[0], x[1]};  // (2, 16, 8, 6), (2, 32, 8, 6)
+      auto some = [&] { return all[pick(all.size())]; };
+      auto like = [&](const Shape& s) {  // another value of this shape
+        std::vector<Val> found;
+        for (Val v : all) if (ShapeOf(v) == s) found.push_back(v);
+        return found[pick(found.size())];
+      };
+      for (int i = 0; i < 12; ++i) {
+        Val v = some();
+        const Shape s = ShapeOf(v);
+        const bool narrow = s[1] == 16;
+        switch (pick(9)) {
+          case 0: v = Conv(v, narrow ? x[2] : x[3], "(3, 3)", 32, "()", "(1, 1)"); break;
+          case 1: v = Conv(v, narrow ? x[4] : x[5], "(1, 1)", 16, "()", "()", x[6]); break;
+          case 2: v = narrow ? CallOp("BatchNorm", {v, x[6], x[7], x[8], x[9]}, {{"fix_gamma", "False"}}) : Relu(v); break;
+          case 3: v = v + like(s); break;
+          case 4: v = narrow ? CallOp("Concat", {v, like(s)}, {{"dim", "1"}}) : CallOp("tanh", {v}); break;
+          case 5: v = CallOp("Pooling", {v}, {{"kernel", "(3, 3)"}, {"pad", "(1, 1)"}, {"pool_type", pick(2) ? "max" : "avg"}}); break;
+          case 6: v = narrow ? CallOp("broadcast_mul", {v, ReshapeTo(x[7], {1, 16, 1, 1})}) : Relu(v + like(s)); break;
+          case 7: v = CallOp("reverse", {v}, {{"axis", "2"}}); break;
+          default: v = Relu(v);
+        }
+        all.push_back(v * 0.5);
+      }
+      return std::vector<Val>{all.back(), all[all.size() / 2], CallOp("mean", {all[all.size() - 2]})};
+    };
+    auto inputs = [&](bool learn) {
+      SeedRandom(seed);
+      std::vector<NDArray> in{Uniform({2, 16, 8, 6}), Uniform({2, 32, 8, 6}), Uniform({32, 16, 3, 3}, -0.15, 0.15), Uniform({32, 32, 3, 3}, -0.1, 0.1), Uniform({16, 16, 1, 1}, -0.4, 0.4),
+                              Uniform({16, 32, 1, 1}, -0.3, 0.3), Uniform({16}), Uniform({16}), Uniform({16}), Uniform({16}, 0.5, 1)};
+      for (size_t i = 0; learn && i < 8; ++i) AttachGrad(in[i], GradReq::kWrite);
+      return in;
+    };
+    for (int mode : {int(kPlain), kRecord | kTrain}) {
+      auto g = Make<CachedGraph>("random", f, Fixed(10), Only(seed % 2 ? "" : "batch_norm,layout,conv_epilogue"));
+      EXPECT_EQ(Difference(RunPlanned(*g, mode, inputs(mode & kRecord)), RunImperatively(f, mode, inputs(mode & kRecord)), 5e-4), "") << "seed " << seed << ", mode " << mode;
+      blocked += g->Text("graph").find("_blocked_convolution") != std::string::npos;
+    }
+  }
+  if (BestBlock()) {
+    EXPECT_GT(blocked, 60);  // of 120
+  }
 }
 
 }  // namespace

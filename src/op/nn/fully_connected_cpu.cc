@@ -41,12 +41,15 @@ struct Behind {
     return p;
   }
   void Run(int64_t i, int64_t j, int64_t rows, int64_t columns) const {
-    TensorView in[kChainInputs], out[kChainOutputs];
-    in[0] = Part(product, i, j, rows, columns);
-    for (int k = 0; k < count; ++k) in[k + 1] = Part(others[k], i, j, rows, columns);
-    for (int o = 0; o < y.size(); ++o)
-      if (y[o]) out[o] = Part(MakeView(y[o].base, y[o].dtype, Shape{m, n}, y[o].offset), i, j, rows, columns);
-    RunChain("_fully_connected_chain", *chain, Views{in, count + 1}, OutViews{out, y.size()});
+    SmallVector<TensorView, 3> in, out;
+    in.emplace_back(Part(product, i, j, rows, columns));
+    for (int k = 0; k < count; ++k) in.emplace_back(Part(others[k], i, j, rows, columns));
+    for (int o = 0; o < y.size(); ++o) {
+      if (y[o].base == product.base && y[o].offset == product.offset) out.emplace_back(in[0]);
+      else if (y[o]) out.emplace_back(Part(MakeView(y[o].base, y[o].dtype, Shape{m, n}, y[o].offset), i, j, rows, columns));
+      else out.emplace_back();
+    }
+    RunChain("_fully_connected_chain", *chain, Views{in.data(), in.size()}, OutViews{out.data(), out.size()});
   }
 };
 }  // namespace
@@ -54,14 +57,14 @@ struct Behind {
 void FullyConnectedChainCpu(KernelContext& ctx, const FullyConnectedChainAttrs& a, Views in, OutViews y) {
   const int first = a.no_bias ? 2 : 3;
   const int64_t n = a.num_hidden, k = in[1].dim(1), m = k > 0 ? in[0].size() / k : in[0].shape.Product(0, a.flatten ? 1 : in[0].ndim() - 1);
-  TensorView others[kChainInputs];
+  SmallVector<TensorView, 2> others;
   for (int i = first; i < in.size(); ++i) {
     const int64_t size = in[i].size();
-    others[i - first] = MakeView(in[i].base, in[i].dtype, size == m * n ? Shape{m, n} : size == n ? Shape{1, n} : Shape{1, 1}, in[i].offset);
+    others.emplace_back(MakeView(in[i].base, in[i].dtype, size == m * n ? Shape{m, n} : size == n ? Shape{1, n} : Shape{1, 1}, in[i].offset));
   }
   const bool aside = !y[0];  // else the product lies where the first result will
   TensorView product = MakeView(aside ? ctx.Scratch(m * n * DTypeSize(in[0].dtype)) : y[0].base, in[0].dtype, Shape{m, n}, aside ? 0 : y[0].offset);
-  Behind behind{&a.chain, m, n, others, in.size() - first, y, product};
+  Behind behind{&a.chain, m, n, others.data(), in.size() - first, y, product};
   const bool plain = WideType(in[0].dtype) == in[0].dtype;
   const GemmAfter after{[](void* arg, int64_t i, int64_t j, int64_t rows, int64_t columns) { static_cast<const Behind*>(arg)->Run(i, j, rows, columns); }, &behind};
   Multiply(ctx, a, in[0], in[1], a.no_bias ? TensorView() : in[2], product, plain ? after : GemmAfter());

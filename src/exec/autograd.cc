@@ -78,7 +78,9 @@ void StoreInto(GradSlot* s, const NDArray& g, int mode) {
   static std::atomic<int64_t> stores{0};  // one count for all: a gradient attached anew cannot look like the one before
   Array* to = s->grad.get();
   Array* in[2] = {g.get(), to};
-  if (s->req == GradReq::kAdd) {
+  if (g == s->grad) {
+    // it was computed there
+  } else if (s->req == GradReq::kAdd) {
     Array* sum[2] = {to, g.get()};
     InvokeInto(*add, kPlain, sum, 2, nullptr, 0, &to, 1);
   } else if (to->storage->unique() && to->whole() && g->unique() && g->storage->unique() && g->whole()) {
@@ -95,6 +97,12 @@ void StoreInto(GradSlot* s, const NDArray& g, int mode) {
 }
 }  // namespace
 
+namespace {
+Array* GradTargetOf(const GradSlot* s) {
+  return s && s->req == GradReq::kWrite && s->grad->whole() && s->grad->on_cpu() && !HasHistory(*s->grad) ? s->grad.get() : nullptr;
+}
+}  // namespace
+Array* GradTarget(const Array& a) { return GradTargetOf(a.grad); }
 void StoreGrad(const Array& a, NDArray g) {
   if (!a.grad || a.grad->req == GradReq::kNull) Fail(Status::kState, "backward", "the array has no gradient attached.");
   StoreInto(a.grad, g, kPlain);
@@ -116,7 +124,8 @@ struct BackwardRun::State {
   size_t at = 0;                              // order[0..at) is still to do
   PointerMap places;                          // node -> its place in `order`
   std::vector<Leaf> leaves;
-  PointerMap leaf_places, target_leaves;
+  PointerMap leaf_places, target_leaves, giver_places;
+  std::vector<int32_t> givers;                // how many edges lead to a leaf; made when somebody asks
   TapeNode* host = nullptr;
   Place* host_place = nullptr;
   std::vector<NDArray> host_inputs;
@@ -187,12 +196,33 @@ struct BackwardRun::State {
       if (n->function) n->function->Release();
     }
   }
+  // The gradient that goes to this leaf is all there will be.
+  bool OnlyGiver(const GradSlot* leaf) {
+    if (!leaf || !targets.empty() || mode & kCreateGraph) return false;
+    if (givers.empty()) {
+      givers.resize(1);
+      for (auto& h : heads)
+        if (!h->node) ++givers[size_t(GiverOf(h->grad))];
+      for (auto& p : order)
+        for (auto& e : p->node->edges)
+          if (e.leaf) ++givers[size_t(GiverOf(e.leaf))];
+    }
+    return givers[size_t(GiverOf(leaf))] == 1;
+  }
+  int32_t GiverOf(const GradSlot* leaf) {
+    int32_t at = giver_places.FindOrAdd(leaf, int32_t(givers.size()));
+    if (size_t(at) == givers.size()) givers.push_back(0);
+    return at;
+  }
   void RunNode(const Place& p, Grads* dys) {
     TapeNode* n = p.node;
     SmallVector<NDArray, 4> dx(n->inputs.size());
     if (n->function) {
       dys->resize(n->outputs.size());
-      n->function->Backward(*n, dys->data(), p.wanted.data(), grad_mode() | (mode & kRetain), dx.data());
+      SmallVector<Array*, 8> into(n->inputs.size());
+      for (int i = 0; i < n->inputs.size(); ++i)
+        if (p.wanted[i] && OnlyGiver(n->edges[i].leaf)) into[i] = GradTargetOf(n->edges[i].leaf);
+      n->function->Backward(*n, dys->data(), p.wanted.data(), grad_mode() | (mode & kRetain), into.data(), dx.data());
       return Spread(p, dx.data());
     }
     const OpDef& op = n->call->op;

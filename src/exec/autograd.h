@@ -13,7 +13,8 @@ enum class GradReq : int { kNull = 0, kWrite = 1, kAdd = 3 };
 // Makes `a` a leaf: backward writes (or adds) its gradient into `grad`, or into a new array of zeros if grad is null. kNull detaches.
 // Drops a's history.
 void AttachGrad(const NDArray& a, GradReq req, const NDArray& grad = nullptr);
-void StoreGrad(const Array& a, NDArray g);  // into a's attached gradient, as backward does
+void StoreGrad(const Array& a, NDArray g);  // into a's attached gradient, as backward does; GradTarget's array lies there already
+Array* GradTarget(const Array& a);          // the attached gradient, if what is stored there may as well be computed there; else null
 NDArray GradOf(const Array& a);             // null if none is attached
 int64_t GradCount(const Array& a);          // grows with every store of backward into it, 0 before: lets an optimizer see a stale gradient
 bool IsRecorded(const Array& a);            // has history or an attached gradient

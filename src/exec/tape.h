@@ -26,7 +26,8 @@ class TapeFunction : public Object {
   virtual const char* name() const = 0;
   // dys: one per output, null where nothing flows. Gives one gradient per input, null where it is not wanted. mode: kTrain, kRecord (the backward is recorded
   // itself; inputs are then restored with the edges of `node`), kRetain.
-  virtual void Backward(const TapeNode& node, const NDArray* dys, const bool* wanted, int mode, NDArray* dx) = 0;
+  // into: by input, an array that the gradient may be written into, which is then dx; or null.
+  virtual void Backward(const TapeNode& node, const NDArray* dys, const bool* wanted, int mode, Array* const* into, NDArray* dx) = 0;
   virtual void Release() = 0;       // no other backward will come
   // What it stands for, as a graph over these inputs; names begin with `prefix`.
   virtual std::vector<Entry> Compose(const TapeNode& node, const std::vector<Entry>& in, const std::string& prefix) const = 0;

@@ -81,6 +81,12 @@ std::shared_ptr<const CachedGraph::Planned> CachedGraph::Prepare(Signature s) co
   return p;
 }
 
+// A target that is also read must wait until all is read: it is no target then.
+template <class List> static bool Apart(const Array* target, const List& inputs) {
+  for (auto& a : inputs) if (a && a->storage == target->storage) return false;
+  return true;
+}
+
 // ---- what stands on the tape for a run
 class CachedGraph::Function final : public TapeFunction {
  public:
@@ -102,7 +108,7 @@ class CachedGraph::Function final : public TapeFunction {
     for (Val v : graph_->trace_(b, x)) out.push_back(b.entry(v));
     return out;
   }
-  void Backward(const TapeNode& node, const NDArray* dys, const bool* wanted, int mode, NDArray* dx) override {
+  void Backward(const TapeNode& node, const NDArray* dys, const bool* wanted, int mode, Array* const* into, NDArray* dx) override {
     if (in_.empty()) Fail(Status::kState, name(), "its history was let go by an earlier backward. Pass retain (FLX_RETAIN) to the first one to go backward twice.");
     if (mode & kRecord) return Recorded(node, dys, wanted, mode, dx);
     const Plan& p = *planned_->plan;
@@ -125,15 +131,17 @@ class CachedGraph::Function final : public TapeFunction {
       heads.push_back(std::move(head));
     }
     std::vector<NDArray> grads(p.ir().outputs.size());
+    SmallVector<bool, 24> there(int(grads.size()));
     for (size_t i = 0, o = results; i < inputs; ++i) {
       if (!s.wanted[i]) continue;
       const IrValue& v = p.ir().values[size_t(p.ir().outputs[o])];
-      grads[o] = Array::New(v.shape, v.dtype);
+      there[int(o)] = into[i] && Apart(into[i], in);
+      grads[o] = there[int(o)] ? Ref<Array>(into[i]) : Array::New(v.shape, v.dtype);
       out[int(o)] = grads[o].get();
       if (wanted[i]) dx[i] = grads[o];
       ++o;
     }
-    RunPlan(planned_->plan, kBackward, in.data(), out.data(), first_, state_, (mode & kRetain) != 0);
+    RunPlan(planned_->plan, kBackward, in.data(), out.data(), first_, state_, (mode & kRetain) != 0, there.data());
   }
 
  private:
@@ -272,7 +280,7 @@ std::vector<NDArray> CachedGraph::Run(int mode, const std::vector<NDArray>& in) 
   return out;
 }
 
-std::vector<NDArray> CachedGraph::Step(const std::vector<NDArray>& in, const std::vector<bool>& wanted) const {
+std::vector<NDArray> CachedGraph::Step(const std::vector<NDArray>& in, const std::vector<bool>& wanted, const std::vector<Array*>& into) const {
   CheckPlaces(name_, in);
   std::shared_ptr<const Planned> planned;
   {
@@ -296,13 +304,23 @@ std::vector<NDArray> CachedGraph::Step(const std::vector<NDArray>& in, const std
   SmallVector<Array*, 24> raw, to;
   for (auto& a : given) raw.emplace_back(a.get());
   std::vector<NDArray> out;
-  for (int32_t v : p.ir().outputs) {
-    out.push_back(Array::New(p.ir().values[size_t(v)].shape, p.ir().values[size_t(v)].dtype));
+  SmallVector<bool, 24> there;
+  size_t at = 0;  // the input whose gradient comes next
+  for (size_t o = 0; o < p.ir().outputs.size(); ++o) {
+    const IrValue& v = p.ir().values[size_t(p.ir().outputs[o])];
+    Array* target = nullptr;
+    if (o >= p.ir().results) {
+      while (!wanted[at]) ++at;
+      target = at < into.size() ? into[at] : nullptr;
+      ++at;
+    }
+    there.emplace_back(target && Apart(target, given));
+    out.push_back(there[int(o)] ? Ref<Array>(target) : Array::New(v.shape, v.dtype));
     to.emplace_back(out.back().get());
   }
   Ticket first;
   if (p.ir().tickets) first = NextTickets(p.ir().tickets);
-  RunPlan(planned->plan, kForward | kBackward, raw.data(), to.data(), first);
+  RunPlan(planned->plan, kForward | kBackward, raw.data(), to.data(), first, nullptr, false, there.data());
   return out;
 }
 

@@ -40,7 +40,8 @@ class CachedGraph final : public Object {
   // mode: kRecord, kTrain. Results share no memory with the inputs.
   std::vector<NDArray> Run(int mode, const std::vector<NDArray>& in) const;
   // A training step: the results, then the gradients of the mean of the first one with respect to the inputs that are `wanted`. Nothing is recorded.
-  std::vector<NDArray> Step(const std::vector<NDArray>& in, const std::vector<bool>& wanted) const;
+  // into: by input, an array that its gradient is written into, or null; it shares memory with no input.
+  std::vector<NDArray> Step(const std::vector<NDArray>& in, const std::vector<bool>& wanted, const std::vector<Array*>& into = {}) const;
   // For the last plan run: `graph` (after the passes), `plan` (steps and places), `passes` (what each did), `print` (the graph before and after each pass),
   // `memory`, `signatures`, `prologue`. Before the first run only `signatures` says something.
   std::string Text(std::string_view field) const;

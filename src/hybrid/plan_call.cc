@@ -52,13 +52,14 @@ struct Run {
   }
 };
 using Uses = SmallVector<VarUse, 24>;
-void Collect(const Run& run, Uses* uses) {  // without what is fresh
+void Collect(const Run& run, const bool* there, Uses* uses) {  // without what is fresh
   const Plan& p = *run.plan;
   int inputs = int(p.ir().inputs.size());
   for (int i = 0; i < run.arrays.size(); ++i) {
-    if (!run.arrays[i] || (i >= inputs && p.writes(run.parts, i - inputs))) continue;
+    bool written = i >= inputs && p.writes(run.parts, i - inputs);
+    if (!run.arrays[i] || (written && !(there && there[i - inputs]))) continue;
     bool update = i < inputs && p.updates(i);
-    uses->emplace_back(VarUse{&run.arrays[i]->storage->var, update ? Access::kUpdate : Access::kRead});
+    uses->emplace_back(VarUse{&run.arrays[i]->storage->var, written ? Access::kWrite : update ? Access::kUpdate : Access::kRead});
   }
   if (run.state) uses->emplace_back(VarUse{&run.state->var, Access::kUpdate});
   if (uses->size() < 2) return;
@@ -105,7 +106,7 @@ void RunHere(const Run& run, const Uses& uses) {
 }
 }  // namespace
 
-void RunPlan(const Ref<const Plan>& plan, int parts, Array* const* in, Array* const* out, Ticket first, const Ref<PlanState>& state, bool again) {
+void RunPlan(const Ref<const Plan>& plan, int parts, Array* const* in, Array* const* out, Ticket first, const Ref<PlanState>& state, bool again, const bool* there) {
   const Plan& p = *plan;
   Run run;
   run.plan = plan.get(), run.parts = parts, run.first = first, run.state = state.get(), run.again = again, run.estimate = p.estimate_us(parts);
@@ -114,17 +115,21 @@ void RunPlan(const Ref<const Plan>& plan, int parts, Array* const* in, Array* co
   for (int i = 0; i < inputs; ++i) run.arrays.emplace_back(p.reads(parts, i) ? in[i] : nullptr);
   for (int o = 0; o < outputs; ++o) run.arrays.emplace_back(p.uses_output(parts, o) ? out[o] : nullptr);
   Uses uses;
-  Collect(run, &uses);
+  Collect(run, there, &uses);
   for (int i = 0; i < inputs; ++i)
     if (run.arrays[i] && p.updates(i)) run.arrays[i]->storage->NoteWriter(p.update_writer(i));
   for (int o = 0; o < outputs; ++o)
-    if (run.arrays[inputs + o] && p.writes(parts, o)) run.arrays[inputs + o]->storage->NoteFirstWriter(p.writer(o));
+    if (run.arrays[inputs + o] && p.writes(parts, o)) {
+      Storage& s = *run.arrays[inputs + o]->storage;
+      if (there && there[o]) s.NoteWriter(p.writer(o));
+      else s.NoteFirstWriter(p.writer(o));
+    }
   if (Engine::Get().MayInline(run.estimate) && Engine::TryAcquire(uses.data(), uses.size())) {
     Engine::CountInline();
     return RunHere(run, uses);
   }
   for (int o = 0; o < outputs; ++o)
-    if (run.arrays[inputs + o] && p.writes(parts, o)) uses.emplace_back(VarUse{&run.arrays[inputs + o]->storage->var, Access::kWrite});
+    if (run.arrays[inputs + o] && p.writes(parts, o) && !(there && there[o])) uses.emplace_back(VarUse{&run.arrays[inputs + o]->storage->var, Access::kWrite});
   auto op = std::make_unique<QueuedPlan>();
   op->run.plan = run.plan, op->run.parts = parts, op->run.first = first, op->run.state = run.state, op->run.again = again, op->run.estimate = run.estimate;
   op->plan = plan, op->state = state, op->origin = Origin();

@@ -15,8 +15,9 @@ class PlanState final : public Object {
   Var var;
 };
 
-// Runs `parts` at once or queues it. in, out: by the plan's inputs and outputs; null where the parts do not use it. Outputs that the parts write must be fresh
-// (nobody else can see them yet). state: kept between parts; null: of this run only. again: the state is as it was afterwards, for another backward.
-void RunPlan(const Ref<const Plan>& plan, int parts, Array* const* in, Array* const* out, Ticket first, const Ref<PlanState>& state = nullptr, bool again = false);
+// Runs `parts` at once or queues it. in, out: by the plan's inputs and outputs; null where the parts do not use it. Outputs that the parts write are fresh (nobody else
+// can see them yet), or `there`, by output (null: all are fresh): whole arrays that are overwritten. state: kept between parts; null: of this run only. again: the state is as it was afterwards, for another backward.
+void RunPlan(const Ref<const Plan>& plan, int parts, Array* const* in, Array* const* out, Ticket first, const Ref<PlanState>& state = nullptr, bool again = false,
+             const bool* there = nullptr);
 
 }  // namespace flx

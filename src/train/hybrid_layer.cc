@@ -90,11 +90,28 @@ std::vector<NDArray> HybridLayer::Step(const Params& params, const std::vector<N
   auto k = KnownFor(x, labels);
   auto in = Inputs(*k, params, x);
   std::vector<bool> wanted;
-  for (size_t i = 0; i < in.size(); ++i) wanted.push_back(i >= x.size() && GradOf(*in[i]));
-  auto out = k->graph->Step(in, wanted);
+  std::vector<Array*> into;
+  std::map<const void*, int> uses;  // of an attached gradient: parameters of two names may be one array
+  for (size_t i = 0; i < in.size(); ++i) {
+    wanted.push_back(i >= x.size() && GradOf(*in[i]));
+    if (wanted.back()) ++uses[in[i]->grad];
+  }
+  for (size_t i = 0; i < in.size(); ++i) into.push_back(wanted[i] && uses[in[i]->grad] == 1 ? GradTarget(*in[i]) : nullptr);
+  auto out = k->graph->Step(in, wanted, into);
   size_t results = out.size() - size_t(std::count(wanted.begin(), wanted.end(), true)), at = results;
-  for (size_t i = 0; i < in.size(); ++i)
-    if (wanted[i]) StoreGrad(*in[i], std::move(out[at++]));
+  std::map<const void*, NDArray> sums;
+  for (size_t i = 0; i < in.size(); ++i) {
+    if (!wanted[i]) continue;
+    NDArray g = std::move(out[at++]);
+    int& left = uses[in[i]->grad];
+    if (left > 1 || sums.count(in[i]->grad)) {
+      NDArray& sum = sums[in[i]->grad];
+      sum = sum ? Invoke1("elemwise_add", {sum, g}) : g;
+      if (--left > 0) continue;
+      g = std::move(sum);
+    }
+    StoreGrad(*in[i], std::move(g));
+  }
   out.resize(results);
   return out;
 }

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "guard.h"
+#include "hybrid/ir_symbol.h"
 #include "pins.h"
 
 using namespace flx;
@@ -60,6 +61,19 @@ flx_status flx_graph_trace(const flx_ndarray* arrays, int32_t narrays, const flx
     ArrayList in(who, "arrays", arrays, narrays), out(who, "targets", targets, ntargets);
     NeedPointer(who, "out_graph", out_graph);
     *out_graph = GivePlannedGraph(PlannedGraph::NewTraced(in.refs(), out.refs(), OptionList(who, keys, values, npairs)));
+  FLX_END
+}
+flx_status flx_symbol_transform(flx_symbol symbol, const char* name, const char* const* keys, const char* const* values, int32_t npairs, flx_symbol* out_symbol) {
+  FLX_BEGIN
+    auto s = PinSymbol(who, symbol);
+    std::string_view pass = NeedText(who, "name", name);
+    NeedPointer(who, "out_symbol", out_symbol);
+    bool training = false;
+    for (auto& o : OptionList(who, keys, values, npairs)) {
+      if (o.first != "training") Fail(Status::kName, who, "there is no option `", o.first, "`.", DidYouMean(o.first, {"training"}), " There is: training.");
+      if (!ParseBool(o.second, &training)) Fail(Status::kArgument, who, "`training` must be True or False, given `", o.second, "`.");
+    }
+    *out_symbol = GiveSymbol(TransformSymbol(*s, pass, training));
   FLX_END
 }
 flx_status flx_graph_symbol(flx_graph graph, flx_symbol* out_symbol) {

@@ -351,6 +351,11 @@ FLX_DRAFT flx_status flx_symbol_summary(flx_symbol symbol, int32_t columns, char
 FLX_DRAFT flx_status flx_symbol_table(flx_symbol symbol, char **out_text);
 /** A picture of `symbol`, with the shapes of an inferred one: `format` is svg or dot; `out_text` is yours. */
 FLX_DRAFT flx_status flx_symbol_draw(flx_symbol symbol, const char *format, char **out_text);
+/** `symbol`, which knows its shapes (flx_symbol_infer), after the pass `name` (registry "pass"), in `out_symbol`: to be read, drawn or run. Options `keys`/`values`/`npairs`:
+ *  training = True for a graph that trains. Errors: FLX_ERROR_NAME, FLX_ERROR_STATE, FLX_ERROR_SHAPE; FLX_ERROR_UNSUPPORTED for control flow, and where the pass
+ *  made constants, which a symbol cannot hold. */
+FLX_DRAFT flx_status flx_symbol_transform(flx_symbol symbol, const char *name, const char *const *keys, const char *const *values, int32_t npairs,
+                                          flx_symbol *out_symbol);
 /** MXNet's checkpoint of prefix `path` and `epoch`, the files path-symbol.json and path-0000.params: `out_symbol`, and `out_params` without `arg:` and `aux:`, states marked as
  *  such. Errors: FLX_ERROR_FILE, FLX_ERROR_FORMAT with the offset. */
 FLX_DRAFT flx_status flx_checkpoint_load(const char *path, int32_t epoch, flx_symbol *out_symbol, flx_params *out_params);
@@ -373,7 +378,7 @@ FLX_DRAFT flx_status flx_graph_trace(const flx_ndarray *arrays, int32_t narrays,
 FLX_DRAFT flx_status flx_graph_symbol(flx_graph graph, flx_symbol *out_symbol);
 /** A text about `graph`: `field` is waits ("1" if it reads a condition on its way, so that flx_graph_run refuses it; else "0"), planned ("1" or "0"), program (its nodes), or, of
  *  the plan used last: graph (what the passes left), plan (steps and the places of their arrays), passes (what each changed, and its time), print (option print: the
- *  graph around each pass), memory, signatures, prologue (what is computed once for each version of the parameters); `out_text` is yours. Errors: FLX_ERROR_NAME. */
+ *  graph around each pass), memory, signatures, prologue (what is computed once for each version of the parameters), svg or dot (a picture of graph); `out_text` is yours. Errors: FLX_ERROR_NAME. */
 FLX_DRAFT flx_status flx_graph_text(flx_graph graph, const char *field, char **out_text);
 /** Runs `graph` on `arrays`/`narrays`, its arguments, then its auxiliary states, which training changes; outputs, which share no memory with them, in
  *  `out_arrays`/`capacity`/`out_narrays`. `mode` holds FLX_RECORD and

@@ -6,6 +6,8 @@
 #include "exec/core.h"
 #include "exec/tape.h"
 #include "exec/trace.h"
+#include "graph/draw.h"
+#include "hybrid/ir_symbol.h"
 #include "profiler/profiler.h"
 
 namespace flx {
@@ -324,7 +326,7 @@ std::vector<NDArray> CachedGraph::Step(const std::vector<NDArray>& in, const std
   return out;
 }
 
-std::vector<std::string> CachedGraph::Fields() { return {"graph", "plan", "passes", "print", "memory", "signatures", "prologue"}; }
+std::vector<std::string> CachedGraph::Fields() { return {"graph", "plan", "passes", "print", "memory", "signatures", "prologue", "svg", "dot"}; }
 std::string CachedGraph::Text(std::string_view field) const {
   std::vector<std::shared_ptr<const Planned>> all;
   {
@@ -343,6 +345,7 @@ std::string CachedGraph::Text(std::string_view field) const {
   if (all.empty()) return {};
   const Planned& p = *all[0];
   if (field == "graph") return p.plan->ir().Print();
+  if (field == "svg" || field == "dot") return DrawSymbol(*IrSymbol(p.plan->ir()), field);
   if (field == "plan") return p.plan->Print();
   if (field == "prologue") return p.prologue ? p.prologue->Print() : std::string();
   if (field == "memory")

@@ -43,7 +43,7 @@ class CachedGraph final : public Object {
   // into: by input, an array that its gradient is written into, or null; it shares memory with no input.
   std::vector<NDArray> Step(const std::vector<NDArray>& in, const std::vector<bool>& wanted, const std::vector<Array*>& into = {}) const;
   // For the last plan run: `graph` (after the passes), `plan` (steps and places), `passes` (what each did), `print` (the graph before and after each pass),
-  // `memory`, `signatures`, `prologue`. Before the first run only `signatures` says something.
+  // `memory`, `signatures`, `prologue`; `svg` and `dot`, a picture of the graph. Before the first run only `signatures` says something.
   std::string Text(std::string_view field) const;
   static std::vector<std::string> Fields();
   const std::string& name() const { return name_; }

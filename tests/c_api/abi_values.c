@@ -105,6 +105,8 @@ static rule rules[] = {
     {"flx_autograd_*", "targets", "x", 0},
     {"flx_symbol_shape", "symbol", "inferred", 0},
     {"flx_symbol_gradient", "symbol", "inferred", 0},
+    {"flx_symbol_transform", "symbol", "inferred", 0},
+    {"flx_symbol_transform", "name", "merge", 0},
     {"flx_autograd_symbol", "array", "y", 0},
     {"flx_symbol_while_loop", "body", "pair", 0},
     {"flx_random_load", "data", "random", 0},

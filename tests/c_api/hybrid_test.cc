@@ -181,4 +181,25 @@ TEST(Hybridize, AGraphFromManyThreads) {
   EXPECT_EQ(wrong, std::vector<int>(4));
 }
 
+TEST(Hybridize, SymbolsAfterAPass) {
+  Symbol x = variable("x"), y = compose("sin", {x}), z = compose("sin", {x});
+  Symbol s = compose("elemwise_add", {compose("exp", {y}), compose("exp", {z})}, {}, "sum").infer({{"x", {4}}});
+  EXPECT_EQ(s.count(Part::internal), 6);
+  Symbol merged = s.transform("merge");
+  EXPECT_EQ(merged.count(Part::internal), 4);
+  EXPECT_EQ(merged.names(Part::argument), (std::vector<std::string>{"x"}));
+  NDArray a = Uniform({4});
+  EXPECT_EQ(Values(Graph(merged).run({a})[0]), Values(Graph(s).run({a})[0]));
+  Symbol fused = merged.transform("fuse");
+  EXPECT_EQ(fused.count(Part::internal), 2) << fused.draw("dot");
+  EXPECT_EQ(Values(Graph(fused).run({a})[0]), Values(Graph(s).run({a})[0]));
+  EXPECT_THROW(s.transform("marge"), NameError);
+  EXPECT_THROW(compose("sin", {variable("v")}).transform("merge"), StateError);
+  Graph g(s);
+  EXPECT_EQ(g.text("svg"), "");
+  g.run({a});
+  EXPECT_NE(g.text("svg").find("</svg>"), std::string::npos);
+  EXPECT_NE(g.text("dot").find("digraph"), std::string::npos);
+}
+
 }  // namespace

@@ -163,7 +163,6 @@ class Symbol : public detail::Shared<flx_symbol> {
     return static_cast<DType>(dtype);
   }
 
-  // The gradients of these variables as a graph, one output for each; the symbol must be inferred. Its variables are this one's, and `<output>_head` for each
   // After the pass `name` (merge, fuse, layout ...); the symbol must know its shapes. Options: training.
   Symbol transform(const std::string& name, const Options& options = {}) const {
     detail::RawOptions o(options);
@@ -171,6 +170,7 @@ class Symbol : public detail::Shared<flx_symbol> {
     check(flx_symbol_transform(handle(), name.c_str(), o.keys(), o.values(), o.size(), &s));
     return adopt(s);
   }
+  // The gradients of these variables as a graph, one output for each; the symbol must be inferred. Its variables are this one's, and `<output>_head` for each
   // output that is no loss.
   Symbol gradient(const std::vector<std::string>& names) const {
     auto raw = detail::raw_names(names);

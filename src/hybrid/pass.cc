@@ -20,6 +20,7 @@ std::vector<PassDef> List() {
   add("pool_first", "Takes the maximum of a window before an activation that rises, not behind it.", &PoolFirst, false);
   add("layout", "Keeps arrays between convolutions in blocked layouts, and packs weights.", &BlockLayouts, false);
   add("conv_epilogue", "Puts sums and relu behind convolutions into them.", &ConvEpilogue, false);
+  add("recompute", "Makes cheap values again in the backward part instead of keeping them for it: less memory, more work.", &Recompute, true, false);
   add("fuse", "Runs elementwise operators that follow each other as one, tile by tile in the cache.", &FuseElementwise);
   // Measured: 0.92 of the time for 4096 x 64 x 1024, 1.02 for 2048 x 256 x 1024, 1.03 for one row: not worth it where the product is most of the work.
   add("epilogue", "Puts elementwise operators behind dense layers into them; it pays for large results of short rows only.", &ChainEpilogue, true, false);

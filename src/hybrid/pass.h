@@ -37,6 +37,7 @@ int64_t FoldBatchNorm(Ir* ir);   // batch_norm.cc
 int64_t PoolFirst(Ir* ir);       // pool_first.cc
 int64_t BlockLayouts(Ir* ir);    // layout.cc
 int64_t ConvEpilogue(Ir* ir);    // conv_epilogue.cc
+int64_t Recompute(Ir* ir);        // recompute.cc
 int64_t FuseElementwise(Ir* ir); // fuse.cc
 int64_t ChainEpilogue(Ir* ir);   // epilogue.cc
 

@@ -3,10 +3,11 @@
 // number of threads.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdio>
-#include <cstring>
-#include <filesystem>
+#include <tuple>
 
+#include "base/config.h"
 #include "benchmarks/hybrid/models.h"
 #include "exec/autograd.h"
 #include "fit/task.h"
@@ -16,8 +17,12 @@
 namespace flx::fit_tests {
 namespace {
 
-constexpr int kSteps = 50, kBatches = 5;
-constexpr double kBound = 1e-3;  // how far losses may go apart in these steps, relative to the larger of 1 and the loss, where passes reorder arithmetic
+constexpr int kBatches = 5;
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr int kSteps = 5;  // sanitizers look for other faults, at a tenth of the speed
+#else
+constexpr int kSteps = 50;
+#endif
 
 struct Job {
   const char* name;
@@ -27,6 +32,7 @@ struct Job {
   int classes;
   const char* optimizer;
   Settings settings;
+  double bound = 1e-4;     // how far losses may go apart in these steps, relative to the larger of 1 and the loss, where passes reorder arithmetic
 };
 models::Net WithDropout(models::Net net, const char* rate) {  // before the last layer
   net.children.insert(net.children.end() - 1, {"Dropout", {{"rate", rate}}, {}});
@@ -36,7 +42,7 @@ std::vector<Job> Jobs() {
   models::Net transformer = models::Transformer(30, 32, 4, 1);
   transformer.children[1].children[0].children[1].settings.emplace_back("dropout", "0.1");
   return {{"LeNet", WithDropout(models::LeNet(), "0.3"), {8, 1, 28, 28}, false, 10, "SGD", {{"learning_rate", "0.01"}, {"momentum", "0.9"}}},
-          {"ResNet", models::SmallResNet(), {8, 3, 16, 16}, false, 10, "SGD", {{"learning_rate", "0.02"}, {"momentum", "0.9"}, {"wd", "0.0001"}}},
+          {"ResNet", models::SmallResNet(), {8, 3, 16, 16}, false, 10, "SGD", {{"learning_rate", "0.02"}, {"momentum", "0.9"}, {"wd", "0.0001"}}, 1e-3},
           {"LSTM", models::LanguageModel(30, 32), {10, 8}, true, 30, "Adam", {{"learning_rate", "0.005"}}},
           {"transformer", transformer, {8, 16}, true, 30, "Adam", {{"learning_rate", "0.003"}}}};
 }
@@ -141,12 +147,12 @@ TEST_P(HybridTraining, SameBitsWhereNoPassReordersArithmetic) {
 }
 TEST_P(HybridTraining, LearnsAndStaysWithinABoundWithAllPasses) {
   Course want = Train(job_, Way::kImperative);
-  EXPECT_LT(want.losses.back(), 0.9 * want.losses.front());
+  if (kSteps >= 50) EXPECT_LT(want.losses.back(), 0.9 * want.losses.front());
   for (Way way : {Way::kTape, Way::kStep}) {
     Course got = Train(job_, way);
     double most = 0;
     for (size_t i = 0; i < want.losses.size(); ++i) most = std::max(most, std::abs(got.losses[i] - want.losses[i]) / std::max(1.0, want.losses[i]));
-    EXPECT_LE(most, kBound);
+    EXPECT_LE(most, job_.bound);
     std::printf("the losses of %s are %.2g apart at most, %g after %g\n", job_.name, most, want.losses.back(), want.losses.front());
   }
 }
@@ -172,38 +178,20 @@ TEST_P(HybridTraining, FitsTheSameBits) {
   EXPECT_EQ(history[1], history[0]);
   EXPECT_EQ(bits[1], bits[0]);
 }
-INSTANTIATE_TEST_SUITE_P(Networks, HybridTraining, testing::Range(size_t(0), Jobs().size()), [](auto& i) { return std::string(Jobs()[i.param].name); });
-
-// Prints hashes; run by the next test in processes with other numbers of threads.
-TEST(HybridTrainingThreads, DISABLED_PrintHash) {
-  for (auto& j : Jobs()) {
-    auto print = [&](const char* how, const Course& c) {
-      uint64_t h = 1469598103934665603ull;
-      for (char k : c.bits) h = (h ^ uint8_t(k)) * 1099511628211ull;
-      std::printf("HASH %s %s %s\n", j.name, how, Text(h).c_str());
-    };
-    print("imperative", Train(j, Way::kImperative));
-    print("tape", Train(j, Way::kTape));
-    print("step", Train(j, Way::kStep));
-    print("exact", Train(j, Way::kStep, ExactPasses(true)));
+TEST_P(HybridTraining, SameBitsOnAnyThreads) {
+  const std::string exact = ExactPasses(true);
+  std::string imperative, step, all;
+  for (const char* threads : {"1", "2", "4"}) {
+    SetOption("FLEXOR_NUM_THREADS", threads);
+    for (auto [bits, way, passes] : {std::tuple{&imperative, Way::kImperative, ""}, {&step, Way::kStep, exact.c_str()}, {&all, Way::kTape, ""}}) {
+      std::string got = Train(job_, way, passes).bits;
+      if (bits->empty()) *bits = got;
+      EXPECT_TRUE(got == *bits) << threads << " threads, passes `" << passes << "`, way " << int(way);
+    }
   }
+  SetOption("FLEXOR_NUM_THREADS", "");
 }
-TEST(HybridTrainingThreads, SameBitsOnAnyThreads) {
-  std::string self = std::filesystem::read_symlink("/proc/self/exe");
-  auto run = [&](int threads) {
-    std::string command = Text("FLEXOR_NUM_THREADS=", threads, " '", self, "' --gtest_also_run_disabled_tests --gtest_filter=HybridTrainingThreads.DISABLED_PrintHash"), out;
-    FILE* p = popen(command.c_str(), "r");
-    char line[256];
-    while (std::fgets(line, sizeof line, p))
-      if (std::strncmp(line, "HASH ", 5) == 0) out += line;
-    EXPECT_EQ(pclose(p), 0) << command;
-    return out;
-  };
-  std::string one = run(1);
-  EXPECT_EQ(std::count(one.begin(), one.end(), '\n'), int64_t(4 * Jobs().size()));
-  EXPECT_EQ(one, run(2));
-  EXPECT_EQ(one, run(4));
-}
+INSTANTIATE_TEST_SUITE_P(Networks, HybridTraining, testing::Range(size_t(0), Jobs().size()), [](auto& i) { return std::string(Jobs()[i.param].name); });
 
 }  // namespace
 }  // namespace flx::fit_tests

@@ -147,7 +147,9 @@ TEST_P(HybridTraining, SameBitsWhereNoPassReordersArithmetic) {
 }
 TEST_P(HybridTraining, LearnsAndStaysWithinABoundWithAllPasses) {
   Course want = Train(job_, Way::kImperative);
-  EXPECT_LT(want.losses.back(), (kSteps >= 50 ? 0.9 : 1) * want.losses.front());
+  if (kSteps >= 50) {
+    EXPECT_LT(want.losses.back(), 0.9 * want.losses.front());
+  }
   for (Way way : {Way::kTape, Way::kStep}) {
     Course got = Train(job_, way);
     double most = 0;

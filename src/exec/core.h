@@ -34,6 +34,7 @@ struct KernelRun {
   void Execute() const;            // memory is taken here; throws what the kernel throws
   double EstimateUs() const;       // bytes and arithmetic from shapes, corrected by what this call measured
 };
+constexpr double kBytesPerUs = 8000, kFlopsPerUs = 20000;  // one core of 2020 and later; decides only where an operation runs
 // What most small calls are: an elementwise loop (call.tile) on small contiguous arrays of one shape and dtype, run here at once. False: nothing was
 // done, take the long way.
 bool RunSmallTile(const Call& call, const void* attrs, Array* const* in, int nin, NDArray* out);

@@ -19,15 +19,6 @@ bool SameMemory(const Array& a, const Array& b) {  // the same elements in the s
 }
 TensorView Temporary(KernelContext* c, const TensorView& like) { return MakeView(c->Scratch(like.bytes()), like.dtype, like.shape); }
 
-TileFn LoopOf(const TileLoops& l, DType t) {
-  switch (t) {
-    case DType::kFloat32: return l.f32;
-    case DType::kFloat64: return l.f64;
-    case DType::kInt32: return l.i32;
-    case DType::kInt64: return l.i64;
-    default: return nullptr;
-  }
-}
 // One elementwise loop over contiguous small arrays of one shape and dtype: no view is made. Large ones are the driver's, which knows about threads and
 // caches.
 bool RunPlainTile(const KernelRun& r, const double* scalars) {
@@ -109,7 +100,6 @@ void KernelRun::Execute() const {
 }
 
 double KernelRun::EstimateUs() const {
-  constexpr double kBytesPerUs = 8000, kFlopsPerUs = 20000;  // one core of 2020 and later; decides only where an operation runs
   double bytes = 0;
   for (auto* a : in) if (a) bytes += double(a->bytes());
   for (auto* a : out) if (a) bytes += double(a->bytes());

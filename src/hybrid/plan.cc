@@ -6,6 +6,7 @@
 
 #include "exec/core.h"
 #include "hybrid/arena.h"
+#include "op/elementwise/driver.h"
 
 namespace flx {
 namespace {
@@ -17,15 +18,6 @@ bool Dense(const Shape& shape, const Shape& strides) {  // as Array::NewView see
     expect *= uint64_t(shape[i]);
   }
   return dense || expect == 0;
-}
-TileFn LoopOf(const TileLoops& l, DType t) {
-  switch (t) {
-    case DType::kFloat32: return l.f32;
-    case DType::kFloat64: return l.f64;
-    case DType::kInt32: return l.i32;
-    case DType::kInt64: return l.i64;
-    default: return nullptr;
-  }
 }
 }  // namespace
 
@@ -207,7 +199,6 @@ class Plan::Maker {
     Guess(s, n.backward);
   }
   void Guess(const Step& s, bool backward) {
-    constexpr double kBytesPerUs = 8000, kFlopsPerUs = 20000;  // as KernelRun's
     double bytes = 0;
     for (int i = 0; i < s.nin + s.nout; ++i) bytes += double(p_.views_[size_t((i < s.nin ? s.in : s.out - s.nin) + i)].bytes());
     double us = 0.03 + bytes / kBytesPerUs;

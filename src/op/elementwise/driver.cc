@@ -56,6 +56,15 @@ template <int kMax> void RunChunk(const Job& job, int64_t begin, int64_t end) {
 
 }  // namespace
 
+TileFn LoopOf(const TileLoops& l, DType t) {
+  switch (t) {
+    case DType::kFloat32: return l.f32;
+    case DType::kFloat64: return l.f64;
+    case DType::kInt32: return l.i32;
+    case DType::kInt64: return l.i64;
+    default: return nullptr;
+  }
+}
 DType LoopType(DType t) {
   switch (t) {
     case DType::kFloat32: case DType::kFloat16: case DType::kBfloat16: return DType::kFloat32;

@@ -11,6 +11,7 @@ namespace flx {
 // integer into float64), and else as 0 or 1: the only such input is a condition.
 void RunElementwise(const OpDef& op, const TileLoops& loops, KernelContext& ctx, const double* scalars, const TensorView* in, int nin, TensorView& out);
 
+TileFn LoopOf(const TileLoops& l, DType t);  // of elements that need no conversion; null: there is none
 DType LoopType(DType t);  // float32, float64, int32 or int64
 constexpr int kTile = 256;
 constexpr int kTileInputs = 8;

@@ -23,7 +23,9 @@ NDArray KeptValues::Find(const std::string& key, const std::vector<Source>& sour
   return it->second.value;
 }
 void KeptValues::Put(const std::string& key, std::vector<Source> sources, NDArray value) {
+  constexpr size_t kMost = 4096;  // entries of plans that went stay until then
   std::lock_guard<std::mutex> lock(mutex_);
+  if (entries_.size() >= kMost) entries_.clear();
   entries_[key] = {std::move(sources), std::move(value)};
 }
 int64_t KeptValues::bytes() const {

@@ -108,7 +108,7 @@ def _names(sign, keys, most):
         by_kind.setdefault(kind, []).append(name)
     for kind, names in by_kind.items():
         if len(names) > most:
-            yield f"{sign}{len(names)} {kind}s"
+            yield f"{sign}{len(names)} {kind}{'es' if kind.endswith('s') else 's'}"
         else:
             yield f"{sign}{kind} {', '.join(names)}".rstrip()
 

@@ -6,12 +6,6 @@
 #include "exec/autograd.h"
 
 namespace flx {
-namespace {
-
-struct NoParams final : ParamSource {
-  Val Get(const ParamDecl& d, Builder&) override { Fail(Status::kUnsupported, "fit", "the loss has a parameter (", d.name, "); a loss must have none."); }
-};
-}  // namespace
 
 const Registered& FitOptionsEntry() {
   using F = FitOptions;

@@ -212,6 +212,25 @@ void Separate(const Plan& p, std::vector<NDArray>* in) {
 }
 }  // namespace
 
+// The plan of this signature: one that is kept, which comes to the front, or a new one.
+std::shared_ptr<const CachedGraph::Planned> CachedGraph::PlannedFor(const std::vector<NDArray>& in, int kind, bool step, const std::vector<bool>& wanted) const {
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    for (auto it = planned_.begin(); it != planned_.end(); ++it) {
+      const Signature& s = (*it)->signature;
+      if (s.step != step || s.wanted != wanted || !s.Matches(kind, in)) continue;
+      if (it != planned_.begin()) std::rotate(planned_.begin(), it, it + 1);
+      return planned_.front();
+    }
+  }
+  Signature s;
+  s.mode = kind, s.wanted = wanted, s.step = step;
+  bool dense = true;
+  for (auto& a : in) s.shapes.push_back(a->shape), s.dtypes.push_back(a->dtype), s.strides.push_back(a->contiguous ? Shape() : a->Strides()), dense &= a->contiguous;
+  if (dense) s.strides.clear();
+  return Prepare(std::move(s));
+}
+
 std::vector<NDArray> CachedGraph::Run(int mode, const std::vector<NDArray>& in) const {
   CheckPlaces(name_, in);
   if (mode & kTrace || imperative_.load(std::memory_order_relaxed)) return Imperatively(mode, in);
@@ -219,35 +238,15 @@ std::vector<NDArray> CachedGraph::Run(int mode, const std::vector<NDArray>& in) 
   if (mode & kRecord)
     for (auto& a : in) record |= HasHistory(*a);
   int kind = (mode & kTrain) | (record ? kRecord : 0);
+  std::vector<bool> wanted;
+  for (size_t i = 0; record && i < in.size(); ++i) wanted.push_back(HasHistory(*in[i]) && IsFloat(in[i]->dtype));
   std::shared_ptr<const Planned> planned;
-  {
-    std::lock_guard<std::mutex> lock(mutex_);
-    for (size_t i = 0; i < planned_.size() && !planned; ++i) {
-      const Signature& s = planned_[i]->signature;
-      if (s.step || !s.Matches(kind, in)) continue;
-      bool same = true;
-      for (size_t k = 0; record && k < in.size() && same; ++k) same = s.wanted[k] == (HasHistory(*in[k]) && IsFloat(in[k]->dtype));
-      if (!same) continue;
-      planned = planned_[i];
-      if (i) std::rotate(planned_.begin(), planned_.begin() + std::ptrdiff_t(i), planned_.begin() + std::ptrdiff_t(i) + 1);
-    }
-  }
-  if (!planned) {
-    Signature s;
-    s.mode = kind;
-    bool dense = true;
-    for (auto& a : in) {
-      s.shapes.push_back(a->shape), s.dtypes.push_back(a->dtype), s.strides.push_back(a->contiguous ? Shape() : a->Strides()), dense &= a->contiguous;
-      if (record) s.wanted.push_back(HasHistory(*a) && IsFloat(a->dtype));
-    }
-    if (dense) s.strides.clear();
-    try {
-      planned = Prepare(std::move(s));
-    } catch (const Error& e) {
-      if (!options_.fallback || e.status() != Status::kUnsupported) throw;
-      imperative_.store(true, std::memory_order_relaxed);
-      return Imperatively(mode, in);
-    }
+  try {
+    planned = PlannedFor(in, kind, false, wanted);
+  } catch (const Error& e) {
+    if (!options_.fallback || e.status() != Status::kUnsupported) throw;
+    imperative_.store(true, std::memory_order_relaxed);
+    return Imperatively(mode, in);
   }
   const Plan& p = *planned->plan;
   const std::vector<NDArray>* given = &in;
@@ -284,22 +283,7 @@ std::vector<NDArray> CachedGraph::Run(int mode, const std::vector<NDArray>& in) 
 
 std::vector<NDArray> CachedGraph::Step(const std::vector<NDArray>& in, const std::vector<bool>& wanted, const std::vector<Array*>& into) const {
   CheckPlaces(name_, in);
-  std::shared_ptr<const Planned> planned;
-  {
-    std::lock_guard<std::mutex> lock(mutex_);
-    for (size_t i = 0; i < planned_.size() && !planned; ++i) {
-      const Signature& s = planned_[i]->signature;
-      if (s.step && s.wanted == wanted && s.Matches(kTrain | kRecord, in)) planned = planned_[i];
-    }
-  }
-  if (!planned) {
-    Signature s;
-    s.mode = kTrain | kRecord, s.wanted = wanted, s.step = true;
-    bool dense = true;
-    for (auto& a : in) s.shapes.push_back(a->shape), s.dtypes.push_back(a->dtype), s.strides.push_back(a->contiguous ? Shape() : a->Strides()), dense &= a->contiguous;
-    if (dense) s.strides.clear();
-    planned = Prepare(std::move(s));
-  }
+  auto planned = PlannedFor(in, kTrain | kRecord, true, wanted);
   const Plan& p = *planned->plan;
   std::vector<NDArray> given = in;
   Separate(p, &given);

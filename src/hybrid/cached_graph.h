@@ -52,7 +52,7 @@ class CachedGraph final : public Object {
   struct Planned;
   struct Signature;
   class Function;
-  std::shared_ptr<const Planned> Find(const Signature& s) const;
+  std::shared_ptr<const Planned> PlannedFor(const std::vector<NDArray>& in, int kind, bool step, const std::vector<bool>& wanted) const;
   std::shared_ptr<const Planned> Prepare(Signature s) const;
   std::vector<NDArray> Imperatively(int mode, const std::vector<NDArray>& in) const;
   const std::string name_;

@@ -56,10 +56,6 @@ std::vector<bool> Ir::Kept() const {
   for (int32_t v : outputs) is[size_t(v)] = true;
   return is;
 }
-void Ir::Replace(int32_t from, int32_t to) {
-  for (auto& n : nodes) std::replace(n.in.begin(), n.in.end(), from, to);
-  std::replace(outputs.begin(), outputs.end(), from, to);
-}
 
 std::string Ir::Print() const {
   auto list = [&](const std::vector<int32_t>& v) {

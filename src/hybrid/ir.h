@@ -49,8 +49,6 @@ class Ir {
   std::vector<std::vector<int32_t>> Readers() const;    // by value: places of the nodes that read it, rising, each once
   std::vector<bool> Updated() const;                    // by value: some node writes it in place
   std::vector<bool> Kept() const;                       // by value: it is an output of the graph
-  // Readers of `from`, outputs included, read `to` from now on.
-  void Replace(int32_t from, int32_t to);
   // One line a node: "y = Convolution(x, w, b) kernel=(3, 3) f32 (8, 16, 26, 26)".
   std::string Print() const;
 };

@@ -27,9 +27,6 @@ class InputSource final : public ParamSource {
   const std::vector<Val>& x_;
   size_t first_;
 };
-struct NoParams final : ParamSource {
-  Val Get(const ParamDecl& d, Builder&) override { Fail(Status::kUnsupported, "fit", "the loss has a parameter (", d.name, "); a loss must have none."); }
-};
 }  // namespace
 
 struct HybridLayer::Known {

@@ -54,6 +54,8 @@ Val ParamReader::Get(const ParamDecl& d, Builder& b) {
   return static_cast<EagerBuilder&>(b).Add(std::move(a));
 }
 
+Val NoParams::Get(const ParamDecl& d, Builder&) { Fail(Status::kUnsupported, "fit", "the loss has a parameter (", d.name, "); a loss must have none."); }
+
 void InitMissing(Params* params, const std::vector<ParamDecl>& decls, const Initializer* initializer, uint64_t seed) {
   static const auto& xavier = Forever(Initializer::New("Xavier"));
   if (!initializer) initializer = xavier.get();

@@ -44,6 +44,12 @@ class ParamReader final : public ParamSource {
   const Params& params_;
 };
 
+// For losses, which have none.
+class NoParams final : public ParamSource {
+ public:
+  Val Get(const ParamDecl& d, Builder& b) override;
+};
+
 // Parameters for inputs of these shapes; sizes of the batch may be -1. Null initializer: Xavier. A value depends on seed, name and shape only.
 Ref<Params> InitParams(const Layer& layer, const std::vector<Shape>& inputs, DType dtype, const Initializer* initializer, uint64_t seed);
 // Adds to `params` what it lacks of `decls`.

@@ -31,17 +31,8 @@ template <class A> A PlainWindow(const ConvWindow& a) {
   return r;
 }
 template <class A> Op<A> ConvLike(const char* name) {
-  Op<A> op(name);
-  op.family("nn")
-      .traits(kInternal)
-      .attr(&A::kernel, "kernel", "(height, width) of the window.")
-      .required()
-      .attr(&A::stride, "stride", "Step of the window along each axis; () is 1.")
-      .attr(&A::dilate, "dilate", "Distance between the window's elements; () is 1.")
-      .attr(&A::pad, "pad", "Zeros added at both ends of each axis; () is none.")
-      .attr(&A::num_filter, "num_filter", "Channels of the result.")
-      .required()
-      .range(1, 1e15);
+  Op<A> op = WindowOp<A>(name, "(height, width) of the window.");
+  op.traits(kInternal);
   return op;
 }
 bool HasBias(const BlockedConvAttrs& a) { return !a.no_bias; }

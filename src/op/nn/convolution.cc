@@ -50,17 +50,8 @@ Shape BiasShape(const ConvWindow& a, int ndim, int64_t n) {
 }
 
 template <class A> Op<A> ConvLike(const char* name) {
-  Op<A> op(name);
-  op.family("nn")
-      .attr(&A::kernel, "kernel", "Sizes of the window: (width,), (height, width) or (depth, height, width).")
-      .required()
-      .attr(&A::stride, "stride", "Step of the window along each axis; () is 1.")
-      .attr(&A::dilate, "dilate", "Distance between the window's elements; () is 1.")
-      .attr(&A::pad, "pad", "Zeros added at both ends of each axis; () is none.")
-      .attr(&A::num_filter, "num_filter", "Channels of the result.")
-      .required()
-      .range(1, 1e15)
-      .attr(&A::num_group, "num_group", "Channels are split in so many groups, each convolved by itself.")
+  Op<A> op = WindowOp<A>(name, "Sizes of the window: (width,), (height, width) or (depth, height, width).");
+  op.attr(&A::num_group, "num_group", "Channels are split in so many groups, each convolved by itself.")
       .range(1, 1e15)
       .attr(&A::layout, "layout", "Order of the axes; None is NCW, NCHW or NCDHW.");
   return op;

@@ -42,6 +42,20 @@ struct ConvGeometry {
   int64_t WeightSize() const { return o * (c / g) * KernelSize(); }
   double Flops() const { return 2.0 * double(n) * double(o) * double(OutSize()) * double(c / g) * double(KernelSize()); }
 };
+// An operator with a window, its first attributes defined. kernel: what that one says.
+template <class A> Op<A> WindowOp(const char* name, const char* kernel) {
+  Op<A> op(name);
+  op.family("nn")
+      .attr(&A::kernel, "kernel", kernel)
+      .required()
+      .attr(&A::stride, "stride", "Step of the window along each axis; () is 1.")
+      .attr(&A::dilate, "dilate", "Distance between the window's elements; () is 1.")
+      .attr(&A::pad, "pad", "Zeros added at both ends of each axis; () is none.")
+      .attr(&A::num_filter, "num_filter", "Channels of the result.")
+      .required()
+      .range(1, 1e15);
+  return op;
+}
 ConvGeometry GeometryOf(const ConvWindow& a, const Shape& x, const Shape& y);
 
 struct ConvolutionKernel {

@@ -7,21 +7,23 @@ namespace cpp_api {
 namespace {
 bool Upper(char c) { return std::isupper(static_cast<unsigned char>(c)) != 0; }
 bool Lower(char c) { return std::islower(static_cast<unsigned char>(c)) != 0; }
+bool Starts(const std::string& s, const char* with) { return s.rfind(with, 0) == 0; }
+bool Ends(const std::string& s, const std::string& with) { return s.size() >= with.size() && s.compare(s.size() - with.size(), with.size(), with) == 0; }
+}  // namespace
+
 std::string LowerAll(std::string s) {
   for (char& c : s) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   return s;
 }
+
 std::vector<std::string> Commas(const std::string& s) {
-  std::vector<std::string> parts(1);
+  std::vector<std::string> parts(s.empty() ? 0 : 1);
   for (char c : s) {
     if (c == ',') parts.emplace_back();
-    else parts.back() += c;
+    else if (c != ' ' || !parts.back().empty()) parts.back() += c;
   }
   return parts;
 }
-bool Starts(const std::string& s, const char* with) { return s.rfind(with, 0) == 0; }
-bool Ends(const std::string& s, const std::string& with) { return s.size() >= with.size() && s.compare(s.size() - with.size(), with.size(), with) == 0; }
-}  // namespace
 
 std::string SafeName(std::string name, const std::set<std::string>& taken) {
   static const std::set<std::string> keywords = {
@@ -38,21 +40,29 @@ std::string SafeName(std::string name, const std::set<std::string>& taken) {
   return name;
 }
 
-std::string SnakeName(const Entry& op) {
+std::string RawSnakeName(const Entry& op) {
   std::string n = op.name;
   if (size_t at = n.find("ReLU"); at != std::string::npos) n.replace(at, 4, "Relu");  // one word
   // MXNet's own lower-case word for an operator of capitals, where it has one.
   if (Upper(n[0]))
     for (auto& a : Commas(op.aliases))
-      if (Starts(a, "_npx_")) return SafeName(a.substr(5));
+      if (Starts(a, "_npx_")) return a.substr(5);
   size_t begin = n.find_first_not_of('_');
   std::string s;
   for (size_t i = begin == std::string::npos ? 0 : begin; i < n.size(); ++i) {
-    bool word = i > begin && Upper(n[i]) && (Lower(n[i - 1]) || (i + 1 < n.size() && Lower(n[i + 1]) && Upper(n[i - 1])));
+    bool word = i > begin && Upper(n[i]) && (Lower(n[i - 1]) || (i + 1 < n.size() && Lower(n[i + 1]) && !Lower(n[i - 1]) && n[i - 1] != '_'));
     if (word && s.back() != '_') s += '_';
     s += n[i];
   }
-  return SafeName(LowerAll(s));
+  return LowerAll(s);
+}
+std::string SnakeName(const Entry& op) { return SafeName(RawSnakeName(op)); }
+
+std::string FunctionName(const Entry& e) {
+  std::string lower = LowerAll(e.name);
+  for (auto& a : Commas(e.aliases))
+    if (a == lower) return lower;
+  return RawSnakeName(e);
 }
 
 std::string CamelName(const std::string& name) {

@@ -16,7 +16,8 @@ int Trait(flx_entry e, const char* field) {
   return v;
 }
 Entry Read(flx_entry e) {
-  Entry r{TextOf(e, "name"), TextOf(e, "aliases"), TextOf(e, "family"), TextOf(e, "doc"), TextOf(e, "example"), Trait(e, "outputs"), Trait(e, "variadic") != 0, {}, {}};
+  Entry r{TextOf(e, "name"), TextOf(e, "aliases"), TextOf(e, "family"), TextOf(e, "doc"), TextOf(e, "example"), TextOf(e, "since"), Trait(e, "outputs"),
+          Trait(e, "variadic") != 0, Trait(e, "differentiable") != 0, Trait(e, "random") != 0, Trait(e, "loss") != 0, {}, {}};
   int32_t n = 0;
   check(flx_entry_input_count(e, &n));
   for (int32_t i = 0; i < n; ++i) {
@@ -34,7 +35,7 @@ Entry Read(flx_entry e) {
       check(flx_entry_attr_text(e, i, field, &s));
       return std::string(s);
     };
-    r.attrs.push_back({text("name"), text("type"), text("default"), text("range"), text("doc"), text("required") == "1"});
+    r.attrs.push_back({text("name"), text("type"), text("default"), text("range"), text("doc"), text("required") == "1", text("runtime") == "1"});
     // An operator of an array and a number: it has a default for MXNet's sake, and nobody leaves it out.
     if (r.attrs.back().name == "scalar") r.attrs.back().required = true;
   }

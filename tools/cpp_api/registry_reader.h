@@ -9,11 +9,11 @@
 namespace cpp_api {
 
 struct Input { std::string name, doc, kind; };  // kind: required, optional, list, auxiliary
-struct Attr { std::string name, type, default_value, range, doc; bool required = false; };
+struct Attr { std::string name, type, default_value, range, doc; bool required = false, runtime = false; };
 struct Entry {
-  std::string name, aliases, family, doc, example;
+  std::string name, aliases, family, doc, example, since;
   int outputs = 1;  // -1: it depends on the attributes
-  bool variadic = false;
+  bool variadic = false, differentiable = false, random = false, loss = false;
   std::vector<Input> inputs;
   std::vector<Attr> attrs;
 };

@@ -3,6 +3,7 @@
 
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <mutex>
 
 #include "base/error.h"
@@ -16,6 +17,7 @@ constexpr int kBatch = 64;
 std::atomic<Slot*> g_slabs[kSlabs];
 std::atomic<uint32_t> g_top{kBatch};  // slot 0 is never used, so that no handle is null; batches begin with a cache line
 uint32_t g_free = 0;  // the central list's first slot; 0: empty
+std::atomic<int64_t> g_given{0};  // slots that threads have, in use or kept for the next handle
 
 // A batch of numbers belongs to one thread and fills whole cache lines; in it, numbers that follow each other lie on different ones: neither threads of
 // their own handles nor threads that were given handles made side by side share a line.
@@ -44,6 +46,7 @@ std::mutex& CentralMutex() {
 struct Local { uint32_t head = 0; int count = 0; bool registered = false; };
 void Drain(Local* l, int keep) {
   std::lock_guard<std::mutex> lock(CentralMutex());
+  g_given.fetch_sub(std::max(0, l->count - keep), std::memory_order_relaxed);
   for (; l->count > keep; --l->count) {
     uint32_t i = l->head;
     Slot* s = SlotAt(i);
@@ -85,6 +88,7 @@ __attribute__((noinline)) void Refill(Local* l) {
       g_top.store(i + 1, std::memory_order_release);
     }
     SlotAt(i)->next = l->head, l->head = i;
+    g_given.fetch_add(1, std::memory_order_relaxed);
   }
 }
 }  // namespace
@@ -170,6 +174,7 @@ int64_t CountLive(Kind kind) {
   }
   return n;
 }
+int64_t AboutLive() noexcept { return g_given.load(std::memory_order_relaxed); }
 void FailHandle(const char* who, const char* arg, void* handle, Kind wanted) {
   Kind is = KindOf(handle), said = Kind(reinterpret_cast<uint64_t>(handle) >> 56);
   const char* name = KindName(wanted);

@@ -29,6 +29,7 @@ void FreeHandle(void* handle) noexcept;       // stale or null: nothing
 void Reclaim(Slot* slot) noexcept;
 Kind KindOf(void* handle) noexcept;           // kNone if null, freed or garbage
 int64_t CountLive(Kind kind);
+int64_t AboutLive() noexcept;                 // of all kinds, up to a few hundred too many a thread; as cheap as a load
 const char* KindName(Kind kind);
 Kind KindFromName(const char* name);          // or a name error
 [[noreturn]] void FailHandle(const char* who, const char* arg, void* handle, Kind wanted);

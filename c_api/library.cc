@@ -10,6 +10,7 @@
 #include "engine/engine.h"
 #include "exec/core.h"
 #include "guard.h"
+#include "storage/growth.h"
 #include "storage/pool.h"
 
 using namespace flx;
@@ -173,6 +174,19 @@ flx_status flx_memory_release_unused(const char* device) {
     NeedCpu(who, device);
     HostMemoryReleaseUnused();
   FLX_END
+}
+int32_t flx_memory_gc_hint(void) {
+  // All that arrays hold, since what a handle keeps alive is more than its own array: a loss has a tape, a model its parameters.
+  static Growth bytes(int64_t(64) << 20), handles(100000);
+  try {
+    int64_t held = HostMemoryLive() + Storage::ForeignBytes(), live = AboutLive();
+    bool more = bytes.Look(held), many = handles.Look(live);
+    if (more) handles.Rest(live);
+    if (many) bytes.Rest(held);
+    return more || many;
+  } catch (...) {  // the pool could not be made
+    return 0;
+  }
 }
 flx_status flx_random_seed(int64_t seed, const char* device) {
   FLX_BEGIN

@@ -80,6 +80,7 @@ enum { /* event of a task or an iterator */
 
 /* ---- handle kinds -------------------------------------------------------------------------------------------------------------------- */
 typedef struct flx_ndarray_s *flx_ndarray;         /* an array */
+typedef struct flx_mapping_s *flx_mapping;         /* an array's memory in the host's hands, until it is freed */
 typedef struct flx_entry_s *flx_entry;             /* something registered: operator, layer, optimizer, metric ... */
 typedef struct flx_call_s *flx_call;               /* an operator with its attributes, ready to run; immutable */
 typedef struct flx_symbol_s *flx_symbol;           /* one or more outputs of a graph of operators; immutable but for its nodes' attributes */
@@ -150,6 +151,10 @@ FLX_DRAFT flx_status flx_memory_limit_set(const char *device, int64_t bytes);
 FLX_DRAFT flx_status flx_memory_peak_reset(const char *device);
 /** Gives the cached memory of `device` back to the system. Errors: FLX_ERROR_DEVICE. */
 FLX_DRAFT flx_status flx_memory_release_unused(const char *device);
+/** For hosts with a collector, which sees a handle's few bytes and not the array behind it: 1, once, when what arrays hold (the host's own memory under them
+ *  included) grew by 64 MiB, and by half of what was left after the last time, or when handles did by 100000 and by half; else 0. Ask it now and then, as where
+ *  results become objects of the host, and collect in the host's own way when it says 1. It costs two loads. Never fails. */
+FLX_DRAFT int32_t flx_memory_gc_hint(void);
 /** Seeds the random stream with `seed`; `device` null or "cpu". The same seed gives the same numbers in every language. Errors: FLX_ERROR_DEVICE. */
 FLX_DRAFT flx_status flx_random_seed(int64_t seed, const char *device);
 /** The state of the random stream, to resume exactly: `out_bytes` of length `out_nbytes`, yours. */
@@ -203,6 +208,35 @@ FLX_DRAFT flx_status flx_ndarray_reshape(flx_ndarray array, const int64_t *dims,
 FLX_DRAFT flx_status flx_ndarray_alias(flx_ndarray array, flx_ndarray *out_array);
 /** The memory of `array` without its history and gradient, in `out_array`. */
 FLX_DRAFT flx_status flx_ndarray_detach(flx_ndarray array, flx_ndarray *out_array);
+
+/* ---- memory shared with the host and with other libraries ------------------------------------------------------------------------------------- */
+/** The host's turn on the memory of `array`, in place: waits until what writes it is done, with `writable` (1 or 0) until all that uses it is, within
+ *  `timeout_ms`; `out_ready` says whether it got there, `out_mapping` is the turn. flx_free ends it, in any thread. Until then what would overwrite the array, and
+ *  with `writable` what uses it in any way, fails with FLX_ERROR_STATE where it is called: it would wait for the host, which may be waiting for it. So nothing
+ *  hangs, whoever forgets a mapping. Reading beside a mapping that is not writable is free, and there may be several. Views share their memory and the turn.
+ *  Errors: FLX_ERROR_UNSUPPORTED for a view with gaps (copy it), FLX_ERROR_DEVICE, FLX_ERROR_STATE, what made the array. */
+FLX_DRAFT flx_status flx_ndarray_map(flx_ndarray array, int32_t writable, int64_t timeout_ms, int32_t *out_ready, flx_mapping *out_mapping);
+/** Where the elements of `mapping` lie, in row-major order without gaps: `out_address`, and `out_nbytes`; until it is freed. */
+FLX_DRAFT flx_status flx_mapping_address(flx_mapping mapping, int64_t *out_address, int64_t *out_nbytes);
+/** The memory of `array` for another library: `out_address` is that of a new DLManagedTensorVersioned (DLPack 1.0; in Python a capsule named
+ *  "dltensor_versioned"), whoever takes it calls its deleter once, in any thread. Waits within `timeout_ms` until what was pushed so far that writes the array is
+ *  done (if the tensor may be written: that uses it); `out_ready` says whether it got there. It is read-only where `array` has a history, which a write would make
+ *  wrong. From then on both sides see the same elements and neither waits for the other: after a later operation that writes the array, flx_ndarray_wait
+ *  before the other side looks. Errors: FLX_ERROR_DEVICE, FLX_ERROR_STATE, what made the array. */
+FLX_DRAFT flx_status flx_ndarray_to_dlpack(flx_ndarray array, int64_t timeout_ms, int32_t *out_ready, int64_t *out_address);
+/** The same for a consumer from before DLPack 1.0 (a capsule named "dltensor"): `out_address` is that of a DLManagedTensor, which cannot say that it is read-only.
+ *  `array`, `timeout_ms`, `out_ready` and errors as in flx_ndarray_to_dlpack. */
+FLX_DRAFT flx_status flx_ndarray_to_dlpack_legacy(flx_ndarray array, int64_t timeout_ms, int32_t *out_ready, int64_t *out_address);
+/** An array over the memory of another library, `address` being that of its DLManagedTensorVersioned, in `out_array`; a read-only tensor, and one whose elements
+ *  share memory, are copied at once. The tensor is taken over when this succeeds (name its capsule "used_dltensor_versioned" then, and leave its deleter
+ *  alone): flx_dlpack_collect lets go of it after the last use. On failure it stays the caller's. Errors: FLX_ERROR_UNSUPPORTED for a version, FLX_ERROR_DEVICE, FLX_ERROR_TYPE,
+ *  FLX_ERROR_SHAPE. */
+FLX_DRAFT flx_status flx_ndarray_from_dlpack(int64_t address, flx_ndarray *out_array);
+/** The same for `address` of a DLManagedTensor from before DLPack 1.0 (capsules "dltensor" and "used_dltensor"), in `out_array`. Errors: as flx_ndarray_from_dlpack. */
+FLX_DRAFT flx_status flx_ndarray_from_dlpack_legacy(int64_t address, flx_ndarray *out_array);
+/** Calls the deleters of imported tensors that nothing uses any more, in this thread (the library calls nobody by itself); `out_count` says how many. Costs a load
+ *  where there is none: call it where arrays are imported or freed. */
+FLX_DRAFT flx_status flx_dlpack_collect(int64_t *out_count);
 
 /* ---- the registry: operators, layers, losses, optimizers, schedules, initializers, metrics, iterators ------------------------------------------- */
 /** How many entries `registry` ("operator", "layer", "optimizer", "schedule", "initializer", "metric", "iter", "pass") has, in `out_count`. Errors: FLX_ERROR_NAME. */

@@ -200,6 +200,8 @@ struct EngineInternals {
   }
   static bool WaitFor(Var* v, Access a, int64_t timeout_ms) {
     CheckMayWait();
+    VarUse use{v, a};
+    Engine::RefuseMapped("engine", &use, 1);
     uint64_t w = v->word.load(std::memory_order_acquire);
     if (!(w & (Var::kQueued | Var::kStreams)) && Granted(w, a)) return true;
     if (timeout_ms == 0) return PollVar(v, a);
@@ -307,6 +309,7 @@ Engine& Engine::Get() {
 
 void Engine::Push(Operation* op, const VarUse* uses, int n) {
   std::unique_ptr<Operation> owned(op);
+  RefuseMapped("engine", uses, n);
   std::vector<Var*> sorted;
   sorted.reserve(size_t(n));
   EngineInternals::SetUses(op, uses, n, &sorted);
@@ -334,6 +337,7 @@ static bool TryAcquireForStream(Var* v, Access a) {
 }
 void IssueOrPush(StreamOp* op, const VarUse* uses, int n) {
   std::unique_ptr<Operation> owned(op);
+  Engine::RefuseMapped("engine", uses, n);
   std::vector<Var*> sorted;
   sorted.reserve(size_t(n));
   EngineInternals::SetUses(op, uses, n, &sorted);
@@ -378,6 +382,12 @@ bool Engine::TryAcquireStreams(Var* v, Access a) {
   return got;
 }
 
+void Engine::FailIfMapped(const char* who, const VarUse& use) {
+  bool write = use.access != Access::kRead;
+  if (Granted(use.var->word.load(std::memory_order_acquire), use.access)) return;
+  Fail(Status::kState, who, "an array that this ", write ? "writes" : "reads", " is in the host's hands (flx_ndarray_map): it would wait until the mapping ends. End the mapping first ",
+       "(flx_free; in Python let go of the memoryview), or work on a copy.");
+}
 Ref<const Poison> Engine::FirstPoison(const VarUse* uses, int n) {
   for (int i = 0; i < n; ++i)
     if (__builtin_expect(uses[i].access != Access::kWrite && uses[i].var->poisoned(), 0)) return uses[i].var->GetPoison();

@@ -6,7 +6,8 @@
 //   - Poison is set by the writer that failed, under its write grant; a whole overwrite (kWrite) clears it, an update (kUpdate) does not.
 //   - Versions are counted in push order by the pusher (BumpVersion), not when the work is done.
 //   - An operation owns references to what owns its variables. It is deleted after its variables are released, so the last reference may be its.
-//   - Whoever holds variables by TryAcquire neither waits nor pushes onto them before Release.
+//   - Whoever holds variables by TryAcquire neither waits nor pushes onto them before Release. A host that holds one (Map) may do what it likes; what
+//     its grant is in the way of is refused.
 #pragma once
 #include <atomic>
 #include <cstdint>
@@ -33,8 +34,9 @@ class StreamUses;  // what stream devices still do with the variable's memory (s
 enum class Access : uint8_t { kRead, kWrite, kUpdate };  // kWrite: overwrites all of it; kUpdate: reads it, or writes a part of it
 
 struct Var {
-  // [streams | queued | lock | writer | readers]; idle is zero, and taking it is one compare-and-swap.
-  static constexpr uint64_t kReaders = 0x7fffffff, kWriter = 1ull << 31, kLock = 1ull << 32, kQueued = 1ull << 33, kStreams = 1ull << 34;
+  // [maps | streams | queued | lock | writer | readers]; idle is zero, and taking it is one compare-and-swap.
+  static constexpr uint64_t kReaders = 0x7fffffff, kWriter = 1ull << 31, kLock = 1ull << 32, kQueued = 1ull << 33, kStreams = 1ull << 34,
+                            kMap = 1ull << 40, kMaps = ~(kMap - 1);  // kMap is counted: grants that the host holds (Engine::Map)
   std::atomic<uint64_t> word{0};
   std::atomic<uint64_t> version{0};
   std::atomic<const Poison*> poison{nullptr};  // owns one reference
@@ -46,6 +48,7 @@ struct Var {
   Var& operator=(const Var&) = delete;
   bool idle() const { return word.load(std::memory_order_acquire) == 0; }
   void BumpVersion() { version.fetch_add(1, std::memory_order_relaxed); }
+  bool mapped() const { return (word.load(std::memory_order_relaxed) & kMaps) != 0; }
   bool poisoned() const { return poison.load(std::memory_order_acquire) != nullptr; }
   Ref<const Poison> GetPoison();               // null: none. Any thread, any time; what it says holds only after a wait or under a grant
   void SetPoison(const Ref<const Poison>& p);  // null clears; only under a write grant (or by the sole owner)
@@ -100,7 +103,7 @@ class Engine {
   static bool TryAcquire(Var* v, Access a) {
     if (a == Access::kRead) {
       uint64_t w = v->word.load(std::memory_order_relaxed);
-      while (!(w & ~Var::kReaders))
+      while (!(w & ~(Var::kReaders | Var::kMaps)))
         if (v->word.compare_exchange_weak(w, w + 1, std::memory_order_acquire, std::memory_order_relaxed)) return true;
       return w & Var::kStreams ? TryAcquireStreams(v, a) : false;
     }
@@ -111,6 +114,18 @@ class Engine {
   static void Release(Var* v, Access a) {
     uint64_t before = a == Access::kRead ? v->word.fetch_sub(1, std::memory_order_release) : v->word.fetch_and(~Var::kWriter, std::memory_order_release);
     if (__builtin_expect((before & Var::kQueued) && (a != Access::kRead || (before & Var::kReaders) == 1), 0)) GrantNext(v);
+  }
+  // A grant in the host's hands, for as long as it likes: one taken by TryAcquire is marked, and released by Unmap. Nothing may queue behind it, since
+  // who waited for that would wait for the host: Push, the waits and RefuseMapped fail with an error that names what to do.
+  static void Map(Var* v) { v->word.fetch_add(Var::kMap, std::memory_order_relaxed); }
+  static void Unmap(Var* v, Access a) {
+    v->word.fetch_sub(Var::kMap, std::memory_order_relaxed);
+    Release(v, a);
+  }
+  // Before anything is noted or pushed: fails if the host holds what `uses` need.
+  static void RefuseMapped(const char* who, const VarUse* uses, int n) {
+    for (int i = 0; i < n; ++i)
+      if (__builtin_expect(uses[i].var->mapped(), 0)) FailIfMapped(who, uses[i]);
   }
   // The poison of the first use that reads (kRead, kUpdate) a poisoned variable, or null. Under the grant.
   static Ref<const Poison> FirstPoison(const VarUse* uses, int n);
@@ -158,6 +173,7 @@ class Engine {
  private:
   Engine();
   static bool TryAcquireStreams(Var* v, Access a);
+  static void FailIfMapped(const char* who, const VarUse& use);
   static void GrantNext(Var* v);
   static void MakeCounter();
   // __thread and initial-exec: no wrapper and no call to find it

@@ -290,12 +290,14 @@ static void Queue(const KernelRun& run, SmallVector<VarUse, 12>* uses, double es
 void PushRun(const KernelRun& run, Lane lane, int32_t priority) {
   SmallVector<VarUse, 12> uses;
   AddUses(run, &uses);
+  Engine::RefuseMapped(run.call->op.name, uses.data(), uses.size());
   for (auto* o : run.out) if (o) o->storage->NoteWriter(run.call->op.writer);
   Queue(run, &uses, run.EstimateUs(), lane, priority);
 }
 void RunOrPush(const KernelRun& run) {
   SmallVector<VarUse, 12> uses;
   AddUses(run, &uses);
+  Engine::RefuseMapped(run.call->op.name, uses.data(), uses.size());
   for (auto* o : run.out) if (o) o->storage->NoteWriter(run.call->op.writer);
   double estimate = Tiny(run) ? 0 : run.EstimateUs();
   // A fresh output needs no grant for a run here: nobody can see it before the call returns.

@@ -116,6 +116,7 @@ void RunPlan(const Ref<const Plan>& plan, int parts, Array* const* in, Array* co
   for (int o = 0; o < outputs; ++o) run.arrays.emplace_back(p.uses_output(parts, o) ? out[o] : nullptr);
   Uses uses;
   Collect(run, there, &uses);
+  Engine::RefuseMapped("hybridize", uses.data(), uses.size());
   for (int i = 0; i < inputs; ++i)
     if (run.arrays[i] && p.updates(i)) run.arrays[i]->storage->NoteWriter(p.update_writer(i));
   for (int o = 0; o < outputs; ++o)

@@ -341,6 +341,7 @@ MemoryStats HostMemoryStats() {
   m.total = int64_t(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGESIZE);
   return m;
 }
+int64_t HostMemoryLive() { return C().live.load(std::memory_order_relaxed); }
 void HostMemoryLimit(int64_t bytes) { C().limit = bytes < 0 ? 0 : bytes; }
 void HostMemoryCacheLimit(int64_t bytes) {
   Central& s = C();

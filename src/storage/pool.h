@@ -16,6 +16,7 @@ void* HostAlloc(size_t bytes);
 void HostFree(void* p, size_t bytes) noexcept;  // `bytes` as asked for; any thread; null is nothing
 
 MemoryStats HostMemoryStats();
+int64_t HostMemoryLive();                  // without looking at every thread: up to 64 KiB a thread are not seen. As cheap as a load
 void HostMemoryLimit(int64_t bytes);       // live + cached may not exceed it; 0: none
 void HostMemoryCacheLimit(int64_t bytes);  // more than that is not kept; 0: no limit
 void HostMemoryPeakReset();

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <deque>
+#include <memory>
 #include <mutex>
 
 #include "base/free_list.h"
@@ -59,10 +60,15 @@ Ref<Storage> Storage::New(int64_t bytes, const Device* device) {
   else if (bytes <= int64_t(sizeof s->small_)) s->data_.store(s->small_, std::memory_order_relaxed);
   return flx::Ref<Storage>::Take(s);
 }
-Ref<Storage> Storage::Foreign(void* data, int64_t bytes, void (*drop)(void*), void* user) {
-  auto* owner = new Owner{drop, user};
+namespace {
+std::atomic<int64_t> g_foreign{0};
+}  // namespace
+int64_t Storage::ForeignBytes() { return g_foreign.load(std::memory_order_relaxed); }
+Ref<Storage> Storage::Foreign(void* data, int64_t bytes, void (*drop)(void*), void* user, bool at_once) {
+  auto owner = std::make_unique<Owner>(Owner{drop, user, at_once});
   Ref<Storage> s = New(bytes);
-  s->bytes_ |= kForeign, s->owner_ = owner;
+  s->bytes_ |= kForeign, s->owner_ = owner.release();
+  g_foreign.fetch_add(bytes, std::memory_order_relaxed);
   s->data_.store(data, std::memory_order_release);
   return s;
 }
@@ -78,7 +84,9 @@ void* Storage::Allocate() {
 void Storage::Destroy() {
   void* d = data_.load(std::memory_order_relaxed);
   if (bytes_ < 0) {
-    if (owner_->drop) Engine::Defer(owner_->drop, owner_->user);
+    g_foreign.fetch_sub(bytes(), std::memory_order_relaxed);
+    if (owner_->drop && owner_->at_once) owner_->drop(owner_->user);
+    else if (owner_->drop) Engine::Defer(owner_->drop, owner_->user);
     delete owner_;
   } else if (d && d != small_) {
     HostFree(d, size_t(bytes()));
@@ -150,12 +158,12 @@ Ref<Array> Array::NewFrom(const void* data, const Shape& s, DType t) {
   if (a->size()) std::memcpy(a->storage->Ensure(), data, size_t(a->bytes()));
   return a;
 }
-Ref<Array> Array::NewForeign(void* data, const Shape& s, DType t, void (*drop)(void*), void* user) {
+Ref<Array> Array::NewForeign(void* data, const Shape& s, DType t, void (*drop)(void*), void* user, bool at_once) {
   int64_t n = s.CheckedSize("array", DTypeSize(t));
   static char nothing[64];  // an empty array has memory, too
   auto a = Ref<Array>::Take(ArrayPool::Get());
   a->dtype = t, a->shape = s;
-  a->storage = Storage::Foreign(data ? data : nothing, n * DTypeSize(t), drop, user);  // last: what fails has taken nothing over
+  a->storage = Storage::Foreign(data ? data : nothing, n * DTypeSize(t), drop, user, at_once);  // last: what fails has taken nothing over
   return a;
 }
 Ref<Array> Array::Filled(const Shape& s, DType t, double v) {

@@ -25,8 +25,10 @@ const char* WriterName(Writer w);
 class Storage {
  public:
   static Ref<Storage> New(int64_t bytes, const Device* device = nullptr);
-  // Over memory of the host's: drop(user) is called once, by the engine (Engine::Defer), after the last reference went.
-  static Ref<Storage> Foreign(void* data, int64_t bytes, void (*drop)(void*), void* user);
+  // Over memory of the host's: drop(user) is called once after the last reference went; by the engine (Engine::Defer), or, with `at_once`, by whoever let
+  // it go, for a drop that never blocks, throws or calls the host.
+  static Ref<Storage> Foreign(void* data, int64_t bytes, void (*drop)(void*), void* user, bool at_once = false);
+  static int64_t ForeignBytes();  // of all that live
   void AddRef() const { refs_.fetch_add(1, std::memory_order_relaxed); }
   void Unref() const {
     if (refs_.load(std::memory_order_acquire) == 1 || refs_.fetch_sub(1, std::memory_order_acq_rel) == 1) const_cast<Storage*>(this)->Destroy();
@@ -50,7 +52,7 @@ class Storage {
   ~Storage() = default;
   void* Allocate();
   void Destroy();
-  struct Owner { void (*drop)(void*); void* user; };
+  struct Owner { void (*drop)(void*); void* user; bool at_once; };
   static constexpr int64_t kForeign = int64_t(1) << 63, kOnDevice = int64_t(1) << 62;  // bits of bytes_: which of the last union it is
   mutable std::atomic<int32_t> refs_{1};
   std::atomic<Writer> writer_{0};
@@ -92,7 +94,7 @@ class Array final : public Object {
   static Ref<Array> NewRows(const Ref<Array>& of, int64_t begin, int64_t end, bool drop);
   static Ref<Array> NewAlias(const Ref<Array>& of);                                  // a view of all of it, no history
   static Ref<Array> NewFrom(const void* data, const Shape& s, DType t);              // a copy
-  static Ref<Array> NewForeign(void* data, const Shape& s, DType t, void (*drop)(void*), void* user);  // over the host's memory; see Storage::Foreign
+  static Ref<Array> NewForeign(void* data, const Shape& s, DType t, void (*drop)(void*), void* user, bool at_once = false);  // see Storage::Foreign
   static Ref<Array> Filled(const Shape& s, DType t, double v);
   static Ref<Array> Scalar(double v, DType t = DType::kFloat32) { return Filled({}, t, v); }
   int64_t size() const { return shape.size(); }
@@ -117,6 +119,7 @@ struct ArrayHooks { void (*drop_node)(TapeNode*) = nullptr; void (*drop_grad)(Ar
 extern ArrayHooks g_array_hooks;
 
 // ---- host access. They wait (see Engine), so no engine thread may call them. timeout as in Engine; false: time is up. Poisoned arrays throw.
+bool AcquireForHost(const VarUse& use, int64_t timeout_ms);    // waits for a grant, which the caller releases (Engine::Release)
 bool WaitToRead(const Array& a, int64_t timeout_ms = -1);      // and throws what made the array, at every call
 void ThrowIfPoisoned(const Array& a);
 // Copies out with conversion of dtype (by LoadAs/StoreAs rules) and order; `column_major`: the host's memory has the first axis fastest.

@@ -29,19 +29,6 @@ void CheckBytes(const char* who, const Array& a, int64_t nbytes, DType host) {
   if (nbytes != want)
     Fail(Status::kArgument, who, "expected ", want, " bytes (", a.shape, " of ", host, "), given ", nbytes, ".");
 }
-// Holds a read grant, so that nobody writes while the host copies.
-bool AcquireRead(const Array& a, int64_t timeout_ms, VarUse* use) {
-  using Clock = std::chrono::steady_clock;
-  *use = {&a.storage->var, Access::kRead};
-  if (Engine::TryAcquire(use, 1)) return true;
-  auto end = DeadlineAfter(timeout_ms);
-  for (;;) {
-    int64_t left = timeout_ms < 0 ? -1 : std::max<int64_t>(0, std::chrono::duration_cast<std::chrono::milliseconds>(end - Clock::now()).count());
-    if (!Engine::Get().WaitToRead(&a.storage->var, left)) return false;
-    if (Engine::TryAcquire(use, 1)) return true;
-    if (timeout_ms >= 0 && left == 0) return false;
-  }
-}
 // CopyStrided between the host and an array, as the profiler shows it.
 void CopyToHost(const TensorView& array, const TensorView& host) {
   ProfileScope scope(ProfileKind::kCopy, "array to host");
@@ -65,6 +52,18 @@ struct WriteOp final : Operation {
 };
 }  // namespace
 
+bool AcquireForHost(const VarUse& use, int64_t timeout_ms) {
+  using Clock = std::chrono::steady_clock;
+  if (Engine::TryAcquire(&use, 1)) return true;
+  auto end = DeadlineAfter(timeout_ms);
+  for (;;) {
+    int64_t left = timeout_ms < 0 ? -1 : std::max<int64_t>(0, std::chrono::duration_cast<std::chrono::milliseconds>(end - Clock::now()).count());
+    Engine& engine = Engine::Get();
+    if (!(use.access == Access::kRead ? engine.WaitToRead(use.var, left) : engine.WaitToWrite(use.var, left))) return false;
+    if (Engine::TryAcquire(&use, 1)) return true;
+    if (timeout_ms >= 0 && left == 0) return false;
+  }
+}
 void ThrowIfPoisoned(const Array& a) {
   const Poison* p = a.storage->var.poison.load(std::memory_order_acquire);
   if (!p) return;
@@ -78,8 +77,8 @@ bool WaitToRead(const Array& a, int64_t timeout_ms) {
 }
 bool ReadArray(const Array& a, void* buffer, int64_t nbytes, DType host, bool column_major, int64_t timeout_ms) {
   CheckBytes("read", a, nbytes, host);
-  VarUse use;
-  if (!AcquireRead(a, timeout_ms, &use)) return false;
+  VarUse use{&a.storage->var, Access::kRead};
+  if (!AcquireForHost(use, timeout_ms)) return false;
   struct Guard { VarUse* u; ~Guard() { Engine::Release(u, 1); } } guard{&use};
   ThrowIfPoisoned(a);
   if (a.size() == 1 && host == DType::kFloat64 && !Profiling(ProfileKind::kCopy)) {  // item(): no view is worth making
@@ -99,6 +98,7 @@ Writer HostWriter() {
 void WriteArray(const NDArray& a, const void* data, int64_t nbytes, DType host, bool column_major) {
   CheckBytes("write", *a, nbytes, host);
   VarUse use{&a->storage->var, a->whole() ? Access::kWrite : Access::kUpdate};
+  Engine::RefuseMapped("write", &use, 1);
   if (Engine::TryAcquire(&use, 1)) {
     struct Guard { VarUse* u; ~Guard() { Engine::Release(u, 1); } } guard{&use};
     a->storage->NoteWriter(HostWriter());

@@ -6,7 +6,7 @@
 #include <string.h>
 
 static int passed, failed, wrong;
-const char *const kind_names[KINDS] = {"ndarray", "entry", "call", "layer", "params", "model", "optimizer", "schedule", "initializer", "metric", "iter", "record", "task", "symbol", "graph", "span"};
+const char *const kind_names[KINDS] = {"ndarray", "entry", "call", "layer", "params", "model", "optimizer", "schedule", "initializer", "metric", "iter", "record", "task", "symbol", "graph", "span", "mapping"};
 good_handles good;
 
 int expect(int ok, const char *file, int line, const char *text) {
@@ -120,6 +120,14 @@ static flx_graph make_graph(void) {
   flx_free(s);
   return g;
 }
+static flx_mapping make_mapping(void) {
+  flx_ndarray a = make_array(3, 2);
+  flx_mapping m = NULL;
+  int32_t ready = 0;
+  NEED(flx_ndarray_map(a, 0, -1, &ready, &m));
+  flx_free(a);
+  return m;
+}
 
 void *make_handle(int kind) {
   static int records;
@@ -153,6 +161,7 @@ void *make_handle(int kind) {
     case SYMBOL: return make_symbol();
     case GRAPH: return make_graph();
     case SPAN: NEED(flx_span_begin("here", NULL, &span)); return span;
+    case MAPPING: return make_mapping();
     default: exit(1);
   }
 }
@@ -161,11 +170,12 @@ void make_good(void) {
   good.params = make_handle(PARAMS), good.model = make_handle(MODEL), good.optimizer = make_handle(OPTIMIZER), good.schedule = make_handle(SCHEDULE);
   good.initializer = make_handle(INITIALIZER), good.metric = make_handle(METRIC), good.iter = make_handle(ITER), good.record = make_handle(RECORD);
   good.task = make_handle(TASK), good.symbol = make_handle(SYMBOL), good.graph = make_handle(GRAPH), good.span = make_handle(SPAN);
+  good.mapping = make_handle(MAPPING);
 }
 void free_good(void) {
   flx_free(good.ndarray), flx_free(good.entry), flx_free(good.call), flx_free(good.layer), flx_free(good.params), flx_free(good.model);
   flx_free(good.optimizer), flx_free(good.schedule), flx_free(good.initializer), flx_free(good.metric), flx_free(good.iter), flx_free(good.record);
-  flx_free(good.task), flx_free(good.symbol), flx_free(good.graph), flx_free(good.span);
+  flx_free(good.task), flx_free(good.symbol), flx_free(good.graph), flx_free(good.span), flx_free(good.mapping);
 }
 
 void use_folder(const char *path) { snprintf(folder, sizeof folder, "%s", path); }

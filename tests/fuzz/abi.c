@@ -86,10 +86,12 @@ static int64_t integer(const char *name) {
   if (!strcmp(name, "mode")) return b < 100 ? 3 : b % 17;
   if (!strcmp(name, "timeout_ms")) return b % 3 ? -1 : 0;
   if (!strcmp(name, "columns")) return b;
+  if (!strcmp(name, "address")) return -(int64_t)b; /* any other would be read */
   return some[b % (b < 200 ? 8 : 16)];
 }
 static int left_out(const char *name) { /* they change the process: files by any name, thousands of threads, the limit of memory */
-  return !strcmp(name, "flx_config_set") || !strcmp(name, "flx_log_configure") || !strcmp(name, "flx_memory_limit_set");
+  return !strcmp(name, "flx_config_set") || !strcmp(name, "flx_log_configure") || !strcmp(name, "flx_memory_limit_set") ||
+         strstr(name, "to_dlpack"); /* and what nobody would let go of */
 }
 
 static void one_call(void) {

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""generate.py INCLUDE OUT [SWIG]: what is made from the C header, read by SWIG, for its bindings: kinds.i (the handle kinds and functions, for flexor.i), flexor.jl (Julia's
+"""generate.py INCLUDE OUT [SWIG]: what is made from the C header, read by SWIG, for its bindings: kinds.i, kinds.h (the handle kinds and functions, for flexor.i), flexor.jl (Julia's
 ccall layer), flexor.R (R's layer over SWIG's C glue). An argument that is in no group is an error: no language would know what to do with it.
 `--self-test` shows it headers that are wrong."""
 import os
@@ -138,10 +138,11 @@ def r(function, args):
 def generate(include, out, swig="swig"):
     functions, constants = swig_xml.read(include, swig_xml.BINDING_HEADERS, swig)
     kinds = {kind for f in functions for _, k in f.args for kind in re.findall(r"\bflx_\w+", k)} - {"flx_status"}
-    files = {"kinds.i": "", "flexor.jl": "", "flexor.R": ""}
+    files = {"kinds.i": "", "kinds.h": "", "flexor.jl": "", "flexor.R": ""}
     # A file is written only if it changes: what is built from it would be built again.
     head = "Made by bindings/swig/generate.py from the C header; not to be edited.\n"
     files["kinds.i"] = "// " + head + "".join(f"FLX_KIND({k[4:]})\n" for k in sorted(kinds))
+    files["kinds.h"] = "/* " + head[:-1] + " */\n#define FLX_KINDS(X) " + " ".join(f"X({k[4:]})" for k in sorted(kinds)) + "\n"
     # Weak, so that an older library that lacks some of them can still be loaded and say so (flx_abi_require).
     files["kinds.i"] += "%{\n" + "".join(f"#pragma weak {f.name}\n" for f in functions if f.name not in STRONG) + "%}\n"
     with open(os.path.join(HERE, "prelude.jl"), encoding="utf-8") as f:

@@ -1,27 +1,100 @@
 // SPDX-License-Identifier: Apache-2.0
-// Python: a handle is a capsule that frees it; results come in the order of the out-arguments, one alone or several as a list; a failed call raises the class that
-// `errors[status]` has, or Error, with the attributes status and kind. A call that may wait lets other Python threads run, and Ctrl-C end it.
+// Python: a handle is an object of the C type Handle, or of the class that the package puts into `classes[kind]`; it frees the library's handle when it goes. Results
+// come in the order of the out-arguments, one alone or several as a list; a failed call raises the class that `errors[status]` has, or Error, with the error's fields
+// as attributes. A call that may wait lets other Python threads run, and Ctrl-C end it. `mode` may be None: the calling thread's, which set_mode changes.
 %{
-static void flx_py_free(PyObject *c) { flx_free(PyCapsule_GetPointer(c, "flexor")); }
-static PyObject *flx_py_capsule(void *h) {
+#include <stddef.h>
+#include "kinds.h"
+typedef struct { PyObject_HEAD void *handle; PyObject *weak; } flx_py_object;
+static void flx_py_dealloc(PyObject *o) {
+  flx_py_object *self = (flx_py_object *)o;
+  if (self->weak) PyObject_ClearWeakRefs(o);
+  flx_free(self->handle);
+  Py_TYPE(o)->tp_free(o);
+}
+static PyObject *flx_py_repr(PyObject *o) {
+  const char *kind = "";
+  flx_handle_kind(((flx_py_object *)o)->handle, &kind);
+  return PyUnicode_FromFormat("<%s: %s>", Py_TYPE(o)->tp_name, *kind ? kind : "freed");
+}
+static PyObject *flx_py_take(PyTypeObject *cls, PyObject *args, PyObject *options);
+static PyTypeObject flx_py_type = {
+  PyVarObject_HEAD_INIT(NULL, 0) .tp_name = "_flexor.Handle", .tp_basicsize = sizeof(flx_py_object), .tp_dealloc = flx_py_dealloc, .tp_repr = flx_py_repr,
+  .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE, .tp_weaklistoffset = offsetof(flx_py_object, weak), .tp_new = flx_py_take,
+  .tp_doc = "Handle(other): what the library gave, taken over from the handle `other`, which is null from then on. It is freed with the object."};
+/* What the package may put its own classes into: kind -> a subclass of Handle; status -> an exception class. */
+static PyObject *flx_py_classes, *flx_py_errors, *flx_py_error;
+#define FLX_PY_KIND(K) static PyObject *flx_py_kind_##K;
+FLX_KINDS(FLX_PY_KIND)
+static __thread int32_t flx_py_mode;
+
+static PyObject *flx_py_take(PyTypeObject *cls, PyObject *args, PyObject *options) {
+  PyObject *other = NULL, *o;
+  if (!PyArg_ParseTuple(args, "|O!:Handle", &flx_py_type, &other)) return NULL;
+  if (options && PyDict_GET_SIZE(options)) { PyErr_SetString(PyExc_TypeError, "Handle takes no named argument"); return NULL; }
+  o = cls->tp_alloc(cls, 0);
+  if (o && other) {
+    ((flx_py_object *)o)->handle = ((flx_py_object *)other)->handle;
+    ((flx_py_object *)other)->handle = NULL;
+  }
+  return o;
+}
+static PyObject *flx_py_new(PyObject *kind, void *h) {
+  PyObject *cls, *o;
   if (!h) { Py_INCREF(Py_None); return Py_None; }
-  PyObject *c = PyCapsule_New(h, "flexor", flx_py_free);
-  if (!c) flx_free(h);
-  return c;
+  cls = PyDict_GetItem(flx_py_classes, kind);
+  if (cls && (!PyType_Check(cls) || !PyType_IsSubtype((PyTypeObject *)cls, &flx_py_type))) {
+    flx_free(h);
+    return PyErr_Format(PyExc_TypeError, "classes[%R] is no subclass of Handle: %R", kind, cls);
+  }
+  o = cls ? ((PyTypeObject *)cls)->tp_alloc((PyTypeObject *)cls, 0) : flx_py_type.tp_alloc(&flx_py_type, 0);
+  if (o) ((flx_py_object *)o)->handle = h; else flx_free(h);
+  return o;
 }
 static int flx_py_handle(PyObject *o, void **h) {
-  if (o == Py_None) { *h = NULL; return 0; }
-  if (!PyCapsule_IsValid(o, "flexor")) { PyErr_Format(PyExc_TypeError, "a Flexor handle was expected, given %s", Py_TYPE(o)->tp_name); return -1; }
-  *h = PyCapsule_GetPointer(o, "flexor");
-  return 0;
+  if (PyObject_TypeCheck(o, &flx_py_type)) { *h = ((flx_py_object *)o)->handle; return 0; }
+  *h = NULL;
+  if (o == Py_None) return 0;
+  PyErr_Format(PyExc_TypeError, "a Flexor handle was expected, given %s", Py_TYPE(o)->tp_name);
+  return -1;
 }
-static PyObject *flx_py_error, *flx_py_errors; /* the class Error; a dict from status to class, for the package to fill */
+static PyObject *flx_py_mode_get(PyObject *m, PyObject *none) { return PyLong_FromLong(flx_py_mode); }
+static PyObject *flx_py_mode_set(PyObject *m, PyObject *bits) {
+  long old = flx_py_mode, v = PyLong_AsLong(bits);
+  if (v == -1 && PyErr_Occurred()) return NULL;
+  flx_py_mode = (int32_t)v;
+  return PyLong_FromLong(old);
+}
+static PyObject *flx_py_same(PyObject *m, PyObject *o) { /* the handle's value, for hashes and for tests */
+  void *h;
+  return flx_py_handle(o, &h) ? NULL : PyLong_FromVoidPtr(h);
+}
+static PyMethodDef flx_py_more[] = {
+  {"mode", flx_py_mode_get, METH_NOARGS, "mode() -> int: the bits (FLX_RECORD, FLX_TRAIN ...) that calls of this thread with mode None have"},
+  {"set_mode", flx_py_mode_set, METH_O, "set_mode(bits) -> int: sets them, and gives those before"},
+  {"value", flx_py_same, METH_O, "value(handle) -> int: the opaque number that the library knows it by, 0 for a null handle"},
+  {NULL, NULL, 0, NULL}};
+
+static PyObject *flx_py_text(const char *t) { if (t) return PyUnicode_DecodeUTF8(t, (Py_ssize_t)strlen(t), "backslashreplace"); Py_INCREF(Py_None); return Py_None; }
+static PyObject *flx_py_bytes(const char *t, int64_t n) { if (t) return PyBytes_FromStringAndSize(t, (Py_ssize_t)n); Py_INCREF(Py_None); return Py_None; }
 static void flx_py_raise(flx_status status) {
+  static const char *const fields[] = {"kind", "operator", "node", "origin", "hint", "file", "offset"};
   PyObject *number = PyLong_FromLong(status), *cls = number ? PyDict_GetItem(flx_py_errors, number) : NULL;
-  PyObject *message = PyUnicode_DecodeUTF8(flx_last_error(), (Py_ssize_t)strlen(flx_last_error()), "replace"), *kind = PyUnicode_FromString(flx_last_error_field("kind"));
-  PyObject *e = message ? PyObject_CallFunctionObjArgs(cls ? cls : flx_py_error, message, NULL) : NULL;
-  if (e && number && kind && !PyObject_SetAttrString(e, "status", number) && !PyObject_SetAttrString(e, "kind", kind)) PyErr_SetObject((PyObject *)Py_TYPE(e), e);
-  Py_XDECREF(e); Py_XDECREF(kind); Py_XDECREF(message); Py_XDECREF(number);
+  PyObject *message = flx_py_text(flx_last_error()), *value[7], *e;
+  int i, ok = number && message;
+  for (i = 0; i < 7; ++i) {
+    const char *t = flx_last_error_field(fields[i]);
+    value[i] = i == 6 ? (*t ? PyLong_FromString(t, NULL, 10) : flx_py_text(NULL)) : flx_py_text(t);
+    ok = ok && value[i];
+  }
+  e = ok ? PyObject_CallFunctionObjArgs(cls ? cls : flx_py_error, message, NULL) : NULL;
+  ok = e && !PyObject_SetAttrString(e, "status", number);
+  for (i = 0; i < 7; ++i) {
+    ok = ok && !PyObject_SetAttrString(e, fields[i], value[i]);
+    Py_XDECREF(value[i]);
+  }
+  if (ok) PyErr_SetObject((PyObject *)Py_TYPE(e), e);
+  Py_XDECREF(e); Py_XDECREF(message); Py_XDECREF(number);
 }
 static const char *flx_py_utf8(PyObject *o) {
   Py_ssize_t n = 0;
@@ -50,7 +123,7 @@ static int flx_py_list(PyObject *o, char what, void **out, int32_t *n, PyObject 
 static PyObject *flx_py_tuple(const void *p, int32_t n, char what) {
   PyObject *t = PyTuple_New(n);
   for (int32_t i = 0; t && i < n; ++i) {
-    PyObject *item = what == 'h' ? flx_py_capsule(((void *const *)p)[i]) : PyLong_FromLongLong(((const int64_t *)p)[i]);
+    PyObject *item = what == 'h' ? flx_py_new(flx_py_kind_ndarray, ((void *const *)p)[i]) : PyLong_FromLongLong(((const int64_t *)p)[i]);
     if (!item) { Py_DECREF(t); t = NULL; for (++i; what == 'h' && i < n; ++i) flx_free(((void *const *)p)[i]); break; }
     PyTuple_SET_ITEM(t, i, item);
   }
@@ -62,18 +135,27 @@ static int flx_py_memory(PyObject *o, int flags, Py_buffer *view, void **data, i
   *n = view->len;
   return 0;
 }
-static PyObject *flx_py_text(const char *t) { if (t) return PyUnicode_DecodeUTF8(t, (Py_ssize_t)strlen(t), "replace"); Py_INCREF(Py_None); return Py_None; }
-static PyObject *flx_py_bytes(const char *t, int64_t n) { if (t) return PyBytes_FromStringAndSize(t, (Py_ssize_t)n); Py_INCREF(Py_None); return Py_None; }
 %}
 %init %{
+  if (PyInterpreterState_Get() != PyInterpreterState_Main()) {
+    PyErr_SetString(PyExc_ImportError, "flexor works in the main interpreter only; use threads or processes in the place of subinterpreters");
+    return NULL;
+  }
   if (flx_abi_require(FLX_ABI_VERSION)) {
     PyErr_SetString(PyExc_ImportError, flx_last_error());
     return NULL;
   }
   flx_py_errors = PyDict_New();
-  flx_py_error = PyErr_NewExceptionWithDoc("flexor.Error", "A call of the library failed. Attributes: status, kind.", PyExc_RuntimeError, NULL);
+  flx_py_error = PyErr_NewExceptionWithDoc("flexor.Error", "A call of the library failed.", PyExc_RuntimeError, NULL);
   PyModule_AddObject(m, "errors", flx_py_errors);
   PyModule_AddObject(m, "Error", flx_py_error);
+  flx_py_classes = PyDict_New();
+  PyModule_AddObject(m, "classes", flx_py_classes);
+#define FLX_PY_NAME(K) flx_py_kind_##K = PyUnicode_InternFromString(#K);
+  FLX_KINDS(FLX_PY_NAME)
+  if (PyType_Ready(&flx_py_type) || PyModule_AddFunctions(m, flx_py_more)) return NULL;
+  Py_INCREF(&flx_py_type);
+  PyModule_AddObject(m, "Handle", (PyObject *)&flx_py_type);
 %}
 %exception {
   struct flx_wait wait = flx_wait_take();
@@ -92,9 +174,19 @@ static PyObject *flx_py_bytes(const char *t, int64_t n) { if (t) return PyBytes_
 %define FLX_KIND(K)
 %typemap(in) flx_##K { if (flx_py_handle($input, (void **)&$1)) SWIG_fail; }
 %typemap(in, numinputs=0) flx_##K * (flx_##K temp = NULL) { $1 = &temp; }
-%typemap(argout) flx_##K * { $result = SWIG_Python_AppendOutput($result, flx_py_capsule(*$1)); }
+%typemap(argout) flx_##K * { $result = SWIG_Python_AppendOutput($result, flx_py_new(flx_py_kind_##K, *$1)); }
 %enddef
 %typemap(in) void *handle { if (flx_py_handle($input, &$1)) SWIG_fail; }
+%typemap(in) int32_t mode {
+  long v = $input == Py_None ? flx_py_mode : PyLong_AsLong($input);
+  if (v == -1 && PyErr_Occurred()) SWIG_fail;
+  $1 = (int32_t)v;
+}
+%typemap(in) const char *path (PyObject *keep = NULL) { /* a text, bytes or os.PathLike */
+  if ($input == Py_None) $1 = NULL;
+  else if (!(keep = PyOS_FSPath($input)) || !($1 = ($1_ltype)(PyBytes_Check(keep) ? PyBytes_AS_STRING(keep) : flx_py_utf8(keep)))) SWIG_fail;
+}
+%typemap(freearg) const char *path { Py_XDECREF(keep$argnum); }
 %typemap(in) const char * { if ($input == Py_None) $1 = NULL; else if (!($1 = ($1_ltype)flx_py_utf8($input))) SWIG_fail; }
 %typemap(freearg) const char * ""
 %typemap(in) char *text { SWIG_exception_fail(SWIG_TypeError, "texts are freed by the glue"); }

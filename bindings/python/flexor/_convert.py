@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Arrays from what a Python program has: NumPy arrays keep their dtype, plain numbers and lists become float32, other dtypes only by `dtype=`."""
+from typing import Any, Optional
+
+import numpy as np
+
+from . import _dtypes
+from . import _flexor as f
+from .errors import ArgumentError, DTypeError
+
+ROW, COLUMN = f.FLX_ROW_MAJOR, f.FLX_COLUMN_MAJOR
+
+
+def from_numpy(host: np.ndarray, number: Optional[int] = None, device: Optional[str] = None) -> f.Handle:
+    """A new array with the elements of a NumPy array in any memory layout and byte order, in the dtype `number` (the ABI's; None: its own)."""
+    name = host.dtype.name
+    own = _dtypes.NUMBERS.get(name)
+    if own is None:
+        hint = "Make it numeric first, as with .astype('float32')." if host.dtype.kind in "OUSV" else "Cast it first."
+        raise DTypeError(f"[array] expected an array of numbers with a dtype of {', '.join(_dtypes.NUMBERS)}, given dtype {host.dtype}. {hint}")
+    if own == f.FLX_BFLOAT16:  # of the package ml_dtypes: the same bits
+        host = host.view(np.uint16)
+    if not host.dtype.isnative:
+        host = host.astype(host.dtype.newbyteorder("="))
+    order = ROW
+    if not host.flags.c_contiguous:
+        if host.flags.f_contiguous:
+            order = COLUMN
+        else:
+            host = np.ascontiguousarray(host)
+    if own == f.FLX_BFLOAT16:
+        order, host = ROW, np.ascontiguousarray(host).view(np.uint8)
+        shape = host.shape[:-1] + (host.shape[-1] // 2,) if host.ndim else ()
+    else:
+        shape = host.shape
+    return f.flx_ndarray_create_from(host, own, order, shape, own if number is None else number, device)
+
+
+def as_array(value: Any, dtype: Any = None, device: Optional[str] = None, copy: bool = True) -> f.Handle:
+    """`value` as an array: an NDArray, NumPy array, number, nested list, buffer, or what speaks DLPack or NumPy's protocols."""
+    number = None if dtype is None else _dtypes.number_of(dtype)
+    if isinstance(value, f.Handle):
+        if number is not None and f.flx_ndarray_describe(value)[0] != number:
+            return f.flx_invoke("Cast", None, [value], {"dtype": _dtypes.DTYPES[number].name})[0]
+        return f.flx_ndarray_copy(value, device) if copy or device is not None else value
+    if isinstance(value, (np.ndarray, np.generic)):
+        return from_numpy(np.asarray(value), number, device)
+    if isinstance(value, (bool, int, float, list, tuple, range)):
+        return _from_numbers(value, number, device)
+    if isinstance(value, (str, dict, set, type(None))) or callable(value):
+        raise DTypeError(f"[array] expected numbers, an array or a (nested) list of numbers, given {type(value).__name__}")
+    return from_numpy(np.asarray(value), number, device)
+
+
+def _from_numbers(value: Any, number: Optional[int], device: Optional[str]) -> f.Handle:
+    if isinstance(value, (list, tuple)) and value and any(isinstance(v, f.Handle) for v in value):
+        return f.flx_invoke("stack", None, [as_array(v, None if number is None else _dtypes.DTYPES[number], copy=False) for v in value], {"axis": "0"})[0]
+    if number is None:
+        number = f.FLX_FLOAT32
+    try:
+        host = np.asarray(value)
+        if host.dtype.kind in "iub" and _dtypes.DTYPES[number].kind in "iu":
+            wanted = _dtypes.host_of(number)
+            host = np.array(value, dtype=wanted) if host.dtype != wanted else host  # exact, or an OverflowError
+    except (ValueError, OverflowError) as e:
+        raise ArgumentError(f"[array] {e}. Expected numbers, or lists of equal lengths of numbers that the dtype can hold.") from None
+    if host.dtype.kind in "fc" and not host.size:
+        host = host.astype(np.float32)
+    if host.dtype.kind == "O" or (host.dtype.kind == "u" and number != f.FLX_UINT64 and host.dtype.itemsize == 8):
+        raise DTypeError("[array] expected numbers that a 64-bit integer or a float can hold, given "
+                         + ("Python objects or larger integers" if host.dtype.kind == "O" else "integers of 2**63 or more; give dtype='uint64', or floats"))
+    return from_numpy(host, number, device)
+
+
+def to_numpy(array: f.Handle, order: int = ROW) -> np.ndarray:
+    """The elements of an array in a new NumPy array; waits for them."""
+    number, shape = f.flx_ndarray_describe(array)
+    out = np.empty(shape, _dtypes.host_of(number), "F" if order == COLUMN else "C")
+    f.flx_ndarray_read(array, out, _dtypes.NUMBERS[out.dtype.name], order, -1)
+    return out

@@ -11,9 +11,13 @@ PACKAGES_FUZZ=(clang-16 libclang-rt-16-dev)
 # Peers of the benchmarks: OpenBLAS as others use it; what PyTorch, MXNet and ONNX Runtime from PyPI are run by (tools/bench --peers).
 PACKAGES_BENCH=(libopenblas0-pthread)
 PACKAGES_PEERS=(python3-venv python3-dev binutils)
-# The languages whose bindings are tested where they can be had, and a second compiler for programs outside the tree, one group each; Julia comes by
-# tools/get_julia.
-PACKAGES_LANGUAGES=("python3-dev" "r-base-core" "openjdk-17-jdk-headless" "clang")
+# The languages whose bindings are tested where they can be had, what their packages work together with, and a second compiler for programs outside the tree,
+# one group each; Julia comes by tools/get_julia.
+PACKAGES_PYTHON="python3-dev python3-venv python3-numpy python3-pytest"
+PACKAGES_R="r-base-core make r-cran-testthat"
+PACKAGES_LANGUAGES=("$PACKAGES_PYTHON" "$PACKAGES_R" "r-cran-caret r-cran-recipes" "openjdk-17-jdk-headless" "clang")
+# What the Python package is tested with, from PyPI: in build/venv-tests, above the system's packages.
+PYPI_TESTS=(scikit-learn mypy tqdm scikit-build-core)
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 JOBS=$(nproc)
@@ -95,6 +99,20 @@ install_languages() {
     echo "julia: $(command -v julia)"
   else
     "$ROOT/tools/get_julia" "$ROOT/build/julia" || echo "left out: Julia"
+  fi
+}
+
+# build/venv-tests, made once; without a network the tests that want it say that they were skipped.
+python_environment() {
+  local folder=$ROOT/build/venv-tests python=/usr/bin/python3
+  [ "$(cat "$folder/made" 2> /dev/null)" = "${PYPI_TESTS[*]}" ] && { echo "build/venv-tests is there"; return 0; }
+  [ -x "$python" ] || { echo "left out: there is no $python"; return 0; }
+  rm -rf "$folder"
+  if "$python" -m venv --system-site-packages "$folder" && quiet "$ROOT/build/pip.log" "$folder/bin/pip" install --no-input --disable-pip-version-check "${PYPI_TESTS[@]}"; then
+    echo "${PYPI_TESTS[*]}" > "$folder/made"
+  else
+    rm -rf "$folder"
+    echo "left out: ${PYPI_TESTS[*]}"
   fi
 }
 

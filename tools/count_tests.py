@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""count_tests.py DIR STATUS: how many tests ran. DIR holds ctest's JUnit file and one XML file per GoogleTest program; STATUS is ctest's exit status.
-A program that is not GoogleTest's may end its output with `N passed, N failed, N skipped` and say `FAILED what`, `SKIPPED why`; otherwise it counts as one test.
+"""count_tests.py DIR STATUS: how many tests ran. DIR holds ctest's JUnit file and one XML file for each GoogleTest program and each file of pytest's; STATUS is
+ctest's exit status. Another program (a file of testthat's, too) may end its output with `N passed, N failed, N skipped` and say `FAILED what`, `SKIPPED why`; otherwise it counts as one test.
 Prints what failed and why something was skipped, then `N passed, N failed, N skipped`. A program that died counts as a failure.
 `--self-test` counts a made-up run."""
 import os
@@ -26,14 +26,14 @@ def count(folder, status):
             try:
                 for case in ET.parse(cases).getroot().iter("testcase"):
                     full = f"{name}: {case.get('classname')}.{case.get('name')}"
-                    if case.find("failure") is not None:
+                    if case.find("failure") is not None or case.find("error") is not None:
                         bad += 1
                         print("failed ", full)
                     elif (why := case.find("skipped")) is not None:
                         skipped += 1
                         text = (why.get("message") or why.text or "").strip().split("\n")
                         print(f"skipped {full}: {' '.join(t for t in text if t and '.cc:' not in t)}")
-                    elif case.get("status") == "run":
+                    elif case.get("status", "run") == "run":  # pytest's have none
                         good += 1
             except ET.ParseError:
                 bad = 0  # the program died while it wrote
@@ -72,6 +72,7 @@ def self_test():
 <testcase name="bad" status="fail"/>
 <testcase name="died" status="fail"/>
 <testcase name="leaked" status="fail"/>
+<testcase name="pytest" status="fail"/>
 <testcase name="told" status="fail"><system-out>passed x
 FAILED y
 3 passed, 1 failed
@@ -85,6 +86,7 @@ FAILED y
         "bad": '<testcase name="a" status="run"/><testcase name="b" status="run"><failure message="x"/></testcase>',
         "died": None,
         "leaked": '<testcase name="a" status="run"/>',
+        "pytest": '<testcase name="a"/><testcase name="b"><skipped message="no sklearn"/></testcase><testcase name="c"><error message="x"/></testcase>',
     }
     with tempfile.TemporaryDirectory() as folder:
         with open(os.path.join(folder, "ctest.junit"), "w", encoding="utf-8") as f:
@@ -93,7 +95,7 @@ FAILED y
             with open(os.path.join(folder, name + "_test.xml"), "w", encoding="utf-8") as f:
                 f.write("<testsuites><testsuite name='t'>" + (body + "</testsuite></testsuites>" if body is not None else ""))
         got = count(folder, 8)
-    want = (1 + 1 + 1 + 1 + 3 + 2, 1 + 1 + 1 + 1, 1 + 1 + 1)
+    want = (1 + 1 + 1 + 1 + 3 + 2 + 1, 1 + 1 + 1 + 1 + 1, 1 + 1 + 1 + 1)
     print(got, "as expected" if got == want else f"instead of {want}")
     return 0 if got == want else 1
 

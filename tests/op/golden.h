@@ -53,6 +53,10 @@ struct Verdict {
   std::string text;  // what failed, why it differs, or what is missing
 };
 std::string OperatorOf(const Case& c);
+using Pairs = std::vector<std::pair<std::string, std::string>>;
+Pairs AttributesOf(const Folder& folder, const Case& c);  // as the operator is given them
+int ModeOf(const Case& c);                                // bits of the ABI's mode
+double AllowedDifference(const Case& c);                  // absolute, by its note; 0: none
 Verdict Run(Folder* folder, const Case& c);
 
 // Compares in the stored dtype; "" if equal within the tolerance, else what differs, where and by how much.
@@ -60,7 +64,13 @@ std::string Compare(const std::string& what, const Stored& want, DType dtype, co
 
 // Where Flexor differs from MXNet on purpose. `prefix` is a case id, or the beginning of some up to a '/'; `part` is the array that is not compared
 // ("out 0", "grad data", "after gamma"), or empty: the whole case.
-struct Difference { const char *prefix, *part, *reason; };
+struct Difference {
+  const char *prefix, *part, *reason;
+  bool Covers(const Case& c) const;
+};
 const std::vector<Difference>& Differences();
+
+// Writes the cases that need nothing but arrays as tables for other languages, as each operator is to be called: tests/bindings/shared/README.md.
+bool Export(Folder* folder, const std::vector<Case>& cases, const std::string& file);
 
 }  // namespace flx::golden

@@ -11,8 +11,6 @@
 namespace flx::golden {
 namespace {
 
-using Pairs = std::vector<std::pair<std::string, std::string>>;
-
 struct Missing { std::string what; };  // thrown: a feature that is not there yet
 
 // MXNet without NumPy shapes takes a size 0 in a shape attribute as "not said". Ours says -1; Reshape's codes and target_shape are its own.
@@ -26,16 +24,49 @@ std::string OldShape(const std::string& op, const std::string& key, const std::s
   return s;
 }
 
+}  // namespace
+
+bool Difference::Covers(const Case& c) const {
+  std::string_view p = prefix, id = c.id();
+  return id == p || (id.substr(0, p.size()) == p && id.size() > p.size() && (id[p.size()] == '/' || id[p.size()] == '.'));
+}
+double AllowedDifference(const Case& c) {
+  std::string note = c.note();
+  return note.find("allow a difference of 1") != std::string::npos ? 1 : note.find("allow a difference of 3") != std::string::npos ? 3 : 0;
+}
+int ModeOf(const Case& c) {
+  bool train = c.Find("mode")->get("train") == "1", writes = c.Find("writes") != nullptr;
+  if (c.kind() == "stat" || c.kind() == "error") return train ? kTrain : kPlain;
+  return (train ? kTrain : kPlain) | ((train && !writes) || c.Find("head") ? kRecord : kPlain);
+}
+Pairs AttributesOf(const Folder& folder, const Case& c) {
+  std::string name = OperatorOf(c);
+  bool old = c.Find("mode")->get("np_shape") == "0";
+  Pairs attrs;
+  int64_t inputs = 0;
+  for (auto& l : c.lines) {
+    inputs += l.word == "in";
+    if (l.word != "attr") continue;
+    auto& [key, value] = l.fields[0];
+    std::string file = folder.path() + "/" + value;
+    attrs.emplace_back(key, value.rfind("files/", 0) == 0 && std::filesystem::exists(file) ? file : old ? OldShape(name, key, value) : value);
+  }
+  const OpDef* d = FindOpOrNull(name);
+  if (!d || !d->count_attr) return attrs;
+  for (auto& kv : attrs) if (kv.first == d->count_attr) return attrs;
+  attrs.emplace_back(d->count_attr, Text(inputs));  // as MXNet's bindings do
+  return attrs;
+}
+
+namespace {
+
 class Runner {
  public:
   Runner(Folder* folder, const Case& c) : folder_(*folder), c_(c), name_(OperatorOf(c)) {}
 
   Verdict Op(bool one_of) {
     Prepare();
-    const Line* mode = c_.Find("mode");
-    bool train = mode->get("train") == "1", writes = c_.Find("writes") != nullptr;
-    int bits = (train ? kTrain : kPlain) | (train && !writes ? kRecord : kPlain);
-    if (c_.Find("head")) bits |= kRecord;
+    int bits = ModeOf(c_);
     auto outs = Call(bits, true);
     if (one_of) {
       std::string last;
@@ -71,7 +102,7 @@ class Runner {
 
   Verdict Stat() {
     Prepare();
-    auto outs = Call(c_.Find("mode")->get("train") == "1" ? kTrain : kPlain, true);
+    auto outs = Call(ModeOf(c_), true);
     std::string text;
     for (auto& l : c_.lines)
       if (l.word == "shape") {
@@ -92,7 +123,7 @@ class Runner {
     std::string message;
     try {
       Prepare();
-      auto outs = Call(c_.Find("mode")->get("train") == "1" ? kTrain : kPlain, false);
+      auto outs = Call(ModeOf(c_), false);
       for (auto& o : outs) WaitToRead(*o);
     } catch (const flx::Error& e) {
       message = e.message();
@@ -127,13 +158,9 @@ class Runner {
   }
 
   void Prepare() {
-    bool old = c_.Find("mode")->get("np_shape") == "0";
+    attrs_ = AttributesOf(folder_, c_);
     for (auto& l : c_.lines) {
-      if (l.word == "attr") {
-        auto& [key, value] = l.fields[0];
-        std::string file = folder_.path() + "/" + value;
-        attrs_.emplace_back(key, value.rfind("files/", 0) == 0 && std::filesystem::exists(file) ? file : old ? OldShape(name_, key, value) : value);
-      } else if (l.word == "in") {
+      if (l.word == "in") {
         if (l.has("stype")) throw Missing{"sparse arrays"};
         names_.push_back(l.get("name"));
         in_.push_back(Load(l));
@@ -144,10 +171,6 @@ class Runner {
         targets_.push_back(in_.at(size_t(i)));
       }
     }
-    const OpDef* d = FindOpOrNull(name_);
-    if (!d || !d->count_attr) return;
-    for (auto& kv : attrs_) if (kv.first == d->count_attr) return;
-    attrs_.emplace_back(d->count_attr, Text(in_.size()));  // as MXNet's bindings do
   }
 
   std::vector<NDArray> Call(int mode, bool wait) {
@@ -169,28 +192,22 @@ class Runner {
   // "" when equal, or when the list of differences names this part.
   std::string Check(const std::string& what, const Line& l, const Array& got) {
     Stored want = folder_.Load(c_, l);
-    std::string note = c_.note();
-    for (auto [text, allowed] : {std::pair{"allow a difference of 1", 1.0}, {"allow a difference of 3", 3.0}})
-      if (note.find(text) != std::string::npos) want.atol = allowed;
+    if (double allowed = AllowedDifference(c_)) want.atol = allowed;
     std::string bytes(size_t(got.bytes()), '\0');
     ReadArray(got, bytes.data(), int64_t(bytes.size()), got.dtype, false);
     std::string text = Compare(what, want, got.dtype, got.shape, bytes.data());
     for (auto& d : Differences())
-      if (*d.part && d.part == what && Covers(d)) {
+      if (*d.part && d.part == what && d.Covers(c_)) {
         if (text.empty()) return Text(what, " agrees with MXNet, but tests/op/differences.cc says that it differs. Remove the line.\n");
         by_design_ += Text(what, ": ", d.reason, " ");
         return "";
       }
     return text;
   }
-  bool Covers(const Difference& d) const {
-    std::string_view p = d.prefix, id = c_.id();
-    return id == p || (id.substr(0, p.size()) == p && id.size() > p.size() && (id[p.size()] == '/' || id[p.size()] == '.'));
-  }
 
   Verdict Judge(const std::string& text) {
     for (auto& d : Differences())
-      if (!*d.part && Covers(d)) {
+      if (!*d.part && d.Covers(c_)) {
         if (!text.empty()) return {Outcome::kDiffers, d.reason};
         return {Outcome::kFailed, "the case agrees with MXNet, but tests/op/differences.cc says that it differs. Remove the line.\n"};
       }

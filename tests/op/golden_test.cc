@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every golden case of the operators that are registered is a test of its own. `golden_test --table` prints one line per operator instead.
+// Every golden case of the operators that are registered is a test of its own. `golden_test --table` prints one line per operator instead; `--export FILE` writes
+// the cases for the runners of other languages.
 #include <gtest/gtest.h>
 
 #include <cstring>
@@ -116,6 +117,7 @@ int main(int argc, char** argv) {
     for (auto& c : AllCases()) RunAndCount(c);
     return PrintTable() > 0;
   }
+  if (argc == 3 && std::strcmp(argv[1], "--export") == 0) return !Export(TheFolder(), AllCases(), argv[2]);
   for (auto& c : AllCases()) {
     if (!flx::FindOpOrNull(OperatorOf(c)) && OperatorOf(c) != "no_such_operator") continue;  // the table counts these
     const Case* p = &c;

@@ -50,5 +50,8 @@ static int flx_wait_more(struct flx_wait *w) { return w->slice && *w->answer == 
 #error "no typemaps for this language: write <language>.i, as python.i is"
 #endif
 %include "kinds.i"
+#if defined(SWIGR)
+%include "r_arrays.i"
+#endif
 %apply (const flx_ndarray *arrays, int32_t narrays) { (const flx_ndarray *grads, int32_t ngrads), (const flx_ndarray *targets, int32_t ntargets), (const flx_symbol *symbols, int32_t nsymbols) };
 %include <flexor/c_api.h>

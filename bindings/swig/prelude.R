@@ -1,4 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
 # The C ABI for R: one function each, with the ABI's names, over SWIG's C glue. Results are returned, several of them as a list; a handle is an external pointer,
-# freed when R's collector finds it unused; a failed call is an error of class flexor_error, with fields status and kind.
-# The symbols R_swig_* are the package's (useDynLib(flexor, .registration = TRUE)).
+# freed when R's collector finds it unused; a failed call is a condition of class flexor_<status>_error, flexor_error, error, with the fields of
+# flx_last_error_field. The symbols R_swig_* are the package's (useDynLib(flexor, .registration = TRUE)).
+flx_statuses <- unlist(mget(ls(pattern = "^FLX_ERROR_")))
+flx_error_classes <- function(status) {
+  name <- names(flx_statuses)[match(status, flx_statuses)]
+  c(if (!is.na(name)) paste0("flexor_", tolower(sub("FLX_ERROR_", "", name)), "_error"), "flexor_error", "error", "condition")
+}
+# The call of the user's that led here: the outermost of the package's functions, counted from the innermost up to the first that is not the package's.
+flx_call <- function() {
+  home <- environment(flx_call)
+  if (!isNamespace(home)) return(NULL)
+  found <- NULL
+  for (i in rev(seq_len(sys.nframe() - 1L))) {
+    f <- sys.function(i)
+    ours <- identical(topenv(environment(f)), home)
+    if (ours && !is.primitive(f)) found <- sys.call(i)
+    else if (!is.null(found)) break
+  }
+  if (is.call(found) && is.name(found[[1]])) # a method: what the user wrote is the generic
+    found[[1]] <- as.name(sub("\\.flexor_[a-z_]+$", "", as.character(found[[1]])))
+  found
+}
+flx_raise <- function(status, message, fields = list()) {
+  stop(structure(c(list(message = message, call = flx_call(), status = status), fields), class = flx_error_classes(status)))
+}

@@ -1,27 +1,59 @@
 // SPDX-License-Identifier: Apache-2.0
-// R: a handle is an external pointer that frees it; a failed call is an error of class flexor_error, with status and kind. SWIG's own .R file is not used:
-// generate.py writes the functions that call this glue. A call that may wait looks for Ctrl-C. What is held when R jumps out of here is R's (R_alloc).
+// R: a handle is an external pointer that frees it, with class flexor_<kind>; a failed call is a condition of class flexor_<status>_error, made by flx_raise
+// (prelude.R). SWIG's own .R file is not used: generate.py writes the functions that call this glue. A call that may wait looks for Ctrl-C. What is held when R
+// jumps out of here is R's (R_alloc), or an external pointer that is made before the call.
 %{
 #include <alloca.h>
 #include <Rinternals.h>
-static SEXP flx_r_tag(void) { static SEXP tag; if (!tag) tag = Rf_install("flexor"); return tag; }
+#include <Rversion.h>
+typedef struct { const char *name; SEXP tag, class_name; int product; } flx_r_kind; /* one a kind of handle: what its external pointers carry */
+static SEXP flx_r_env(void) { /* where flx_raise is: the package; where there is none, the workspace */
+  SEXP space = Rf_findVarInFrame(R_NamespaceRegistry, Rf_install("flexor"));
+  return space == R_UnboundValue ? R_GlobalEnv : space;
+}
+static void flx_r_fail(flx_status status, const char *message) { /* flx_raise(status, message, fields) does not return */
+  const char *fields[] = {"kind", "operator", "node", "origin", "hint", "file", "offset", ""};
+  SEXP list = PROTECT(Rf_mkNamed(VECSXP, fields)), text = PROTECT(Rf_ScalarString(Rf_mkCharCE(message ? message : flx_last_error(), CE_UTF8)));
+  for (int i = 0; *fields[i]; ++i)
+    SET_VECTOR_ELT(list, i, Rf_ScalarString(Rf_mkCharCE(message ? "" : flx_last_error_field(fields[i]), CE_UTF8)));
+  Rf_eval(PROTECT(Rf_lang4(Rf_install("flx_raise"), PROTECT(Rf_ScalarInteger(status)), text, list)), flx_r_env());
+  UNPROTECT(4);
+}
+static void flx_r_raise(flx_status status) { flx_r_fail(status, NULL); }
+static void flx_r_bad(const char *message) { flx_r_fail(FLX_ERROR_ARGUMENT, message); }
 static void flx_r_finalize(SEXP p) { flx_free(R_ExternalPtrAddr(p)); R_ClearExternalPtr(p); }
-static SEXP flx_r_own(void *h) {
+static SEXP flx_r_family(void) { static SEXP s; if (!s) s = Rf_install("flexor"); return s; }
+static SEXP flx_r_own(void *h, flx_r_kind *kind) {
   SEXP p;
   if (!h) return R_NilValue;
-  p = PROTECT(R_MakeExternalPtr(h, flx_r_tag(), R_NilValue));
+  if (!kind->tag) {
+    kind->tag = Rf_install(kind->name);
+    R_PreserveObject(kind->class_name = Rf_mkString(kind->name));
+    MARK_NOT_MUTABLE(kind->class_name);
+#if R_VERSION < R_Version(4, 3, 0)
+    kind->product = !strcmp(kind->name, "flexor_ndarray") || !strcmp(kind->name, "flexor_symbol");
+#endif
+  }
+  p = PROTECT(R_MakeExternalPtr(h, flx_r_family(), kind->tag));
   R_RegisterCFinalizerEx(p, flx_r_finalize, TRUE);
+  Rf_setAttrib(p, R_ClassSymbol, kind->class_name);
+  if (kind->product) SET_S4_OBJECT(p); /* before R 4.3 only S4 methods see %*% */
   UNPROTECT(1);
   return p;
 }
+static int flx_r_is_handle(SEXP p) { return TYPEOF(p) == EXTPTRSXP && R_ExternalPtrTag(p) == flx_r_family(); }
 static void *flx_r_handle(SEXP p) {
+  void *h;
   if (p == R_NilValue) return NULL;
-  if (TYPEOF(p) != EXTPTRSXP || R_ExternalPtrTag(p) != flx_r_tag()) Rf_error("a Flexor handle was expected");
-  return R_ExternalPtrAddr(p); /* null in a session restored from a file; the library says so */
+  if (!flx_r_is_handle(p)) flx_r_bad("a Flexor handle was expected, as nd_array() and its like give");
+  h = R_ExternalPtrAddr(p);
+  if (!h) flx_r_fail(FLX_ERROR_HANDLE, "this Flexor object comes from a saved workspace or another process, and what it stood for is not there any more. "
+                                       "Make it anew; arrays are kept by saving as.array(x), models by save_model() or saveRDS() of the model itself.");
+  return h;
 }
 static const char *flx_r_text(SEXP s) { /* UTF-8, alive until .Call returns */
   if (s == R_NilValue) return NULL;
-  if (TYPEOF(s) != STRSXP || LENGTH(s) != 1 || STRING_ELT(s, 0) == NA_STRING) Rf_error("a string was expected");
+  if (TYPEOF(s) != STRSXP || LENGTH(s) != 1 || STRING_ELT(s, 0) == NA_STRING) flx_r_bad("a string was expected");
   return Rf_translateCharUTF8(STRING_ELT(s, 0));
 }
 static SEXP flx_r_string(const char *t) { return t ? Rf_ScalarString(Rf_mkCharCE(t, CE_UTF8)) : R_NilValue; }
@@ -40,24 +72,24 @@ static SEXP flx_r_owned(char *t, R_xlen_t raw) { /* copied to R's memory first: 
   return s;
 }
 static int64_t flx_r_whole(double d, double most) {
-  if (!(d >= -most && d <= most) || d != (double)(int64_t)d) Rf_error("a whole number was expected");
+  if (!(d >= -most && d <= most) || d != (double)(int64_t)d) flx_r_bad("a whole number was expected");
   return (int64_t)d;
 }
 static double flx_r_number(SEXP s) {
-  if ((TYPEOF(s) != REALSXP && TYPEOF(s) != INTSXP && TYPEOF(s) != LGLSXP) || XLENGTH(s) != 1) Rf_error("a number was expected");
+  if ((TYPEOF(s) != REALSXP && TYPEOF(s) != INTSXP && TYPEOF(s) != LGLSXP) || XLENGTH(s) != 1) flx_r_bad("a number was expected");
   return Rf_asReal(s);
 }
 static void *flx_r_list(SEXP s, char what, int32_t *n) { /* what: 'h' a list of handles, 'i' whole numbers, 'd' numbers, 's' strings */
   R_xlen_t i, size;
   void **out;
   if (!Rf_isNull(s) && (what == 'h' ? TYPEOF(s) != VECSXP : what == 's' ? TYPEOF(s) != STRSXP : TYPEOF(s) != REALSXP && TYPEOF(s) != INTSXP))
-    Rf_error(what == 'h' ? "a list of Flexor handles was expected" : what == 's' ? "strings were expected" : "numbers were expected");
+    flx_r_bad(what == 'h' ? "a list of Flexor handles was expected" : what == 's' ? "strings were expected" : "numbers were expected");
   size = Rf_isNull(s) ? 0 : XLENGTH(s);
   if (size > FLX_MAX_COUNT) size = FLX_MAX_COUNT + 1; /* the library says that it is too many */
   out = (void **)R_alloc((size_t)size + 1, sizeof *out);
   for (i = 0; i < size; ++i) {
     if (what == 'h') out[i] = flx_r_handle(VECTOR_ELT(s, i));
-    else if (what == 's' && STRING_ELT(s, i) == NA_STRING) Rf_error("a string was expected, given NA");
+    else if (what == 's' && STRING_ELT(s, i) == NA_STRING) flx_r_bad("a string was expected, given NA");
     else if (what == 's') out[i] = (void *)Rf_translateCharUTF8(STRING_ELT(s, i));
     else {
       double d = TYPEOF(s) == REALSXP ? REAL(s)[i] : INTEGER(s)[i] == NA_INTEGER ? NA_REAL : INTEGER(s)[i];
@@ -70,13 +102,13 @@ static void *flx_r_list(SEXP s, char what, int32_t *n) { /* what: 'h' a list of 
 }
 static SEXP flx_r_names(SEXP s) {
   SEXP names = Rf_isNull(s) ? s : Rf_getAttrib(s, R_NamesSymbol);
-  if (!Rf_isNull(s) && XLENGTH(s) && Rf_isNull(names)) Rf_error("options are a named vector of strings, as c(axis = \"1\")");
+  if (!Rf_isNull(s) && XLENGTH(s) && Rf_isNull(names)) flx_r_bad("options are a named vector of strings, as c(axis = \"1\")");
   return names;
 }
-static SEXP flx_r_many(const void *p, int32_t n, char what) {
-  SEXP s = PROTECT(Rf_allocVector(what == 'h' ? VECSXP : REALSXP, n));
+static SEXP flx_r_many(const void *p, int32_t n, flx_r_kind *kind) { /* handles, or whole numbers if kind is null */
+  SEXP s = PROTECT(Rf_allocVector(kind ? VECSXP : REALSXP, n));
   for (int32_t i = 0; i < n; ++i) {
-    if (what == 'h') SET_VECTOR_ELT(s, i, flx_r_own(((void *const *)p)[i]));
+    if (kind) SET_VECTOR_ELT(s, i, flx_r_own(((void *const *)p)[i], kind));
     else REAL(s)[i] = (double)((const int64_t *)p)[i];
   }
   UNPROTECT(1);
@@ -84,25 +116,18 @@ static SEXP flx_r_many(const void *p, int32_t n, char what) {
 }
 static void *flx_r_memory(SEXP s, int64_t *n) {
   int size = TYPEOF(s) == REALSXP ? 8 : TYPEOF(s) == RAWSXP ? 1 : TYPEOF(s) == INTSXP || TYPEOF(s) == LGLSXP ? 4 : 0;
-  if (!size) Rf_error("a vector of numbers or a raw vector was expected");
+  if (!size) flx_r_bad("a vector of numbers or a raw vector was expected");
   *n = (int64_t)XLENGTH(s) * size;
   return size == 8 ? (void *)REAL(s) : size == 1 ? (void *)RAW(s) : TYPEOF(s) == INTSXP ? (void *)INTEGER(s) : (void *)LOGICAL(s);
 }
-static void flx_r_raise(flx_status status) { /* stop(structure(list(message =, call = NULL, status =, kind =), class = ...)) */
-  const char *names[] = {"message", "call", "status", "kind", ""}, *classes[] = {"flexor_error", "error", "condition"};
-  SEXP e = PROTECT(Rf_mkNamed(VECSXP, names)), cls = PROTECT(Rf_allocVector(STRSXP, 3));
-  for (int i = 0; i < 3; ++i) SET_STRING_ELT(cls, i, Rf_mkChar(classes[i]));
-  SET_VECTOR_ELT(e, 0, flx_r_string(flx_last_error()));
-  SET_VECTOR_ELT(e, 2, Rf_ScalarInteger(status));
-  SET_VECTOR_ELT(e, 3, flx_r_string(flx_last_error_field("kind")));
-  Rf_classgets(e, cls);
-  Rf_eval(PROTECT(Rf_lang2(Rf_install("stop"), e)), R_BaseEnv);
-}
+/* Memory of handles is not R's, so R does not see that it should collect; the library knows, and R's thread does it here, before a call. */
+static void flx_r_collect(void) { /* flx_memory_gc_hint */ }
 %}
 %init %{
   if (flx_abi_require(FLX_ABI_VERSION)) Rf_error("%s", flx_last_error());
 %}
 %exception {
+  flx_r_collect();
   struct flx_wait wait = flx_wait_take();
   for (;;) {
     $action
@@ -115,12 +140,13 @@ static void flx_r_raise(flx_status status) { /* stop(structure(list(message =, c
 %typemap(out) int32_t { $result = Rf_ScalarInteger($1); }
 
 %define FLX_KIND(K)
+%{ static flx_r_kind flx_r_##K = {"flexor_" #K}; %}
 %typemap(in) flx_##K { $1 = (flx_##K)flx_r_handle($input); }
 %typemap(in, numinputs=0) flx_##K * (flx_##K temp = NULL) { $1 = &temp; }
-%typemap(argout) flx_##K * { %append_output(flx_r_own(*$1)); }
+%typemap(argout) flx_##K * { %append_output(flx_r_own(*$1, &flx_r_##K)); }
 %enddef
 %typemap(in) void *handle { $1 = flx_r_handle($input); }
-%typemap(in) char *text { Rf_error("texts are freed by the glue"); }
+%typemap(in) char *text { flx_r_bad("texts are freed by the glue"); }
 %typemap(in) const char * { $1 = ($1_ltype)flx_r_text($input); }
 %typemap(in) int32_t { $1 = (int32_t)flx_r_whole(flx_r_number($input), 2147483647); }
 %typemap(in) int64_t { $1 = flx_r_whole(flx_r_number($input), 9007199254740992.0); }
@@ -154,7 +180,7 @@ FLX_WAIT_TYPEMAPS
 %typemap(in, numinputs=0) (char **out_bytes, int64_t *out_nbytes) (char *temp = NULL, int64_t n = 0) { $1 = &temp; $2 = &n; }
 %typemap(argout) (char **out_bytes, int64_t *out_nbytes) { %append_output(flx_r_owned(*$1, (R_xlen_t)*$2)); }
 %typemap(in, numinputs=0) (int64_t *out_dims, int32_t capacity, int32_t *out_ndim) (int64_t temp[FLX_MAX_NDIM], int32_t n = 0) { $1 = temp; $2 = FLX_MAX_NDIM; $3 = &n; }
-%typemap(argout) (int64_t *out_dims, int32_t capacity, int32_t *out_ndim) { %append_output(flx_r_many($1, *$3, 'i')); }
+%typemap(argout) (int64_t *out_dims, int32_t capacity, int32_t *out_ndim) { %append_output(flx_r_many($1, *$3, NULL)); }
 %typemap(in, numinputs=0) (flx_ndarray *out_arrays, int32_t capacity, int32_t *out_narrays) (int32_t n = 0) { R_CheckStack2(FLX_MAX_COUNT * sizeof(flx_ndarray)); $1 = (flx_ndarray *)alloca(FLX_MAX_COUNT * sizeof(flx_ndarray)); $2 = FLX_MAX_COUNT; $3 = &n; }
-%typemap(argout) (flx_ndarray *out_arrays, int32_t capacity, int32_t *out_narrays) { %append_output(flx_r_many($1, *$3, 'h')); }
+%typemap(argout) (flx_ndarray *out_arrays, int32_t capacity, int32_t *out_narrays) { %append_output(flx_r_many($1, *$3, &flx_r_ndarray)); }
 %typemap(freearg) int32_t *, int64_t *, double *, char **, const char **, const char *, (int64_t *out_dims, int32_t capacity, int32_t *out_ndim) ""

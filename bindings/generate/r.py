@@ -1,0 +1,73 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""r.py REGISTRY GLUE_R WRAPPER_C PACKAGE OUT: the source package of R in the folder OUT: bindings/r itself, the glue, a function for everything registered, help pages
+and NAMESPACE. Only what changed is written. The names:
+  operator   nd_<function>        nd_softmax(x): a prefix, since sum, max or sort are R's own
+  layer      layer_<function>     takes the network first, for pipes
+  loss       <function>           softmax_cross_entropy, l2_loss: `_loss` goes where two words are left
+  optimizer  <function>           adam(0.001)
+  others     metric_, init_, schedule_, iter_ and the function
+Axes and indices count from 1: attributes that are axes by type and name, inputs that are indices by name or their doc, results that are indices by name."""
+import json
+import os
+import re
+import shutil
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
+import r_docs  # noqa: E402
+import r_functions  # noqa: E402
+
+
+def write(path, text):
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    data = text if isinstance(text, bytes) else text.encode("utf-8")
+    if not os.path.exists(path) or open(path, "rb").read() != data:
+        with open(path, "wb") as f:
+            f.write(data)
+    return path
+
+
+def package_files(package):
+    for folder, folders, names in os.walk(package):
+        folders[:] = [f for f in folders if not f.startswith(".")]
+        for name in sorted(names):
+            if name != "CMakeLists.txt":
+                yield os.path.relpath(os.path.join(folder, name), package)
+
+
+def make(registry, glue, wrapper, package, out):
+    kept = set()
+    with open(registry, encoding="utf-8") as f:
+        registry = json.load(f)
+    for name in package_files(package):
+        source, target = os.path.join(package, name), os.path.join(out, name)
+        kept.add(name)
+        with open(source, "rb") as f:
+            write(target, f.read())
+        shutil.copymode(source, target)
+    generated = {"R/aaa_glue.R": open(glue, encoding="utf-8").read(), "src/wrapper.c": open(wrapper, encoding="utf-8").read(),
+                 "R/registered.R": r_functions.source(registry), "LICENSE.note": None}
+    for name, text in generated.items():
+        if text is not None:
+            kept.add(name)
+            write(os.path.join(out, name), text)
+    comments = []
+    for name in sorted(k for k in kept if k.startswith("R/") and k.endswith(".R")):
+        with open(os.path.join(out, name), encoding="utf-8") as f:
+            comments += r_docs.blocks(f.read(), name)
+    for name, text in r_docs.pages(comments).items():
+        kept.add("man/" + name)
+        write(os.path.join(out, "man", name), text)
+    kept.add("NAMESPACE")
+    write(os.path.join(out, "NAMESPACE"), r_docs.namespace(comments, IMPORTS))
+    for name in list(package_files(out)):
+        if name not in kept and not name.startswith(("src/", "data/")):
+            os.remove(os.path.join(out, name))
+
+
+IMPORTS = ['import(methods)', 'if (getRversion() >= "4.3.0") S3method("%*%", flexor_ndarray, matmul) else exportMethods("%*%", "show")', 'importFrom(stats, update)', 'importFrom(stats, runif)']
+
+if __name__ == "__main__":
+    make(*sys.argv[1:])

@@ -1,0 +1,301 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The R functions of everything that is registered, as source with `#'` comments (r_docs.py makes the help pages of them)."""
+import re
+
+RESERVED = {"if", "else", "repeat", "while", "function", "for", "next", "break", "TRUE", "FALSE", "NULL", "Inf", "NaN", "NA", "in"}
+AXES = re.compile(r"(^|_)(axis|axes)$|^dim[12]?$")
+BEGIN = re.compile(r"(^|_)begin$")
+INDEX = re.compile(r"^(the )?indices|classes from 0|indices from 0|counted from 0", re.I)
+INDEX_RESULT = re.compile(r"^(the )?(index|indices)\b", re.I)
+
+
+def useless(attr):
+    return "without effect" in attr["doc"]
+
+
+def default(attr):
+    """The default of an attribute as R writes it; None: it has none."""
+    text, kind = attr["default"], attr["type"]
+    if attr["required"]:
+        return None
+    if text in ("None", "NULL", "") :
+        return "NULL"
+    if kind.startswith("boolean"):
+        return {"True": "TRUE", "False": "FALSE"}.get(text, "NULL")
+    if text.startswith("("):
+        items = [t.strip() for t in text.strip("()").split(",") if t.strip()]
+        return "NULL" if not items else items[0] if len(items) == 1 else f"c({', '.join(i.replace('None', 'NA') for i in items)})"
+    if re.fullmatch(r"[-+]?[\d.]+(e[-+]?\d+)?", text):
+        if is_axis(attr) and not text.startswith("-"):
+            return str(int(text) + 1)
+        return text
+    if text in ("inf", "-inf"):
+        return text.replace("inf", "Inf")
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def is_axis(attr):
+    return bool(AXES.search(attr["name"])) and ("long" in attr["type"] or attr["type"].startswith("int"))
+
+
+def value(attr, name):
+    """The R expression that makes an attribute's text."""
+    if is_axis(attr):
+        return f"axis_text({name}, {'TRUE' if attr['type'].startswith('tuple') else 'FALSE'})"
+    if BEGIN.search(attr["name"]) and "long" in attr["type"]:
+        return f"begin_text({name}, {'TRUE' if attr['type'].startswith('tuple') else 'FALSE'})"
+    if attr["type"].startswith("tuple"):
+        return f"tuple_of({name})"
+    return f"value_text({name})"
+
+
+def r_name(name):
+    return name + "_" if name in RESERVED else name
+
+
+def attribute_doc(attr):
+    text = attr["doc"].strip() or attr["name"]
+    if is_axis(attr):
+        text += " Axes count from 1, negative ones from the end."
+        text = re.sub(r"\baxis 0\b", "axis 1", text)
+    elif BEGIN.search(attr["name"]) and "long" in attr["type"]:
+        text += " Counted from 1."
+    kind = attr["type"]
+    if kind.startswith("{"):
+        text += " One of " + kind.replace("{", "").replace("}", "").replace("'", "").replace(" or None", "") + "."
+    if attr["range"]:
+        text += f" In {attr['range']}."
+    return " ".join(text.split()).replace("\n", " ")
+
+
+def given(attrs):
+    """The settings that the caller gave, as an R expression: defaults are the library's."""
+    parts = []
+    for a in attrs:
+        name = r_name(a["name"])
+        one = f'c({quoted(a["name"])} = {value(a, name)})'
+        parts.append(one if a["required"] else f"if (!missing({name})) {one}")
+    return "NULL" if not parts else "c(" + ",\n    ".join(parts) + ")"
+
+
+def quoted(name):
+    return name if re.fullmatch(r"[A-Za-z][\w.]*", name) and name not in RESERVED else f"`{name}`"
+
+
+def signature(attrs):
+    return [r_name(a["name"]) + (f" = {default(a)}" if default(a) is not None else "") for a in attrs]
+
+
+def comment(title, description, params, value_doc, examples, details=""):
+    lines = [f"#' {title}", "#'", *("#' " + line for line in wrap(description)), "#'"]
+    if details:
+        lines += [*("#' " + line for line in wrap(details)), "#'"]
+    lines += [f"#' @param {n} {d}" for n, d in params]
+    lines.append(f"#' @return {value_doc}")
+    if examples:
+        lines += ["#' @examples", *("#' " + e for e in examples)]
+    return "\n".join(lines + ["#' @export", ""])
+
+
+def wrap(text):
+    return [" ".join(p.split()) for p in text.split("\n") if p.strip()] or ["No description."]
+
+
+def is_public(entry):
+    return entry["family"] != "control" and not any(a["name"] == "token" for a in entry["attrs"])
+
+
+def presence(entry):
+    """Attributes that only say whether an optional input is there: {attribute: (input, text if it is there, if not)}."""
+    out = {}
+    for i in entry["inputs"]:
+        if i["kind"] == "optional":
+            for a in entry["attrs"]:
+                if a["name"] == "no_" + i["name"]:
+                    out[a["name"]] = (i["name"], "False", "True")
+                elif a["name"] == "use_" + i["name"]:
+                    out[a["name"]] = (i["name"], "True", "False")
+    return out
+
+
+def operator(entry):
+    name = "nd_" + entry["function"].rstrip("_")
+    there = presence(entry)
+    variadic = any(i["kind"] == "list" for i in entry["inputs"])
+    attrs = [a for a in entry["attrs"] if not useless(a) and a["name"] not in there and not (variadic and a["name"] in ("num_args", "num_arrays"))]
+    attrs = [a for a in attrs if a["required"]] + [a for a in attrs if not a["required"]]
+    inputs = [i for i in entry["inputs"] if i["kind"] != "list"]
+    count = [a["name"] for a in entry["attrs"] if variadic and a["name"] in ("num_args", "num_arrays")]
+    formals = [r_name(i["name"]) + (" = NULL" if i["kind"] == "optional" else "") for i in inputs]
+    first_optional = [f for f in formals if f.endswith("NULL")]
+    formals = [f for f in formals if not f.endswith("NULL")] + (["..."] if variadic else []) + [f for f in signature(attrs) if " = " not in f] + first_optional + [
+        f for f in signature(attrs) if " = " in f]
+    params = [(r_name(i["name"]), i["doc"] or "An array.") for i in entry["inputs"] if i["kind"] != "list"]
+    params += [("...", next(i["doc"] for i in entry["inputs"] if i["kind"] == "list") + " Arrays, or one list of them.")] if variadic else []
+    params += [(r_name(a["name"]), attribute_doc(a)) for a in attrs]
+    indexed = {}
+    arrays = []
+    for i in inputs:
+        expression = r_name(i["name"])
+        if i["name"].startswith("ind") or INDEX.search(i["doc"]):
+            other = f", {r_name(inputs[0]['name'])}" if "probabilit" in i["doc"] else ""
+            expression = f"from_one({expression}{other})"
+            indexed[i["name"]] = True
+        arrays.append(expression)
+    params = [(n, d.replace("from 0", "from 1") + (" They count from 1." if n in indexed and "from 0" not in d else "")) for n, d in params]
+    options = [given(attrs)] if attrs else []
+    options += [f'c({quoted(a)} = if (is.null({r_name(i)})) "{no}" else "{yes}")' for a, (i, yes, no) in there.items()]
+    options += [f"c({count[0]} = as.character(length(arrays)))"] if count else []
+    options = "NULL" if not options else options[0] if len(options) == 1 else "c(" + ", ".join(options) + ")"
+    array_list = f"c(list({', '.join(arrays)}), several(...))" if variadic else f"list({', '.join(arrays)})"
+    body = [f"  arrays <- {array_list}"] if count else []
+    array_list = "arrays" if count else array_list
+    result_index = [a for a in entry["attrs"] if "'indices'" in a["type"]]
+    by_name = entry["name"].startswith("arg") or INDEX_RESULT.search(entry["doc"])
+    one = entry["outputs"] == 1
+    if entry["traits"]["random"]:
+        body.append("  random_sync()")
+    if not attrs and not there and not count and not indexed and not variadic and one and 1 <= len(inputs) <= 2 and not by_name:
+        names = [r_name(i["name"]) for i in inputs] + ["NULL"]
+        body.append(f'  out <- .Call(R_swig_flx_r_quick, "{entry["name"]}", {names[0]}, {names[1]}, FALSE)')
+        body.append(f'  if (is.null(out)) call_one("{entry["name"]}", {array_list}) else out')
+    else:
+        call = f'call_op("{entry["name"]}", {array_list}, {options})'
+        if result_index:
+            call = f"indices_out({call}, {r_name(result_index[0]['name'])})"
+        elif by_name:
+            call = f"to_one({call})"
+        body.append(f"  one_or_all({call})" if not (one and not result_index) else f"  {call}[[1L]]")
+    result = "an array" if one else "an array, or a list of arrays"
+    if by_name or result_index:
+        result += "; indices count from 1"
+    doc = comment(f"{entry['name']}", entry["doc"].replace("counted from 0", "counted from 1"), params, result, operator_example(name, entry, inputs, attrs, variadic),
+                  f"Operator `{entry['name']}` of Flexor" + (f", also called {', '.join('`' + a + '`' for a in entry['aliases'])}." if entry["aliases"] else "."))
+    return doc + f"{name} <- function({', '.join(formals)}) {{\n" + "\n".join(body) + "\n}\n"
+
+
+def operator_example(name, entry, inputs, attrs, variadic):
+    if any(a["required"] for a in attrs) or any(i["kind"] == "auxiliary" for i in inputs):
+        return shaped_example(name, entry, inputs, attrs)
+    if not inputs and not variadic and any(a["name"] == "shape" for a in attrs):
+        return [f"{name}(shape = c(2, 3))"]
+    if entry["family"] in ("elementwise", "reduce") and not variadic:
+        required = [i for i in inputs if i["kind"] == "required"]
+        values = ["nd_array(matrix(c(0.1, 0.2, 0.3, 0.4), 2))", "nd_array(matrix(c(0.5, 0.6, 0.7, 0.8), 2))", "nd_array(matrix(1:4, 2))"]
+        return [f"{name}({', '.join(values[:len(required)])})"]
+    return shaped_example(name, entry, inputs, attrs)
+
+
+def shaped_example(name, entry, inputs, attrs):
+    """From the registry's `Op(data (2, 3), weight (4, 3), num_hidden=4): (2, 4)`, where all inputs have shapes."""
+    m = re.match(r"\w+\((.*)\)(: .*)?$", entry["example"].split(": (")[0])
+    if not m:
+        return []
+    parts, known = [], {a["name"] for a in attrs}
+    for item in re.finditer(r"(\w+) \(([\d, ]+)\)|(\w+)=(\([^)]*\)|[^,]+)", m.group(1)):
+        if item.group(1):
+            sizes = [s.strip() for s in item.group(2).split(",") if s.strip()]
+            parts.append(f"{r_name(item.group(1))} = nd_array(0.5, dim = c({', '.join(sizes)}))")
+        elif item.group(3) in known:
+            text = item.group(4)
+            text = f"c{text}".replace(",)", ")") if text.startswith("(") else text if re.fullmatch(r"[-\d.e]+", text) else {"True": "TRUE", "False": "FALSE"}.get(text, f'"{text}"')
+            parts.append(f"{r_name(item.group(3))} = {text}")
+    have = {p.split(" = ")[0] for p in parts}
+    if not {r_name(i["name"]) for i in inputs if i["kind"] != "optional"} <= have:
+        return []
+    return [f"dim({name}({', '.join(parts)}))"] if entry["outputs"] == 1 else []
+
+
+def sample(attr):
+    """A value for an example, or None."""
+    kind = attr["type"]
+    if is_axis(attr):
+        return "1"
+    if kind.startswith("{"):
+        return next((repr(c).replace("'", '"') for c in re.findall(r"'(\w+)'", kind) if c != "None"), None)
+    if kind.startswith("tuple of long"):
+        return "c(2, 2)"
+    return "4" if kind.startswith(("long", "int")) else "0.5" if kind.startswith(("double", "float")) else None
+
+
+def layer(entry):
+    name = "layer_" + entry["function"]
+    container = entry["family"] == "container" and not any(a["required"] for a in entry["attrs"])
+    attrs = [a for a in entry["attrs"] if not useless(a)]
+    attrs = [a for a in attrs if a["required"]] + [a for a in attrs if not a["required"]]
+    formals = ["network"] + (["..."] if container else []) + signature(attrs) + ["name = NULL"]
+    params = [("network", "the network that the layer goes behind, as [network()] gives")]
+    if container:
+        params.append(("...", "networks: what goes inside"))
+    params += [(r_name(a["name"]), attribute_doc(a)) for a in attrs] + [("name", "its name in summaries")]
+    samples = [sample(a) for a in attrs if a["required"]]
+    example = [] if None in samples else [f"network() |> {name}({', '.join((['network()'] if container else []) + samples)})"]
+    if container and "Cell" in entry["name"] or entry["name"] == "Unroll":
+        example = []
+    children = ", children = list(...)" if container else ""
+    takes = "; ".join(f"{i['name']}: {i['doc']}" for i in entry["inputs"])
+    doc = comment(f"Layer {entry['name']}", entry["doc"], params, "the network with this layer behind the others", example, f"Input: {takes}" if takes else "")
+    return doc + f"{name} <- function({', '.join(formals)}) {{\n  add_layer(network, \"{entry['name']}\", name, {given(attrs)}{children})\n}}\n"
+
+
+def loss(entry):
+    function = entry["function"]
+    short = function.removesuffix("_loss")
+    name = short if "_" in short else function
+    attrs = [a for a in entry["attrs"] if not useless(a)]
+    inputs = [r_name(i["name"]) for i in entry["inputs"]]
+    formals = [i + " = NULL" for i in inputs] + signature(attrs)
+    params = [(r_name(i["name"]), (i["doc"] + (" Without it: none." if i["kind"] == "optional" else "")).replace("from 0", "from 1")) for i in entry["inputs"]]
+    params += [(r_name(a["name"]), attribute_doc(a)) for a in attrs]
+    values = []
+    for i in entry["inputs"]:
+        n = r_name(i["name"])
+        if INDEX.search(i["doc"]):
+            n = f"from_one({n})" if not any(a["name"] == "sparse_label" for a in attrs) else f"if (sparse_label) from_one({n}) else {n}"
+        values.append(n)
+    doc = comment(f"Loss {entry['name']}", entry["doc"], params, f"with `{inputs[0]}`: an array with one value for each sample; without: the loss itself, for `flexor(loss = )`",
+                  loss_example(name, entry), "Labels may be an array, R's numbers, or a factor.")
+    return doc + f"""{name} <- function({', '.join(formals)}) {{
+  settings <- {given(attrs)}
+  if (is.null({inputs[0]})) loss_setting("{entry['name']}", settings) else run_loss("{entry['name']}", settings, list({', '.join(values)}))
+}}
+"""
+
+
+def loss_example(name, entry):
+    inputs = [i for i in entry["inputs"] if i["kind"] == "required"]
+    if len(inputs) != 2 or any(a["name"] == "layout" for a in entry["attrs"]) or inputs[0]["name"] != "pred":
+        return [f"{name}()"]
+    classes = any(INDEX.search(i["doc"]) for i in inputs)
+    return [f"{name}(nd_array(matrix(c(1, 2, 3, 4), 2)), {'c(1, 2)' if classes else 'nd_array(matrix(c(1, 0, 0, 1), 2))'})"]
+
+
+PLAIN = {"optimizer": ("", "Optimizer", "an optimizer for [update.flexor_optimizer()] and `flexor(optimizer = )`"), "metric": ("metric_", "Metric", "a metric"),
+         "initializer": ("init_", "Initializer", "an initializer"), "schedule": ("schedule_", "Schedule", "a schedule of learning rates"),
+         "iter": ("iter_", "Iterator", "an iterator over batches")}
+
+
+def plain(kind, entry):
+    prefix, title, result = PLAIN[kind]
+    function = entry["function"].removesuffix("_iter") if kind == "iter" else entry["function"]
+    name = prefix + function
+    attrs = [a for a in entry["attrs"] if not useless(a)]
+    attrs = [a for a in attrs if a["required"]] + [a for a in attrs if not a["required"]]
+    samples = [sample(a) for a in attrs if a["required"]]
+    example = [f"{name}({', '.join(samples)})"] if None not in samples and kind != "iter" else []
+    doc = comment(f"{title} {entry['name']}", entry["doc"], [(r_name(a["name"]), attribute_doc(a)) for a in attrs], result, example)
+    return doc + f"{name} <- function({', '.join(signature(attrs))}) {{\n  new_{kind}(\"{entry['name']}\", {given(attrs)})\n}}\n"
+
+
+def source(registry):
+    out = ["# SPDX-License-Identifier: Apache-2.0", "# Made by bindings/generate/r.py from the registry; not to be edited.", ""]
+    seen = set()
+    for entry in registry["operator"]:
+        if is_public(entry) and entry["function"].rstrip("_") not in seen:
+            seen.add(entry["function"].rstrip("_"))
+            out.append(operator(entry))
+    for entry in registry["layer"]:
+        out.append(loss(entry) if entry["traits"]["loss"] else layer(entry))
+    for kind in PLAIN:
+        out += [plain(kind, entry) for entry in registry[kind] if entry["name"] != "ArrayIter"]
+    return "\n".join(out)

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+// R's arithmetic on arrays without a detour: `x + y` reaches the library in one .Call. What is no pair of arrays or plain numbers is answered by NULL, and R's
+// code (arithmetic.R) goes on. The mode bits of calls (gradient() records) live here.
+%{
+static int32_t flx_r_bits;
+/* How R's operators are called in the library: two arrays, array and number, number and array. The order is that of `flx_operators` in arithmetic.R. */
+static struct { const char *both, *right, *left; flx_call calls[3]; } flx_r_operators[] = {
+  {"broadcast_add", "_plus_scalar", "_plus_scalar"}, {"broadcast_sub", "_minus_scalar", "_rminus_scalar"}, {"broadcast_mul", "_mul_scalar", "_mul_scalar"},
+  {"broadcast_div", "_div_scalar", "_rdiv_scalar"}, {"broadcast_power", "_power_scalar", "_rpower_scalar"}, {"broadcast_mod", "_mod_scalar", "_rmod_scalar"},
+  {"broadcast_equal", "_equal_scalar", "_equal_scalar"}, {"broadcast_not_equal", "_not_equal_scalar", "_not_equal_scalar"},
+  {"broadcast_greater", "_greater_scalar", "_lesser_scalar"}, {"broadcast_lesser", "_lesser_scalar", "_greater_scalar"},
+  {"broadcast_greater_equal", "_greater_equal_scalar", "_lesser_equal_scalar"}, {"broadcast_lesser_equal", "_lesser_equal_scalar", "_greater_equal_scalar"},
+  {"broadcast_maximum", "_maximum_scalar", "_maximum_scalar"}, {"broadcast_minimum", "_minimum_scalar", "_minimum_scalar"}};
+static flx_call flx_r_operator(int which, int form) {
+  flx_call *call = &flx_r_operators[which].calls[form];
+  if (!*call) {
+    const char *key = "scalar", *value = "0", *name = form == 0 ? flx_r_operators[which].both : form == 1 ? flx_r_operators[which].right : flx_r_operators[which].left;
+    flx_status status = flx_call_create(name, &key, &value, form ? 1 : 0, call);
+    if (status) flx_r_raise(status);
+  }
+  return *call;
+}
+static int flx_r_is_array(SEXP s) { return flx_r_is_handle(s) && R_ExternalPtrProtected(s) == flx_r_ndarray.tag; }
+static int flx_r_is_plain(SEXP s) {
+  return (TYPEOF(s) == REALSXP || (TYPEOF(s) == INTSXP && INTEGER(s)[0] != NA_INTEGER)) && XLENGTH(s) == 1 && ATTRIB(s) == R_NilValue;
+}
+/* Prepared calls of operators without attributes, by name: R keeps one CHARSXP for a text, so its address finds the call. */
+enum { FLX_R_CALLS = 1024 };
+static struct { SEXP name; flx_call call; } flx_r_calls[FLX_R_CALLS];
+static flx_call flx_r_named(SEXP name) {
+  size_t i = ((size_t)name >> 4) * 0x9e3779b97f4a7c15ull >> 54, tries = 0;
+  flx_call call;
+  for (; flx_r_calls[i].name; i = (i + 1) % FLX_R_CALLS) {
+    if (flx_r_calls[i].name == name) return flx_r_calls[i].call;
+    if (++tries == FLX_R_CALLS / 2) flx_r_bad("too many operators");
+  }
+  flx_status status = flx_call_create(CHAR(name), NULL, NULL, 0, &call);
+  if (status) flx_r_raise(status);
+  R_PreserveObject(name);
+  flx_r_calls[i].call = call;
+  flx_r_calls[i].name = name;
+  return call;
+}
+%}
+%typemap(in) SEXP { $1 = $input; }
+%typemap(out) SEXP { $result = $1; }
+%inline %{
+/* The mode bits that calls have, and from now on `bits` (NULL: as they are). */
+SEXP flx_r_mode(SEXP bits) {
+  int32_t old = flx_r_bits;
+  if (bits != R_NilValue) flx_r_bits = (int32_t)Rf_asInteger(bits);
+  return Rf_ScalarInteger(old);
+}
+SEXP flx_r_arith(SEXP which, SEXP x, SEXP y) {
+  flx_ndarray out = NULL;
+  flx_status status;
+  int left = flx_r_is_array(x), right = flx_r_is_array(y), i = INTEGER(which)[0];
+  if (left && right) status = flx_call_binary(flx_r_operator(i, 0), flx_r_bits, flx_r_handle(x), flx_r_handle(y), &out);
+  else if (left && flx_r_is_plain(y)) status = flx_call_scalar(flx_r_operator(i, 1), flx_r_bits, flx_r_handle(x), Rf_asReal(y), &out);
+  else if (right && flx_r_is_plain(x)) status = flx_call_scalar(flx_r_operator(i, 2), flx_r_bits, flx_r_handle(y), Rf_asReal(x), &out);
+  else return R_NilValue;
+  if (status == FLX_ERROR_TYPE) return R_NilValue; /* unequal dtypes: R's code makes them equal */
+  if (status) flx_r_raise(status);
+  return flx_r_own(out, &flx_r_ndarray);
+}
+/* An operator of one or two inputs and one output, without attributes; NULL if the inputs are not arrays. */
+SEXP flx_r_quick(SEXP name, SEXP x, SEXP y) {
+  flx_ndarray out = NULL;
+  flx_status status;
+  if (!flx_r_is_array(x) || (y != R_NilValue && !flx_r_is_array(y))) return R_NilValue;
+  if (y == R_NilValue) status = flx_call_unary(flx_r_named(STRING_ELT(name, 0)), flx_r_bits, flx_r_handle(x), &out);
+  else status = flx_call_binary(flx_r_named(STRING_ELT(name, 0)), flx_r_bits, flx_r_handle(x), flx_r_handle(y), &out);
+  if (status) flx_r_raise(status);
+  return flx_r_own(out, &flx_r_ndarray);
+}
+SEXP flx_r_is(SEXP s, SEXP kind) { /* whether s is a handle of a kind, given as its class */
+  return Rf_ScalarLogical(flx_r_is_handle(s) && !strcmp(CHAR(PRINTNAME(R_ExternalPtrProtected(s))), CHAR(STRING_ELT(kind, 0))));
+}
+%}

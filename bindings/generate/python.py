@@ -155,7 +155,9 @@ def pieces(entry):
 
 def operator_line(entry):
     attrs = attributes(entry)
-    return f"_Operator({entry['name']!r}, {tuple(a['name'] for a in attrs if not a['runtime'])!r}, {tuple(a['name'] for a in attrs if a['runtime'])!r})"
+    fixed, runtime = [a for a in attrs if not a["runtime"]], [a for a in attrs if a["runtime"]]
+    defaults = tuple_of(["..." if a["required"] else literal(a) for a in fixed + runtime])
+    return f"_Operator({entry['name']!r}, {tuple(a['name'] for a in fixed)!r}, {tuple(a['name'] for a in runtime)!r}, {defaults})"
 
 
 HEAD = '''# SPDX-License-Identifier: Apache-2.0
@@ -173,7 +175,7 @@ FloatOrTuple = Union[float, Sequence[float]]
 def module(entries, symbolic):
     array = "Symbol" if symbolic else "NDArray"
     head = HEAD.format(doc="Every operator, on symbols." if symbolic else "Every operator, on arrays.",
-                       imports="from .._operator import SymbolOperator as _Operator\nfrom ..sym import Symbol" if symbolic
+                       imports="from .._operator import SymbolOperator as _Operator\nfrom ..symbol import Symbol" if symbolic
                        else "from .._operator import Operator as _Operator, unary as _unary\nfrom ..ndarray import NDArray")
     names = sorted({n for name, others, _ in entries for n in [name, *others]})
     out, tail = [head], []

@@ -124,7 +124,7 @@ def _answer(task: Handle) -> Optional[BaseException]:
     token = f.flx_task_token(task)
     old = set_mode(0)
     try:
-        stage = f.flx_task_text(task, "host") if _knows_stage() else "backward"
+        stage = _stage(task)
         function = _hosts.get(token)
         if function is None:
             raise errors.StateError(f"[host] no function of this process has the token {token}")
@@ -137,8 +137,11 @@ def _answer(task: Handle) -> Optional[BaseException]:
     return None
 
 
-def _knows_stage() -> bool:
-    return True
+def _stage(task: Handle) -> str:
+    try:
+        return f.flx_task_text(task, "host")
+    except errors.UnknownNameError:  # a task that only goes backward
+        return "backward"
 
 
 def next_event(task: Handle) -> int:
@@ -148,9 +151,11 @@ def next_event(task: Handle) -> int:
         try:
             event = f.flx_task_next(task, -1)
         except errors.Error:
-            if failed is not None:
-                raise failed
-            raise
+            if failed is None:
+                raise
+            event = -1
+        if failed is not None and event == -1:
+            raise failed  # the user's own exception, with its own traceback
         if event != f.FLX_HOST:
             return event
         failed = _answer(task)

@@ -12,10 +12,10 @@ _KEPT = 512  # prepared calls of one operator
 
 class Operator:
     """An operator of the registry, on arrays. Attribute values are checked by the core."""
-    __slots__ = ("name", "keys", "runtime", "calls", "_plain")
+    __slots__ = ("name", "keys", "runtime", "defaults", "calls", "_plain")
 
-    def __init__(self, name: str, keys: Tuple[str, ...] = (), runtime: Tuple[str, ...] = ()) -> None:
-        self.name, self.keys, self.runtime = name, keys, runtime
+    def __init__(self, name: str, keys: Tuple[str, ...] = (), runtime: Tuple[str, ...] = (), defaults: tuple = ()) -> None:
+        self.name, self.keys, self.runtime, self.defaults = name, keys, runtime, defaults
         self.calls: Dict[tuple, tuple] = {}
         self._plain: Any = None
 
@@ -73,21 +73,26 @@ class Operator:
                 flat.append(x)
         symbol = f.classes.get("symbol")
         if symbol is not None and any(isinstance(x, symbol) for x in flat):
-            from . import sym
-            return sym.compose(self.name, flat, dict(zip(self.keys + self.runtime, values + scalars)))
+            from .symbol import compose
+            return compose(self.name, flat, _given(self.keys + self.runtime, values + scalars, self.defaults))
         return self._arrays([x if isinstance(x, NDArray) else _convert.as_array(x) for x in flat], values, scalars, out)
+
+
+def _given(keys: tuple, values: tuple, defaults: tuple) -> Dict[str, Any]:
+    """What differs from its default: a graph's document holds only that."""
+    return {k: v for k, v, d in zip(keys, values, defaults) if type(v) is not type(d) or v != d}
 
 
 class SymbolOperator:
     """An operator of the registry, on symbols."""
-    __slots__ = ("name", "keys", "runtime")
+    __slots__ = ("name", "keys", "defaults")
 
-    def __init__(self, name: str, keys: Tuple[str, ...] = (), runtime: Tuple[str, ...] = ()) -> None:
-        self.name, self.keys, self.runtime = name, keys, runtime
+    def __init__(self, name: str, keys: Tuple[str, ...] = (), runtime: Tuple[str, ...] = (), defaults: tuple = ()) -> None:
+        self.name, self.keys, self.defaults = name, keys + runtime, defaults
 
     def compose(self, inputs: Dict[str, Any], many: Sequence[Any], values: tuple, scalars: tuple, name: Optional[str], attr: Optional[Dict[str, str]]) -> Any:
-        from . import sym
+        from .symbol import compose
         given = {k: v for k, v in inputs.items() if v is not None}
         rest = [y for x in many for y in (x if isinstance(x, (list, tuple)) else (x,))]
-        options = dict(zip(self.keys + self.runtime, values + scalars))
-        return sym.compose(self.name, list(given.values()) + rest, options, name, list(given) + [""] * len(rest), attr)
+        options = _given(self.keys, values + scalars, self.defaults)
+        return compose(self.name, list(given.values()) + rest, options, name, list(given) + [""] * len(rest) if given else (), attr)

@@ -63,7 +63,7 @@ def make(registry, glue, wrapper, package, out):
     kept.add("NAMESPACE")
     write(os.path.join(out, "NAMESPACE"), r_docs.namespace(comments, IMPORTS))
     for name in list(package_files(out)):
-        if name not in kept and not name.startswith(("src/", "data/")):
+        if name not in kept and not name.startswith(("src/", "data/", "R/sysdata")):
             os.remove(os.path.join(out, name))
 
 

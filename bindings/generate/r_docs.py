@@ -72,7 +72,7 @@ def definition(text):
 
 def method(name):
     """(generic, class) of a function that is an S3 method for a class of ours, else None."""
-    m = re.match(r"(.+)\.(flexor(?:_\w+)?|formula|recipe|data\.frame|matrix|array|default)$", name)
+    m = re.match(r"(.+)\.(flexor(?:_\w+)?|formula|recipe|function|data\.frame|matrix|array|default)$", name)
     return (m.group(1), m.group(2)) if m and m.group(1) not in ("as",) else None
 
 
@@ -207,7 +207,7 @@ def namespace(all_blocks, extra=()):
         if is_method(b):
             generic, cls = method(b.object)
             for c in [cls] + (["flexor_symbol"] if "symbols" in b.tags else []) + (b.one("also") or "").split():
-                methods.append(f'S3method("{generic}", {c}, "{b.object}")')
+                methods.append(f'S3method("{generic}", "{c}", "{b.object}")')
         elif b.object:
             exports.append(f'export("{b.object}")')
     return "\n".join(["# Made by bindings/generate/r.py; not to be edited.", "useDynLib(flexor, .registration = TRUE)", *sorted(imports), *extra,

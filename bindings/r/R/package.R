@@ -14,4 +14,5 @@ flx_state <- new.env(parent = emptyenv())
 
 .onLoad <- function(libname, pkgname) {
   flx_abi_require(FLX_ABI_VERSION)
+  offer_digits(topenv())
 }

@@ -37,7 +37,7 @@ Entry Read(flx_entry e) {
     };
     r.attrs.push_back({text("name"), text("type"), text("default"), text("range"), text("doc"), text("required") == "1", text("runtime") == "1"});
     // An operator of an array and a number: it has a default for MXNet's sake, and nobody leaves it out.
-    if (r.attrs.back().name == "scalar") r.attrs.back().required = true;
+    if (r.attrs.back().name == "scalar" && r.name[0] == '_') r.attrs.back().required = true;
   }
   return r;
 }

@@ -153,7 +153,7 @@ golden_case <- function(case, folder) {
   heads <- lines_of(case, "head")
   if (length(heads)) {
     of <- lapply(heads, function(l) outs[[as.integer(l[["index"]]) + 1L]])
-    flx$flx_autograd_backward(of, lapply(heads, function(l) load_array(folder, family, l)), as.integer(head[["mode"]]))
+    flx$flx_autograd_backward(of, lapply(heads, function(l) load_array(folder, family, l)), bitwAnd(as.integer(head[["mode"]]), flx$FLX_TRAIN))
   }
   for (line in case) {
     l <- line$fields

@@ -3,6 +3,7 @@
 """The shared cases by the package flexor: run.py errors TABLE | values TABLE | golden TABLE GOLDEN REGISTRY | fit TABLE DIGITS OUT | predict DIGITS OUT MODEL...
 README.md says what each command does."""
 import ast
+import inspect
 import json
 import os
 import sys
@@ -12,7 +13,8 @@ import numpy as np
 from cases import Golden, cases, differs, shape
 
 import flexor as fx
-from flexor import _core, errors, nd
+from flexor import _core, errors, nd, op
+from flexor._generated import op as _generated
 
 f = _core.f
 DIGITS = "{}/{}-{}-ubyte.gz"
@@ -71,7 +73,7 @@ def error_case(case, folder):
     want = case.find("error")
     try:
         bad_call(case, folder)
-    except errors.Error as e:
+    except Exception as e:
         if not all(isinstance(e, c) for c in NATIVE[want["status"]]) or type(e) is not NATIVE[want["status"]][0]:
             return f"it is a {type(e).__name__}"
         text = str(e).replace(folder, "{folder}")
@@ -112,6 +114,9 @@ class Operators:
     def __init__(self, registry):
         with open(registry, encoding="utf-8") as file:
             self.entries = {name: e for e in json.load(file)["operator"] for name in (e["name"], *e["aliases"])}
+        # The function of an operator may have the name of another: flexor.op.sum is _np_sum. The module says which operator each calls.
+        made = vars(_generated)
+        self.functions = {made[f"_{n}_"].name: getattr(op, n) for n in op.__all__ if f"_{n}_" in made}
         self.public = 0
 
     def value(self, entry, key, text):
@@ -126,12 +131,13 @@ class Operators:
 
     def __call__(self, name, names, arrays, options, targets):
         entry = self.entries.get(name)
-        function = getattr(nd, entry["function"], None) if entry and not targets else None
+        function = self.functions.get(entry["name"]) if entry and not targets else None
         if function is None or not all(a.isidentifier() for a in options):
             return _core.invoke(name, arrays, options, out=targets or None)
         self.public += 1
         inputs = [i["name"] for i in entry["inputs"]]
-        kwargs = {k: self.value(entry, k, v) for k, v in options.items()}
+        takes = inspect.signature(function).parameters  # not the number of arrays, which it counts itself
+        kwargs = {k: self.value(entry, k, v) for k, v in options.items() if k in takes or v != str(len(arrays))}
         if any(i["kind"] == "list" for i in entry["inputs"]) or not set(names) <= set(inputs):
             return function(*arrays, **kwargs)
         return function(**dict(zip(names, arrays)), **kwargs)
@@ -149,7 +155,10 @@ def golden_case(case, golden, call):
     f.flx_random_seed(1, None)
     old = _core.set_mode(int(head["mode"]))
     try:
-        outs = call(head["name"], list(ins), arrays, options, targets)
+        if case[0]["kind"] == "error":  # a public function may refuse a call before the operator is asked
+            outs = _core.invoke(head["name"], arrays, options)
+        else:
+            outs = call(head["name"], list(ins), arrays, options, targets)
         outs = outs if isinstance(outs, (tuple, list)) else [outs]
         if case[0]["kind"] == "error":
             [o.asnumpy() for o in outs]
@@ -160,7 +169,7 @@ def golden_case(case, golden, call):
                 return f"output {line['index']} is {o.dtype} {o.shape}"
         heads = [(outs[int(line["index"])], nd.array(golden.load(family, line), dtype=line["dtype"])) for line in case.all("head")]
         if heads:
-            f.flx_autograd_backward([o for o, _ in heads], [h for _, h in heads], int(head["mode"]))
+            f.flx_autograd_backward([o for o, _ in heads], [h for _, h in heads], int(head["mode"]) & f.FLX_TRAIN)
     except fx.Error as e:
         named = case[0]["kind"] == "error" and str(e).startswith((f"[{head['name']}]", f"[{head['operator']}]"))
         return "" if named else f"{type(e).__name__}: {e}"
@@ -206,7 +215,10 @@ def predict(folder, out, *models):
 def check(table, one):
     passed = failed = 0
     for case in cases(table):
-        wrong = one(case)
+        try:
+            wrong = one(case)
+        except Exception as e:
+            wrong = f"{type(e).__name__}: {e}"
         if wrong:
             failed += 1
             print(f"FAILED {case.id}: {wrong}")
@@ -225,7 +237,7 @@ def main(command, *args):
     if command == "golden":
         golden, call = Golden(args[1]), Operators(args[2])
         result = check(args[0], lambda case: golden_case(case, golden, call))
-        return result or (1 if call.public < 100 and not print("FAILED: few calls by public functions:", call.public) else 0)
+        return result or (1 if call.public < 1000 and not print("FAILED: few calls by public functions:", call.public) else 0)
     return {"fit": fit, "predict": predict}[command](*args) or 0
 
 

@@ -39,7 +39,8 @@ field <- function(fields, key, otherwise = "") if (key %in% names(fields)) field
 case_id <- function(case) case[[1]]$fields[["id"]]
 shape_of <- function(text) if (text == "-") numeric() else as.numeric(strsplit(text, ",", fixed = TRUE)[[1]])
 hex_bytes <- function(text) {
-  n <- nchar(text) / 2
+  n <- nchar(text) %/% 2
+  if (n == 0) return(raw())
   as.raw(strtoi(substring(text, 2 * seq_len(n) - 1, 2 * seq_len(n)), 16L))
 }
 # `{any}` in `want` stands for anything, once at most.

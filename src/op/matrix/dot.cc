@@ -27,13 +27,19 @@ Op<DotAttrs> Product(const char* name) {
   return o;
 }
 
+// ka, kb: the axes that are summed; la, lb: those that would be if that factor were transposed.
+[[noreturn]] void FailInner(const char* who, const Shape& a, const Shape& b, const DotAttrs& t, int ka, int kb, int la, int lb) {
+  bool mend = a[la] == b[kb] || a[ka] == b[lb];
+  Fail(Status::kShape, who, "the inner lengths must agree: lhs is ", a, t.transpose_a ? ", transposed," : "", " and rhs is ", b, t.transpose_b ? ", transposed" : "", ", so ", a[ka], " meets ", b[kb], ".", mend ? " Transpose one of them?" : "");
+}
+
 // dot sees its arrays as matrices: of a, the axis that is summed is the last (transposed: the first), of b the first (transposed: the last).
 struct DotShape { int64_t m, n, k; Shape y; };
 DotShape DotShapeOf(const char* who, const Shape& a, const Shape& b, const DotAttrs& t) {
   if (a.ndim() == 0 || b.ndim() == 0) Fail(Status::kShape, who, "expected arrays of one axis or more, given ", a, " and ", b, ". Multiply by scalars with `*`.");
   int ka = t.transpose_a ? 0 : a.ndim() - 1, kb = t.transpose_b ? b.ndim() - 1 : 0;
   if (a[ka] != b[kb] && a[ka] >= 0 && b[kb] >= 0)
-    Fail(Status::kShape, who, "the summed axes must have equal sizes, given ", a[ka], " (lhs is ", a, t.transpose_a ? ", transposed" : "", ") and ", b[kb], " (rhs is ", b, t.transpose_b ? ", transposed" : "", ").");
+    FailInner(who, a, b, t, ka, kb, t.transpose_a ? a.ndim() - 1 : 0, t.transpose_b ? 0 : b.ndim() - 1);
   DotShape s{1, 1, a[ka], {}};
   for (int i = 0; i < a.ndim(); ++i) if (i != ka) s.m *= a[i], s.y.push_back(a[i]);
   for (int i = 0; i < b.ndim(); ++i) if (i != kb) s.n *= b[i], s.y.push_back(b[i]);
@@ -84,8 +90,8 @@ BatchShape BatchShapeOf(const char* who, const Shape& a, const Shape& b, const D
   for (int i = 0; ok && i < n - 2; ++i) ok = a[i] == b[i] || a[i] < 0 || b[i] < 0;
   if (!ok) Fail(Status::kShape, who, "expected two arrays of 3 axes or more that agree in all but the last two, given ", a, " and ", b, ".");
   BatchShape s{a.Product(0, n - 2), a[t.transpose_a ? n - 1 : n - 2], b[t.transpose_b ? n - 2 : n - 1], a[t.transpose_a ? n - 2 : n - 1], a};
-  if (int64_t k = b[t.transpose_b ? n - 1 : n - 2]; s.k != k && s.k >= 0 && k >= 0)
-    Fail(Status::kShape, who, "the summed axes must have equal sizes, given lhs ", a, t.transpose_a ? " transposed" : "", " and rhs ", b, t.transpose_b ? " transposed" : "", ".");
+  int ka = t.transpose_a ? n - 2 : n - 1, kb = t.transpose_b ? n - 1 : n - 2;
+  if (a[ka] != b[kb] && a[ka] >= 0 && b[kb] >= 0) FailInner(who, a, b, t, ka, kb, 2 * n - 3 - ka, 2 * n - 3 - kb);
   s.y[n - 2] = s.m, s.y[n - 1] = s.n;
   return s;
 }

@@ -38,6 +38,23 @@ std::vector<Val> LayerNorm(LayerContext& c, const Layer& layer, const std::vecto
   Val gamma = c.Param("gamma", n, s.gamma_initializer, s.scale), beta = c.Param("beta", n, s.beta_initializer, s.center);
   return {c.Op("LayerNorm", {x[0], gamma, beta}, {{"axis", Text(s.axis)}, {"eps", Text(s.epsilon)}})};
 }
+
+struct StandardizeSettings { int64_t axis = 1; };
+std::vector<Val> Standardize(LayerContext& c, const Layer& layer, const std::vector<Val>& x) {
+  const Shape in = ShapeOf(x[0]);
+  if (in.ndim() < 2)
+    Fail(Status::kShape, "Standardize", "the input must have a batch axis and at least one more, given shape ", in, ". Reshape it to (batch, features).");
+  const int axis = NormalAxis("Standardize", layer.as<StandardizeSettings>().axis, in.ndim());
+  if (axis == 0) Fail(Status::kArgument, "Standardize", "axis 0 is the batch; expected the axis of the features, as 1 or -1.");
+  const DType given = TypeOf(x[0]), wide = given == DType::kFloat64 ? given : DType::kFloat32;  // a mean in 16 bits would be off by more than a deviation
+  Shape along = Shape::Filled(in.ndim(), 1);
+  along[axis] = -1;
+  auto state = [&](const char* name, const char* init) { return c.Op("Reshape", {c.Aux(name, {in[axis]}, init, wide)}, {{"shape", Text(along.vec())}}); };
+  Val mean = state("mean", "zeros"), deviation = state("deviation", "ones");
+  Val wider = given == wide ? x[0] : c.Op("Cast", {x[0]}, {{"dtype", DTypeName(wide)}});
+  Val y = c.Op("broadcast_div", {c.Op("broadcast_sub", {wider, mean}), deviation});
+  return {given == wide ? y : c.Op("Cast", {y}, {{"dtype", DTypeName(given)}})};
+}
 }  // namespace
 
 void AddNormLayers(std::vector<Def>* all) {
@@ -69,6 +86,14 @@ void AddNormLayers(std::vector<Def>* all) {
       .attr(&L::beta_initializer, "beta_initializer", "How beta begins.")
       .attr(&L::gamma_initializer, "gamma_initializer", "How gamma begins.")
       .with(&Def::params, std::vector<LayerParam>{{"gamma", "(size of the axis,)"}, {"beta", "(size of the axis,)"}}).with(&Def::forward, &LayerNorm));
+  using S = StandardizeSettings;
+  all->push_back(Define<Def, S>("Standardize").family("normalization")
+      .doc("(x - mean) / deviation, feature by feature: columns of a table come to mean 0 and deviation 1 whatever their units. A fit finds both in one pass over its training "
+           "data, before its first epoch, when this is the first layer and the states are not there yet; a feature that is always the same keeps deviation 1. "
+           "They are saved with the model. Made by hand (flx_params_init) they begin as 0 and 1.")
+      .example("Standardize()")
+      .attr(&S::axis, "axis", "The axis of the features: 1 for tables (rows, features) and images (batch, channels, ...), -1 where they are last.")
+      .with(&Def::params, std::vector<LayerParam>{{"mean", "(features,)", true}, {"deviation", "(features,)", true}}).with(&Def::forward, &Standardize));
 }
 
 }  // namespace flx

@@ -89,26 +89,34 @@ Event FitTask::Next(int64_t timeout_ms) {
 
 Event FitTask::Go(const Deadline& d) {
   for (;;) {
-    if (stopped() && (phase_ == Phase::kTrain || phase_ == Phase::kValid || phase_ == Phase::kReport || phase_ == Phase::kStart)) phase_ = Phase::kDone;
+    if (stopped() && (phase_ == Phase::kTrain || phase_ == Phase::kValid || phase_ == Phase::kReport || phase_ == Phase::kStart || phase_ == Phase::kStandardize)) phase_ = Phase::kDone;
     switch (phase_) {
       case Phase::kStart:
         Start();
         break;
+      case Phase::kStandardize:
       case Phase::kTrain:
       case Phase::kValid: {
-        bool train = phase_ == Phase::kTrain;
-        BatchSource& source = train ? train_ : valid_;
+        bool train = phase_ == Phase::kTrain, look = phase_ == Phase::kStandardize;
+        BatchSource& source = train || look ? train_ : valid_;
         if (!ahead_.Wait(d) || !source.Ready(d.left())) return Event::kPending;
         Batch batch;
         if (!source.Next(&batch)) {
-          phase_ = train ? Phase::kTrainEnd : Phase::kValidEnd;
+          phase_ = look ? Phase::kStandardizeEnd : train ? Phase::kTrainEnd : Phase::kValidEnd;
           break;
         }
-        if (train) TrainOn(batch); else ValidateOn(batch);
+        if (look) LookAt(batch);
+        else if (train) TrainOn(batch);
+        else ValidateOn(batch);
         if (train && options_.report_every && batch_ % options_.report_every == 0) phase_ = Phase::kReport;
         else if (d.over()) return Event::kPending;
         break;
       }
+      case Phase::kStandardizeEnd:
+        if (!standardizing_->Finish(model_->params().get(), d)) return Event::kPending;
+        standardizing_.reset();
+        phase_ = Phase::kEpochEnd;
+        break;
       case Phase::kReport: {
         double mean;
         if (!train_scores_.loss.Read(d, &mean)) return Event::kPending;
@@ -158,6 +166,12 @@ void FitTask::Start() {
     optimizer_->SetLength(int64_t(optimizer_->Get("step")) + train_.batches() * options_.epochs);
   }
   phase_ = Phase::kEpochEnd;  // which begins the next epoch, or ends a fit that a checkpoint says is over
+  if (epoch_ >= options_.epochs || !standardizing_.emplace(*model_)) return;
+  train_.Begin(epoch_);
+  phase_ = Phase::kStandardize;
+}
+void FitTask::LookAt(const Batch& batch) {
+  if (NDArray last = standardizing_->Add(*model_, batch)) ahead_.Add(last);
 }
 
 void FitTask::BeginEpoch() {

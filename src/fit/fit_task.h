@@ -4,6 +4,7 @@
 #include <exception>
 #include <map>
 
+#include "fit/standardize.h"
 #include "fit/work.h"
 
 namespace flx {
@@ -30,7 +31,7 @@ class FitTask final : public Task {
   std::vector<std::string> columns() const override { return columns_; }
 
  private:
-  enum class Phase { kStart, kTrain, kReport, kTrainEnd, kValid, kValidEnd, kCheckpoint, kEpochEnd, kDone };
+  enum class Phase { kStart, kStandardize, kStandardizeEnd, kTrain, kReport, kTrainEnd, kValid, kValidEnd, kCheckpoint, kEpochEnd, kDone };
   // One pass's loss and metrics.
   struct Scores {
     RunningMean loss;
@@ -48,6 +49,7 @@ class FitTask final : public Task {
   NDArray Forward(int mode, const Batch& batch, std::vector<NDArray>* outputs);  // the loss
   NDArray Step(const Batch& batch, std::vector<NDArray>* outputs);               // and gradients of its mean
   NDArray Split(std::vector<NDArray> results, std::vector<NDArray>* outputs) const;
+  void LookAt(const Batch& batch);
   void TrainOn(const Batch& batch);
   void ValidateOn(const Batch& batch);
   void ClipGradients();
@@ -71,6 +73,7 @@ class FitTask final : public Task {
   Ticket tickets_;                          // the fit's own stream: dropout does not depend on what else runs
   int64_t epoch_ = 0, batch_ = 0, rows_ = 0;  // epoch_: completed ones
   bool prepared_ = false;
+  std::optional<Standardizing> standardizing_;  // until its pass is over
   Ref<HybridLayer> hybrid_;                 // null: imperatively
   std::vector<NDArray> trained_;            // parameters with a gradient that this fit attached
   RunAhead ahead_;

@@ -56,7 +56,7 @@ def python_name(name):
 
 def attributes(entry):
     """The attributes that a user gives: not the count of inputs, which is counted."""
-    return [a for a in entry["attrs"] if not (a["name"] == "num_args" and entry["traits"]["variadic"])]
+    return [a for a in entry["attrs"] if a not in counted(entry)]
 
 
 def parameters(entry, array, symbolic):
@@ -140,6 +140,11 @@ def public(operators):
     return [(name, [n for n in others if n.isidentifier() and n not in taken], entry) for name, (entry, others) in sorted(out.items())]
 
 
+def counted(entry):
+    """The attribute that says how many inputs there are, which nobody has to give."""
+    return [a for a in entry["attrs"] if a["name"] == "num_args" and entry["traits"]["variadic"]]
+
+
 def tuple_of(names):
     return "(" + "".join(n + ", " for n in names).rstrip() + ")" if names else "()"
 
@@ -150,14 +155,15 @@ def pieces(entry):
     arrays = [python_name(i["name"]) for i in entry["inputs"] if i["kind"] != "list"]
     many = next((python_name(i["name"]) for i in entry["inputs"] if i["kind"] == "list"), None)
     inputs = ("(*" + many + ",)" if arrays == [] else f"({', '.join(arrays)}, *{many})") if many else tuple_of(arrays)
-    return inputs, tuple_of([python_name(a["name"]) for a in attrs if not a["runtime"]]), tuple_of([python_name(a["name"]) for a in attrs if a["runtime"]])
+    count = [" + ".join([f"len({many})"] + [str(len(arrays))] * bool(arrays)) for _ in counted(entry)]
+    return inputs, tuple_of([python_name(a["name"]) for a in attrs if not a["runtime"]] + count), tuple_of([python_name(a["name"]) for a in attrs if a["runtime"]])
 
 
 def operator_line(entry):
     attrs = attributes(entry)
-    fixed, runtime = [a for a in attrs if not a["runtime"]], [a for a in attrs if a["runtime"]]
-    defaults = tuple_of(["..." if a["required"] else literal(a) for a in fixed + runtime])
-    return f"_Operator({entry['name']!r}, {tuple(a['name'] for a in fixed)!r}, {tuple(a['name'] for a in runtime)!r}, {defaults})"
+    fixed, runtime = [a for a in attrs if not a["runtime"]] + counted(entry), [a for a in attrs if a["runtime"]]
+    defaults = tuple_of(["..." if a["required"] or a in counted(entry) else literal(a) for a in fixed + runtime])
+    return f"_Operator({entry['name']!r}, {tuple(a['name'] for a in fixed)!r}, {tuple(a['name'] for a in runtime)!r}, {defaults}, {entry['outputs'] == 1})"
 
 
 HEAD = '''# SPDX-License-Identifier: Apache-2.0
@@ -175,14 +181,15 @@ FloatOrTuple = Union[float, Sequence[float]]
 def module(entries, symbolic):
     array = "Symbol" if symbolic else "NDArray"
     head = HEAD.format(doc="Every operator, on symbols." if symbolic else "Every operator, on arrays.",
-                       imports="from .._operator import SymbolOperator as _Operator\nfrom ..symbol import Symbol" if symbolic
-                       else "from .._operator import Operator as _Operator, unary as _unary\nfrom ..ndarray import NDArray")
+                       imports="from .._operator import SymbolOperator as _Operator, flat as _flat\nfrom ..symbol import Symbol" if symbolic
+                       else "from .._operator import Operator as _Operator, flat as _flat, unary as _unary\nfrom ..ndarray import NDArray")
     names = sorted({n for name, others, _ in entries for n in [name, *others]})
     out, tail = [head], []
     for name, others, entry in entries:
         result = "Symbol" if symbolic else "NDArray" if entry["outputs"] == 1 else "Tuple[NDArray, ...]" if entry["outputs"] > 1 else "Any"
         inputs, values, scalars = pieces(entry)
-        out.append(f"\n\n_{name}_ = {operator_line(entry)}\n\n\ndef {name}({signature(entry, array, result, symbolic)}) -> {result}:\n{docstring(entry, array)}")
+        flat = next((f"    {python_name(i['name'])} = _flat({python_name(i['name'])})\n" for i in entry["inputs"] if i["kind"] == "list"), "")
+        out.append(f"\n\n_{name}_ = {operator_line(entry)}\n\n\ndef {name}({signature(entry, array, result, symbolic)}) -> {result}:\n{docstring(entry, array)}{flat}")
         if symbolic:
             keys = [python_name(i["name"]) for i in entry["inputs"] if i["kind"] != "list"]
             many = next((python_name(i["name"]) for i in entry["inputs"] if i["kind"] == "list"), None)

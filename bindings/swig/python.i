@@ -58,23 +58,6 @@ static int flx_py_handle(PyObject *o, void **h) {
   PyErr_Format(PyExc_TypeError, "a Flexor handle was expected, given %s", Py_TYPE(o)->tp_name);
   return -1;
 }
-static PyObject *flx_py_mode_get(PyObject *m, PyObject *none) { return PyLong_FromLong(flx_py_mode); }
-static PyObject *flx_py_mode_set(PyObject *m, PyObject *bits) {
-  long old = flx_py_mode, v = PyLong_AsLong(bits);
-  if (v == -1 && PyErr_Occurred()) return NULL;
-  flx_py_mode = (int32_t)v;
-  return PyLong_FromLong(old);
-}
-static PyObject *flx_py_same(PyObject *m, PyObject *o) { /* the handle's value, for hashes and for tests */
-  void *h;
-  return flx_py_handle(o, &h) ? NULL : PyLong_FromVoidPtr(h);
-}
-static PyMethodDef flx_py_more[] = {
-  {"mode", flx_py_mode_get, METH_NOARGS, "mode() -> int: the bits (FLX_RECORD, FLX_TRAIN ...) that calls of this thread with mode None have"},
-  {"set_mode", flx_py_mode_set, METH_O, "set_mode(bits) -> int: sets them, and gives those before"},
-  {"value", flx_py_same, METH_O, "value(handle) -> int: the opaque number that the library knows it by, 0 for a null handle"},
-  {NULL, NULL, 0, NULL}};
-
 static PyObject *flx_py_text(const char *t) { if (t) return PyUnicode_DecodeUTF8(t, (Py_ssize_t)strlen(t), "backslashreplace"); Py_INCREF(Py_None); return Py_None; }
 static PyObject *flx_py_bytes(const char *t, int64_t n) { if (t) return PyBytes_FromStringAndSize(t, (Py_ssize_t)n); Py_INCREF(Py_None); return Py_None; }
 static void flx_py_raise(flx_status status) {
@@ -96,11 +79,64 @@ static void flx_py_raise(flx_status status) {
   if (ok) PyErr_SetObject((PyObject *)Py_TYPE(e), e);
   Py_XDECREF(e); Py_XDECREF(message); Py_XDECREF(number);
 }
+static PyObject *flx_py_mode_get(PyObject *m, PyObject *none) { return PyLong_FromLong(flx_py_mode); }
+static PyObject *flx_py_mode_set(PyObject *m, PyObject *bits) {
+  long old = flx_py_mode, v = PyLong_AsLong(bits);
+  if (v == -1 && PyErr_Occurred()) return NULL;
+  flx_py_mode = (int32_t)v;
+  return PyLong_FromLong(old);
+}
+static PyObject *flx_py_same(PyObject *m, PyObject *o) { /* the handle's value, for hashes and for tests */
+  void *h;
+  return flx_py_handle(o, &h) ? NULL : PyLong_FromVoidPtr(h);
+}
+static PyObject *flx_py_dtype(PyObject *m, PyObject *o) { /* describe without a shape to make */
+  void *h;
+  int32_t dtype = -1, ndim = 0;
+  int64_t dims[FLX_MAX_NDIM];
+  flx_status status;
+  if (flx_py_handle(o, &h)) return NULL;
+  if ((status = flx_ndarray_describe(h, &dtype, dims, FLX_MAX_NDIM, &ndim))) { flx_py_raise(status); return NULL; }
+  return PyLong_FromLong(dtype);
+}
+static PyObject *flx_py_find(PyObject *m, PyObject *const *args, Py_ssize_t n) { /* equal values of other types (1, True, 1.0) are others */
+  PyObject *kept;
+  if (n != 2 || !PyDict_Check(args[0]) || !PyTuple_Check(args[1])) { PyErr_SetString(PyExc_TypeError, "find(dict, tuple)"); return NULL; }
+  kept = PyDict_GetItemWithError(args[0], args[1]);
+  if (kept && PyTuple_Check(kept) && PyTuple_GET_SIZE(kept) == 2 && PyTuple_Check(PyTuple_GET_ITEM(kept, 0))) {
+    PyObject *values = PyTuple_GET_ITEM(kept, 0), *call = PyTuple_GET_ITEM(kept, 1);
+    Py_ssize_t i = PyTuple_GET_SIZE(values);
+    if (i == PyTuple_GET_SIZE(args[1]))
+      while (i > 0 && Py_TYPE(PyTuple_GET_ITEM(values, i - 1)) == Py_TYPE(PyTuple_GET_ITEM(args[1], i - 1))) --i;
+    if (!i) { Py_INCREF(call); return call; }
+  }
+  if (PyErr_Occurred()) {
+    if (!PyErr_ExceptionMatches(PyExc_TypeError)) return NULL;
+    PyErr_Clear(); /* a value that cannot be a key */
+  }
+  Py_INCREF(Py_None);
+  return Py_None;
+}
+static PyMethodDef flx_py_more[] = {
+  {"dtype", flx_py_dtype, METH_O, "dtype(array) -> int: what flx_ndarray_describe says first"},
+  {"find", (PyCFunction)(void (*)(void))flx_py_find, METH_FASTCALL, "find(kept, values): kept[values][1] if kept[values][0] has the same types, too; else None"},
+  {"mode", flx_py_mode_get, METH_NOARGS, "mode() -> int: the bits (FLX_RECORD, FLX_TRAIN ...) that calls of this thread with mode None have"},
+  {"set_mode", flx_py_mode_set, METH_O, "set_mode(bits) -> int: sets them, and gives those before"},
+  {"value", flx_py_same, METH_O, "value(handle) -> int: the opaque number that the library knows it by, 0 for a null handle"},
+  {NULL, NULL, 0, NULL}};
+
 static const char *flx_py_utf8(PyObject *o) {
   Py_ssize_t n = 0;
   const char *t = PyUnicode_AsUTF8AndSize(o, &n);
   if (t && (Py_ssize_t)strlen(t) != n) { PyErr_SetString(PyExc_ValueError, "a text with a null character"); t = NULL; }
   return t;
+}
+static int flx_py_int32(PyObject *o, int32_t *out) {
+  long v = PyLong_AsLong(o);
+  if (v == -1 && PyErr_Occurred()) return -1;
+  if (v < INT32_MIN || v > INT32_MAX) { PyErr_Format(PyExc_OverflowError, "%ld does not fit into 32 bits", v); return -1; }
+  *out = (int32_t)v;
+  return 0;
 }
 /* A sequence as a new C array; what: 'h' handles, 'i' int64, 'd' double, 's' texts, which live as long as `*keep`. */
 static int flx_py_list(PyObject *o, char what, void **out, int32_t *n, PyObject **keep) {
@@ -177,11 +213,11 @@ static int flx_py_memory(PyObject *o, int flags, Py_buffer *view, void **data, i
 %typemap(argout) flx_##K * { $result = SWIG_Python_AppendOutput($result, flx_py_new(flx_py_kind_##K, *$1)); }
 %enddef
 %typemap(in) void *handle { if (flx_py_handle($input, &$1)) SWIG_fail; }
-%typemap(in) int32_t mode {
-  long v = $input == Py_None ? flx_py_mode : PyLong_AsLong($input);
-  if (v == -1 && PyErr_Occurred()) SWIG_fail;
-  $1 = (int32_t)v;
-}
+/* Numbers: also NumPy's, by __index__ and __float__. */
+%typemap(in) int64_t { if (($1 = PyLong_AsLongLong($input)) == -1 && PyErr_Occurred()) SWIG_fail; }
+%typemap(in) double { if (($1 = PyFloat_AsDouble($input)) == -1 && PyErr_Occurred()) SWIG_fail; }
+%typemap(in) int32_t { if (flx_py_int32($input, &$1)) SWIG_fail; }
+%typemap(in) int32_t mode { if ($input == Py_None) $1 = flx_py_mode; else if (flx_py_int32($input, &$1)) SWIG_fail; }
 %typemap(in) const char *path (PyObject *keep = NULL) { /* a text, bytes or os.PathLike */
   if ($input == Py_None) $1 = NULL;
   else if (!(keep = PyOS_FSPath($input)) || !($1 = ($1_ltype)(PyBytes_Check(keep) ? PyBytes_AS_STRING(keep) : flx_py_utf8(keep)))) SWIG_fail;

@@ -60,8 +60,10 @@ def _from_numbers(value: Any, number: Optional[int], device: Optional[str]) -> f
     try:
         host = np.asarray(value)
         if host.dtype.kind in "iub" and _dtypes.DTYPES[number].kind in "iu":
-            wanted = _dtypes.host_of(number)
-            host = np.array(value, dtype=wanted) if host.dtype != wanted else host  # exact, or an OverflowError
+            limits = np.iinfo(_dtypes.host_of(number))
+            if host.size and not (limits.min <= host.min() and host.max() <= limits.max):
+                raise OverflowError(f"{host.min() if host.min() < limits.min else host.max()} is out of the bounds of {limits.dtype}")
+            host = host.astype(limits.dtype)
     except (ValueError, OverflowError) as e:
         raise ArgumentError(f"[array] {e}. Expected numbers, or lists of equal lengths of numbers that the dtype can hold.") from None
     if host.dtype.kind in "fc" and not host.size:

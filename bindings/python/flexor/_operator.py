@@ -6,49 +6,53 @@ from . import _convert, _core
 from . import _flexor as f
 from .ndarray import NDArray
 
-unary, _binary, _run = f.flx_call_unary, f.flx_call_binary, f.flx_call_run
+unary, _run, _find = f.flx_call_unary, f.flx_call_run, f.find
 _KEPT = 512  # prepared calls of one operator
+
+
+def flat(arrays: tuple) -> tuple:
+    """The arrays of `concat(a, b)` and of `concat([a, b])`."""
+    return tuple(arrays[0]) if len(arrays) == 1 and isinstance(arrays[0], (list, tuple)) else arrays
 
 
 class Operator:
     """An operator of the registry, on arrays. Attribute values are checked by the core."""
-    __slots__ = ("name", "keys", "runtime", "defaults", "calls", "_plain")
+    __slots__ = ("name", "keys", "runtime", "defaults", "single", "calls", "plain")
 
-    def __init__(self, name: str, keys: Tuple[str, ...] = (), runtime: Tuple[str, ...] = (), defaults: tuple = ()) -> None:
-        self.name, self.keys, self.runtime, self.defaults = name, keys, runtime, defaults
+    def __init__(self, name: str, keys: Tuple[str, ...] = (), runtime: Tuple[str, ...] = (), defaults: tuple = (), single: bool = False) -> None:
+        self.name, self.keys, self.runtime, self.defaults, self.single = name, keys, runtime, defaults, single
         self.calls: Dict[tuple, tuple] = {}
-        self._plain: Any = None
-
-    @property
-    def plain(self) -> Any:
-        """The call without any attribute."""
-        if self._plain is None:
-            self._plain = f.flx_call_create(self.name, {})
-        return self._plain
+        self.plain = f.flx_call_create(name, {}) if single and not keys and not runtime else None  # the call without any attribute
 
     def prepared(self, values: tuple, scalars: tuple) -> Any:
-        """The call for these values. Equal values of other types (1, True, 1.0) are other texts, so that types count, too."""
-        try:
-            found = self.calls.get(values)
-        except TypeError:  # a list, an array
-            found, values = None, tuple(_core.text(v) for v in values)
-        types = tuple(map(type, values))
-        if found is not None and found[0] == types:
-            return found[1]
+        """The call for these values, kept for the next time."""
         options = dict(zip(self.keys, map(_core.text, values)))
         for key, value in zip(self.runtime, scalars):  # a first value; the run brings its own
             options[key] = _core.text(value)
         call = f.flx_call_create(self.name, options)
-        if len(self.calls) >= _KEPT:
-            self.calls.clear()
-        if not any(type(v) is tuple or v == 0 and type(v) is float for v in values) or all(type(w) is int for v in values if type(v) is tuple for w in v):
-            self.calls[values] = types, call
+        # Equal tuples may hold other types inside (1, 1.0), which `find` does not see, and 0.0 is -0.0: such are not kept.
+        if all(type(v) is not float or v for v in values) and all(type(w) is int for v in values if type(v) is tuple for w in v):
+            try:
+                if len(self.calls) >= _KEPT:
+                    self.calls.clear()
+                self.calls[values] = values, call
+            except TypeError:  # a list, an array
+                pass
         return call
 
     def __call__(self, inputs: tuple, values: tuple = (), scalars: tuple = (), out: Any = None) -> Any:
+        while inputs and inputs[-1] is None:  # optional ones that are left out
+            inputs = inputs[:-1]
         for x in inputs:
             if type(x) is not NDArray:
                 return self._other(inputs, values, scalars, out)
+        if out is None:
+            if not scalars:
+                call = _find(self.calls, values) or self.prepared(values, ())
+                if self.single and len(inputs) == 1:
+                    return unary(call, None, inputs[0])
+                results = _run(call, None, inputs, ())
+                return results[0] if len(results) == 1 else results
         return self._arrays(inputs, values, scalars, out)
 
     def _arrays(self, inputs: Sequence[Any], values: tuple, scalars: tuple, out: Any) -> Any:
@@ -56,7 +60,7 @@ class Operator:
             if any(type(s) is not float and not (type(s) is int and -2**53 <= s <= 2**53) for s in scalars):
                 options = dict(zip(self.keys + self.runtime, values + scalars))
                 return _core.invoke(self.name, inputs, options, out)
-        call = self.prepared(values, scalars)
+        call = _find(self.calls, values) or self.prepared(values, scalars)
         if out is None:
             results = _run(call, None, inputs, scalars)
             return results[0] if len(results) == 1 else results
@@ -64,13 +68,8 @@ class Operator:
         return out
 
     def _other(self, inputs: tuple, values: tuple, scalars: tuple, out: Any) -> Any:
-        """Inputs that are left out (None), lists of arrays, symbols, and what can be made an array."""
-        flat: list = []
-        for x in inputs:
-            if isinstance(x, (list, tuple)) and x and all(isinstance(y, f.Handle) for y in x):
-                flat.extend(x)
-            elif x is not None:
-                flat.append(x)
+        """Inputs that are left out (None), symbols, and what can be made an array."""
+        flat = [x for x in inputs if x is not None]
         symbol = f.classes.get("symbol")
         if symbol is not None and any(isinstance(x, symbol) for x in flat):
             from .symbol import compose
@@ -87,12 +86,12 @@ class SymbolOperator:
     """An operator of the registry, on symbols."""
     __slots__ = ("name", "keys", "defaults")
 
-    def __init__(self, name: str, keys: Tuple[str, ...] = (), runtime: Tuple[str, ...] = (), defaults: tuple = ()) -> None:
+    def __init__(self, name: str, keys: Tuple[str, ...] = (), runtime: Tuple[str, ...] = (), defaults: tuple = (), single: bool = False) -> None:
         self.name, self.keys, self.defaults = name, keys + runtime, defaults
 
     def compose(self, inputs: Dict[str, Any], many: Sequence[Any], values: tuple, scalars: tuple, name: Optional[str], attr: Optional[Dict[str, str]]) -> Any:
         from .symbol import compose
         given = {k: v for k, v in inputs.items() if v is not None}
-        rest = [y for x in many for y in (x if isinstance(x, (list, tuple)) else (x,))]
+        rest = list(many)
         options = _given(self.keys, values + scalars, self.defaults)
         return compose(self.name, list(given.values()) + rest, options, name, list(given) + [""] * len(rest) if given else (), attr)

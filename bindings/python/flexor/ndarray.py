@@ -14,8 +14,7 @@ _binary, _unary, _with_scalar = f.flx_call_binary, f.flx_call_unary, f.flx_call_
 _FLOATS = (f.FLX_FLOAT32, f.FLX_FLOAT64, f.FLX_FLOAT16, f.FLX_BFLOAT16)
 
 
-def _number(x: f.Handle) -> int:
-    return f.flx_ndarray_describe(x)[0]
+_number = f.dtype
 
 
 def _cast(x: f.Handle, number: int) -> f.Handle:
@@ -38,7 +37,7 @@ def _array_method(name: str, scalar: str, reflected: Optional[str] = None, float
     backwards = f.flx_call_create(reflected, {"scalar": "1"}) if reflected else with_scalar
 
     def number_with(prepared: f.Handle, x: "NDArray", value: Union[int, float], swapped: bool) -> Any:
-        """An array and a Python number; the number takes the array's dtype, if that can hold its kind."""
+        """An array of integers or truths and a Python number; the number takes the array's dtype, if that can hold its kind."""
         number = _number(x)
         if number not in _FLOATS:
             whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
@@ -47,7 +46,7 @@ def _array_method(name: str, scalar: str, reflected: Optional[str] = None, float
             elif whole and number == f.FLX_BOOL:
                 x = _cast(x, f.FLX_INT64)
             elif whole and not -2**53 <= value <= 2**53:
-                y = NDArray(_convert.as_array(int(value), _dtypes.DTYPES[number]))
+                y = _convert.as_array(int(value), _dtypes.DTYPES[number])
                 return _binary(call, None, y, x) if swapped else _binary(call, None, x, y)
         return _with_scalar(prepared, None, x, value)
 
@@ -62,18 +61,20 @@ def _array_method(name: str, scalar: str, reflected: Optional[str] = None, float
             out = _meet(call, y, x, floats) if swapped else _meet(call, x, y, floats)
         return _unary(_CAST[f.FLX_BOOL], None, out) if truth else out
 
-    if truth or floats:
-        def forward(self: "NDArray", other: Any) -> Any:
+    def forward(self: "NDArray", other: Any) -> Any:
+        kind = type(other)
+        if kind is NDArray:
+            if floats and _number(self) not in _FLOATS:
+                return _meet(call, self, other, True)
+            try:
+                out = _binary(call, None, self, other)
+            except DTypeError:
+                out = _meet(call, self, other, floats)
+        elif kind is float and _number(self) in _FLOATS:
+            out = _with_scalar(with_scalar, None, self, other)
+        else:
             return other_with(self, other, False)
-    else:
-        def forward(self: "NDArray", other: Any) -> Any:
-            kind = type(other)
-            if kind is NDArray:
-                try:
-                    return _binary(call, None, self, other)
-                except DTypeError:
-                    return _meet(call, self, other, False)
-            return other_with(self, other, False)
+        return _unary(_CAST[f.FLX_BOOL], None, out) if truth else out
 
     def backward(self: "NDArray", other: Any) -> Any:
         return other_with(self, other, True)
@@ -104,8 +105,16 @@ _COPY, _NEGATIVE, _ABS = (f.flx_call_create(name, {}) for name in ("_copy", "neg
 
 
 def _reduction(name: str, doc: str) -> Callable:
+    kept: dict = {}
+
     def method(self: "NDArray", axis: Any = None, keepdims: bool = False) -> "NDArray":
-        return _core.invoke(name, [self], {"axis": axis, "keepdims": keepdims})
+        if axis is None or type(axis) is int:
+            call = kept.get((axis, keepdims))
+            if call is None:
+                call = kept[axis, keepdims] = _core.call(name, {"axis": axis, "keepdims": keepdims})
+        else:
+            call = _core.call(name, {"axis": axis, "keepdims": keepdims})
+        return _unary(call, None, self)
     method.__name__ = method.__qualname__ = name[4:]
     method.__doc__ = doc + " over `axis` (an int, a tuple; None: all); `keepdims` leaves the axes with size 1. Shape () without axes that are left."
     return method
@@ -205,7 +214,11 @@ class NDArray(f.Handle):
 
     def item(self, *index: Any) -> Union[int, float, bool]:
         """The element at `index`, or the only one, as a Python number. Waits for it."""
-        return (_indexing.get(self, index) if index else self).asnumpy().item()
+        x = _indexing.get(self, index) if index else self
+        number = _number(x)
+        if number in _FLOATS or x.size != 1:  # (that is an error with the core's words)
+            return f.flx_ndarray_item(x, -1)[1]
+        return _convert.to_numpy(x).item()
 
     def asscalar(self) -> Union[int, float, bool]:
         """The only element as a Python number."""

@@ -72,7 +72,7 @@ def definition(text):
 
 def method(name):
     """(generic, class) of a function that is an S3 method for a class of ours, else None."""
-    m = re.match(r"(.+)\.(flexor(?:_\w+)?|formula|recipe|function|data\.frame|matrix|array|default)$", name)
+    m = re.match(r"(.+?)\.((?:summary\.)?flexor(?:_\w+)?|formula|recipe|function|data\.frame|matrix|array|default)$", name)
     return (m.group(1), m.group(2)) if m and m.group(1) not in ("as",) else None
 
 

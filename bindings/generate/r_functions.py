@@ -49,6 +49,10 @@ def value(attr, name):
     return f"value_text({name})"
 
 
+def optimizer_value(attr, name):  # the first setting of an optimizer may be a schedule
+    return f"rate_text({name})" if attr["name"] == "learning_rate" else value(attr, name)
+
+
 def r_name(name):
     return name + "_" if name in RESERVED else name
 
@@ -68,7 +72,7 @@ def attribute_doc(attr):
     return " ".join(text.split()).replace("\n", " ")
 
 
-def given(attrs):
+def given(attrs, value=value):
     """The settings that the caller gave, as an R expression: defaults are the library's."""
     parts = []
     for a in attrs:
@@ -283,8 +287,11 @@ def plain(kind, entry):
     attrs = [a for a in attrs if a["required"]] + [a for a in attrs if not a["required"]]
     samples = [sample(a) for a in attrs if a["required"]]
     example = [f"{name}({', '.join(samples)})"] if None not in samples and kind != "iter" else []
-    doc = comment(f"{title} {entry['name']}", entry["doc"], [(r_name(a["name"]), attribute_doc(a)) for a in attrs], result, example)
-    return doc + f"{name} <- function({', '.join(signature(attrs))}) {{\n  new_{kind}(\"{entry['name']}\", {given(attrs)})\n}}\n"
+    params = [(r_name(a["name"]), attribute_doc(a) + (" Or a schedule, such as [schedule_cosine()]." if kind == "optimizer" and a["name"] == "learning_rate" else "")) for a in attrs]
+    doc = comment(f"{title} {entry['name']}", entry["doc"], params, result, example)
+    schedule = kind == "optimizer" and any(a["name"] == "learning_rate" for a in attrs)
+    settings = given(attrs, optimizer_value) + (", rate_schedule(learning_rate)" if schedule else "")
+    return doc + f"{name} <- function({', '.join(signature(attrs))}) {{\n  new_{kind}(\"{entry['name']}\", {settings})\n}}\n"
 
 
 def source(registry):

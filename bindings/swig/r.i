@@ -121,7 +121,7 @@ static void *flx_r_memory(SEXP s, int64_t *n) {
   return size == 8 ? (void *)REAL(s) : size == 1 ? (void *)RAW(s) : TYPEOF(s) == INTSXP ? (void *)INTEGER(s) : (void *)LOGICAL(s);
 }
 /* Memory of handles is not R's, so R does not see that it should collect; the library knows, and R's thread does it here, before a call. */
-static void flx_r_collect(void) { /* flx_memory_gc_hint */ }
+static void flx_r_collect(void) { if (flx_memory_gc_hint()) R_gc(); }
 %}
 %init %{
   if (flx_abi_require(FLX_ABI_VERSION)) Rf_error("%s", flx_last_error());

@@ -73,6 +73,8 @@ SEXP flx_r_quick(SEXP name, SEXP x, SEXP y) {
   if (status) flx_r_raise(status);
   return flx_r_own(out, &flx_r_ndarray);
 }
+/* Whether a handle still stands for something: not after it came out of a file. */
+SEXP flx_r_alive(SEXP s) { return Rf_ScalarLogical(flx_r_is_handle(s) && R_ExternalPtrAddr(s) != NULL); }
 SEXP flx_r_is(SEXP s, SEXP kind) { /* whether s is a handle of a kind, given as its class */
   return Rf_ScalarLogical(flx_r_is_handle(s) && !strcmp(CHAR(PRINTNAME(R_ExternalPtrProtected(s))), CHAR(STRING_ELT(kind, 0))));
 }

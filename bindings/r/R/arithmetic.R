@@ -68,36 +68,52 @@ no_bool <- function(x) if (is_array(x) && dtype_of(x) == "bool") call_one("Cast"
 #' x %*% t(x)
 NULL
 #' @export
+#' @symbols
 `+.flexor_ndarray` <- function(e1, e2) if (missing(e2)) e1 else arith(0L, e1, e2)
 #' @export
+#' @symbols
 `-.flexor_ndarray` <- function(e1, e2) if (missing(e2)) call_one("negative", list(e1)) else arith(1L, e1, e2)
 #' @export
+#' @symbols
 `*.flexor_ndarray` <- function(e1, e2) arith(2L, e1, e2)
 #' @export
+#' @symbols
 `/.flexor_ndarray` <- function(e1, e2) arith(3L, e1, e2)
 #' @export
+#' @symbols
 `^.flexor_ndarray` <- function(e1, e2) arith(4L, e1, e2)
 #' @export
+#' @symbols
 `%%.flexor_ndarray` <- function(e1, e2) arith(5L, e1, e2)
 #' @export
+#' @symbols
 `%/%.flexor_ndarray` <- function(e1, e2) call_one("floor", list(arith(3L, e1, e2)))
 #' @export
+#' @symbols
 `==.flexor_ndarray` <- function(e1, e2) as_bool(arith(6L, e1, e2))
 #' @export
+#' @symbols
 `!=.flexor_ndarray` <- function(e1, e2) as_bool(arith(7L, e1, e2))
 #' @export
+#' @symbols
 `>.flexor_ndarray` <- function(e1, e2) as_bool(arith(8L, e1, e2))
 #' @export
+#' @symbols
 `<.flexor_ndarray` <- function(e1, e2) as_bool(arith(9L, e1, e2))
 #' @export
+#' @symbols
 `>=.flexor_ndarray` <- function(e1, e2) as_bool(arith(10L, e1, e2))
 #' @export
+#' @symbols
 `<=.flexor_ndarray` <- function(e1, e2) as_bool(arith(11L, e1, e2))
 #' @export
+#' @symbols
 `!.flexor_ndarray` <- function(x) as_bool(call_one("logical_not", list(no_bool(x))))
 #' @export
+#' @symbols
 `&.flexor_ndarray` <- function(e1, e2) as_bool(call_one("broadcast_logical_and", pair(e1, e2)))
 #' @export
+#' @symbols
 `|.flexor_ndarray` <- function(e1, e2) as_bool(call_one("broadcast_logical_or", pair(e1, e2)))
 pair <- function(x, y) {
   if (is_symbol(x) || is_symbol(y)) return(list(x, y))

@@ -2,7 +2,8 @@
 # R values as the texts of options (MXNet's forms): TRUE is "True", c(2, 3) is "(2, 3)", NULL and NA are "None", a function's object is its own text.
 number_text <- function(x) {
   text <- sprintf("%.15g", x)
-  more <- is.finite(x) & as.numeric(text) != x
+  more <- is.finite(x)
+  more[more] <- as.numeric(text[more]) != x[more]
   text[more] <- sprintf("%.17g", x[more])
   text[is.nan(x)] <- "nan"
   text[is.na(x) & !is.nan(x)] <- "None"

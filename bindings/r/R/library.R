@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+# The library itself: options, memory, profiler, log.
+
+#' Options of the library
+#'
+#' @param name an option, with or without `FLEXOR_` before it; without it all are listed
+#' @param value its new value
+#' @return the value as a string; without `name` a table as text, printed
+#' @examples
+#' flexor_config("FLEXOR_NUM_THREADS")
+#' @export
+flexor_config <- function(name = NULL, value = NULL) {
+  if (is.null(name)) {
+    cat(flx_config_list())
+    return(invisible())
+  }
+  if (!is.null(value)) flx_config_set(name, value_text(value))
+  flx_config_get(name)
+}
+#' What the library is
+#'
+#' @param field version, path, compiler, blas, features, license or build
+#' @return a string
+#' @examples
+#' flexor_info("version")
+#' @export
+flexor_info <- function(field = "version") if (field == "version") flx_version() else flx_library_text(field)
+#' Memory of arrays
+#'
+#' Memory that arrays take is not R's, and `gc()` does not list it. The library asks R to collect when arrays that nobody holds have piled up.
+#' @param limit bytes that arrays may take in all; NULL: as it is, 0: no limit
+#' @return bytes: live (in use), cached, peak, limit, total
+#' @examples
+#' flexor_memory()
+#' @export
+flexor_memory <- function(limit = NULL) {
+  if (!is.null(limit)) flx_memory_limit_set("cpu", limit)
+  vapply(c(live = "live", cached = "cached", peak = "peak", limit = "limit", total = "total"), function(s) flx_memory_stat("cpu", s), 0)
+}
+#' Wait for all work
+#'
+#' Arrays are computed behind R's back; reading one waits for it. This waits for everything, as is needed to measure time.
+#' @return nothing
+#' @examples
+#' wait_all()
+#' @export
+wait_all <- function() {
+  flx_wait_all(-1)
+  invisible()
+}
+#' What runs when
+#'
+#' `flexor_profile()` runs an expression and gives a table of the operators it ran, by their time.
+#' @param expr an expression
+#' @param file where to write a trace that Perfetto and chrome://tracing open; NULL: nowhere
+#' @param ... what is recorded: operators, planned, passes, waits, copies, memory (TRUE), api (FALSE)
+#' @return the table, of class `flexor_profile`; `$value` is the expression's value
+#' @examples
+#' flexor_profile({ x <- nd_array(matrix(runif(1e4), 100)); sum(x %*% x) })
+#' @export
+flexor_profile <- function(expr, file = NULL, ...) {
+  flx_profiler_start(texts(list(...)))
+  on.exit(flx_profiler_stop())
+  value <- expr
+  flx_wait_all(-1)
+  flx_profiler_stop()
+  if (!is.null(file)) flx_profiler_save(file)
+  structure(list(text = flx_profiler_summary(NULL, min(getOption("width"), 120L)), value = value), class = "flexor_profile")
+}
+#' @export
+print.flexor_profile <- function(x, ...) {
+  cat(x$text)
+  invisible(x)
+}

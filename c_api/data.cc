@@ -30,6 +30,14 @@ flx_status flx_iter_from_arrays(const flx_ndarray* arrays, int32_t narrays, cons
     *out_iter = reinterpret_cast<flx_iter>(NewHandle(CreateIter("ArrayIter", OptionList(who, keys, values, npairs), a.refs(), n).Leak()));
   FLX_END
 }
+flx_status flx_iter_from_host(int64_t token, const char* const* names, int32_t nnames, const char* const* keys, const char* const* values, int32_t npairs,
+                              flx_iter* out_iter) {
+  FLX_BEGIN
+    auto n = NeedNames(who, "names", names, nnames);
+    NeedPointer(who, "out_iter", out_iter);
+    *out_iter = reinterpret_cast<flx_iter>(NewHandle(HostIterOf(token, n, OptionList(who, keys, values, npairs)).Leak()));
+  FLX_END
+}
 flx_status flx_iter_next(flx_iter iter, int64_t timeout_ms, int32_t* out_event) {
   FLX_BEGIN
     auto i = PinIter(who, iter);

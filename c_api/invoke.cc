@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Imperative calls, by name and prepared; gradients.
+#include "base/host_token.h"
 #include "exec/autograd.h"
 #include "guard.h"
 

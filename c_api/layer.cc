@@ -96,15 +96,9 @@ flx_status flx_layer_run(flx_layer layer, flx_params params, int32_t mode, const
 flx_status flx_layer_hybridize(flx_layer layer, const char* const* keys, const char* const* values, int32_t npairs) {
   FLX_BEGIN
     auto l = PinLayer(who, layer);
-    Settings settings = OptionList(who, keys, values, npairs);
-    bool active = true;
-    for (auto it = settings.begin(); it != settings.end();) {
-      if (it->first != "active") { ++it; continue; }
-      if (!ParseBool(it->second, &active)) Fail(Status::kArgument, who, "`active` must be True or False, given `", it->second, "`.");
-      it = settings.erase(it);
-    }
-    Attrs options = ParseSettings(HybridOptionsEntry(), settings);
-    HybridizeLayer(*l, active ? static_cast<const HybridOptions*>(options.get()) : nullptr);
+    Attrs options = ParseSettings(HybridizeOptionsEntry(), OptionList(who, keys, values, npairs));
+    auto& o = *static_cast<const HybridizeOptions*>(options.get());
+    HybridizeLayer(*l, o.active ? &o : nullptr);
   FLX_END
 }
 flx_status flx_layer_plan(flx_layer layer, const char* field, char** out_text) {

@@ -4,8 +4,10 @@
 #include <algorithm>
 #include <mutex>
 
+#include "fit/task.h"
 #include "guard.h"
 #include "hybrid/pass.h"
+#include "hybrid/planned_graph.h"
 #include "io/iter.h"
 #include "op/op.h"
 #include "train/all.h"
@@ -67,6 +69,12 @@ template <class E> EntryList FromRegistered(const std::vector<E>& registered) {
   std::sort(all.begin(), all.end(), [](auto* a, auto* b) { return a->name < b->name; });
   return all;
 }
+// Settings of functions that make nothing by name; each is called after its function.
+std::vector<Registered> OptionSets() {
+  std::vector<Registered> all = {FitOptionsEntry(), HybridizeOptionsEntry(), GraphOptionsEntry(), HostIterOptions(), Iters().Find("ArrayIter")};
+  all.back().name = "arrays", all.back().aliases.clear(), all.back().example = "";
+  return all;
+}
 }  // namespace
 
 const EntryList& EntriesOf(const char* who, std::string_view registry) {
@@ -76,7 +84,8 @@ const EntryList& EntriesOf(const char* who, std::string_view registry) {
                                                                                 {"initializer", FromRegistered(Initializers().all())},
                                                                                 {"metric", FromRegistered(Metrics().all())},
                                                                                 {"iter", FromRegistered(Iters().all())},
-                                                                                {"pass", FromRegistered(Passes().all())}};
+                                                                                {"pass", FromRegistered(Passes().all())},
+                                                                                {"options", FromRegistered(OptionSets())}};
   if (registry == "operator") return Operators();
   auto it = others->find(registry);
   if (it != others->end()) return it->second;
@@ -92,7 +101,7 @@ using namespace flx;
 using namespace flx::capi;
 
 namespace {
-Pin<Entry> PinEntry(const char* who, flx_entry e) { return {e, Kind::kEntry, "entry", who}; }
+Pin<RegistryEntry> PinEntry(const char* who, flx_entry e) { return {e, Kind::kEntry, "entry", who}; }
 template <class T> const T& At(const char* who, const std::vector<T>& v, int32_t index, const char* what) {
   if (index < 0 || index >= int32_t(v.size())) Fail(Status::kIndex, who, "`index` must be in [0, ", v.size(), "), the number of ", what, ", given ", index, ".");
   return v[size_t(index)];
@@ -118,7 +127,7 @@ flx_status flx_registry_at(const char* registry, int32_t index, flx_entry* out_e
   FLX_BEGIN
     NeedPointer(who, "out_entry", out_entry);
     auto& all = EntriesOf(who, NeedText(who, "registry", registry));
-    *out_entry = reinterpret_cast<flx_entry>(NewHandle(new Entry(At(who, all, index, "entries"))));
+    *out_entry = reinterpret_cast<flx_entry>(NewHandle(new RegistryEntry(At(who, all, index, "entries"))));
   FLX_END
 }
 flx_status flx_registry_find(const char* registry, const char* name, flx_entry* out_entry) {
@@ -137,7 +146,7 @@ flx_status flx_registry_find(const char* registry, const char* name, flx_entry* 
       }
       Fail(Status::kName, who, "no ", registry, " is named `", n, "`.", DidYouMean(n, names));
     }
-    *out_entry = reinterpret_cast<flx_entry>(NewHandle(new Entry(found)));
+    *out_entry = reinterpret_cast<flx_entry>(NewHandle(new RegistryEntry(found)));
   FLX_END
 }
 flx_status flx_entry_text(flx_entry entry, const char* field, const char** out_text) {

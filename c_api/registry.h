@@ -18,8 +18,8 @@ struct EntryInfo {
   std::vector<EntryAttr> attrs;
   std::map<std::string, int> traits;
 };
-struct Entry final : Object {
-  explicit Entry(const EntryInfo* i) : Object(Kind::kEntry), info(i) {}
+struct RegistryEntry final : Object {
+  explicit RegistryEntry(const EntryInfo* i) : Object(Kind::kEntry), info(i) {}
   const EntryInfo* const info;
 };
 // By name in rising order. Made on first use and kept for ever, so that the texts may be borrowed; operators that join later make a new list.

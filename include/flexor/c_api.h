@@ -239,7 +239,7 @@ FLX_DRAFT flx_status flx_ndarray_from_dlpack_legacy(int64_t address, flx_ndarray
 FLX_DRAFT flx_status flx_dlpack_collect(int64_t *out_count);
 
 /* ---- the registry: operators, layers, losses, optimizers, schedules, initializers, metrics, iterators ------------------------------------------- */
-/** How many entries `registry` ("operator", "layer", "optimizer", "schedule", "initializer", "metric", "iter", "pass") has, in `out_count`. Errors: FLX_ERROR_NAME. */
+/** How many entries `registry` ("operator", "layer", "optimizer", "schedule", "initializer", "metric", "iter", "pass", "options") has, in `out_count`. Errors: FLX_ERROR_NAME. */
 FLX_DRAFT flx_status flx_registry_count(const char *registry, int32_t *out_count);
 /** Entry `index` of `registry`, by name in rising order, in `out_entry`. Errors: FLX_ERROR_NAME, FLX_ERROR_INDEX. */
 FLX_DRAFT flx_status flx_registry_at(const char *registry, int32_t index, flx_entry *out_entry);
@@ -309,7 +309,7 @@ FLX_DRAFT flx_status flx_autograd_start(const flx_ndarray *arrays, int32_t narra
 FLX_DRAFT flx_status flx_autograd_record(int64_t token, const flx_ndarray *arrays, int32_t narrays, const flx_ndarray *targets, int32_t ntargets);
 /** Whether backward could begin at `array` (it has a history or a gradient attached): `out_value` is 1 or 0. */
 FLX_DRAFT flx_status flx_autograd_recorded(flx_ndarray array, int32_t *out_value);
-/** A token that no tape needs any more, in `out_token`; -1 when there is none. */
+/** A host function's token that nothing may ask for any more (no tape, operator, iterator or metric holds it), in `out_token`; -1 when there is none. */
 FLX_DRAFT flx_status flx_token_next(int64_t *out_token);
 
 /* ---- symbols ---------------------------------------------------------------------------------------------------------------------------------------- */
@@ -572,9 +572,10 @@ FLX_DRAFT flx_status flx_predict_start(flx_model model, flx_iter data, flx_task 
 /** Goes on with `task` until there is news or `timeout_ms` is up: `out_event` is FLX_DONE, FLX_PENDING, FLX_BATCH, FLX_EPOCH or FLX_HOST. Errors: what went
  *  wrong in the work. */
 FLX_DRAFT flx_status flx_task_next(flx_task task, int64_t timeout_ms, int32_t *out_event);
-/** A number of `task`: `field` is epoch, epochs, batch, loss, seconds, samples_per_second, or a column of its history; `out_value` is NaN if there is none (yet). */
+/** A number of `task`: `field` is first (1 at FLX_HOST if the batch wanted is the first of an epoch), epoch, epochs, batch, loss, seconds, samples_per_second, or a column of its history; `out_value` is NaN if there is none (yet). */
 FLX_DRAFT flx_status flx_task_number(flx_task task, const char *field, double *out_value);
-/** A text of `task`: `field` is progress, the line a terminal shows; `out_text` is yours. Errors: FLX_ERROR_NAME. */
+/** A text of `task`: `field` is progress, the line a terminal shows; at FLX_HOST also host, what is wanted (forward, backward, batch or metric), and label, whose function it
+ *  is in words; `out_text` is yours. Errors: FLX_ERROR_NAME. */
 FLX_DRAFT flx_status flx_task_text(flx_task task, const char *field, char **out_text);
 /** Which host function `task` wants at FLX_HOST, in `out_token`; -1 if none. */
 FLX_DRAFT flx_status flx_task_token(flx_task task, int64_t *out_token);
@@ -602,6 +603,11 @@ FLX_DRAFT flx_status flx_iter_create(const char *name, const char *const *keys, 
  *  last = keep, drop or pad, part, parts. Errors: FLX_ERROR_SHAPE. */
 FLX_DRAFT flx_status flx_iter_from_arrays(const flx_ndarray *arrays, int32_t narrays, const char *const *names, int32_t nnames, const char *const *keys,
                                           const char *const *values, int32_t npairs, flx_iter *out_iter);
+/** Batches that the host's function `token` gives, in `out_iter`: arrays called `names`/`nnames` (none: data, label). A task (flx_fit_start, flx_evaluate_start, flx_predict_start)
+ *  asks for each when it needs it, at FLX_HOST with the text "batch"; docs/fit.md says how to answer. Settings `keys`/`values`/`npairs`: batch_size, label (a name for
+ *  messages). flx_iter_next on it is FLX_ERROR_UNSUPPORTED. flx_iter_reset lets the next request begin an epoch. Errors: FLX_ERROR_NAME. */
+FLX_DRAFT flx_status flx_iter_from_host(int64_t token, const char *const *names, int32_t nnames, const char *const *keys, const char *const *values,
+                                        int32_t npairs, flx_iter *out_iter);
 /** Goes on to the next batch of `iter` within `timeout_ms`: `out_event` is FLX_BATCH, FLX_DONE at the end of the epoch, or FLX_PENDING. Errors: FLX_ERROR_FORMAT. */
 FLX_DRAFT flx_status flx_iter_next(flx_iter iter, int64_t timeout_ms, int32_t *out_event);
 /** The arrays of the batch of `iter`, in `out_arrays`/`capacity`/`out_narrays`. Errors: FLX_ERROR_STATE before the first batch. */

@@ -313,7 +313,7 @@ bool BackwardRun::Next() {
     State::Place& p = *s.order[--s.at];
     TapeNode* n = p.node;
     if (p.grads.empty() || !p.needed) continue;
-    if (n->token < 0) {
+    if (n->token.get() < 0) {
       s.RunNode(p, &p.grads);
       if (!p.target) p.grads.clear();
       continue;
@@ -334,7 +334,7 @@ bool BackwardRun::Next() {
   }
   return false;
 }
-int64_t BackwardRun::token() const { return state_->host ? state_->host->token : -1; }
+int64_t BackwardRun::token() const { return state_->host ? state_->host->token.get() : -1; }
 const std::vector<NDArray>& BackwardRun::inputs() const { return state_->host_inputs; }
 void BackwardRun::Reply(const std::vector<NDArray>& grads) {
   State& s = *state_;

@@ -29,7 +29,6 @@ std::vector<NDArray> Gradients(const std::vector<NDArray>& heads, const std::vec
 // ---- host functions on the tape: backward asks its driver for their gradients ----------------------------------------------------------------
 // The host made `outputs` from `inputs` by its function `token`.
 void RecordHost(int64_t token, const std::vector<NDArray>& inputs, const std::vector<NDArray>& outputs);
-int64_t NextDeadToken();                    // a token no tape needs any more; -1: none
 // A backward run that stops at host nodes. Next() is true when a host gradient is wanted: read token() and inputs(), answer with Reply(); false: done.
 class BackwardRun {
  public:

@@ -2,6 +2,7 @@
 // From a call and its inputs to outputs: count, place, infer, make outputs, run, record.
 #include "exec/core.h"
 #include "exec/tape.h"
+#include "op/control/host.h"
 
 namespace flx {
 namespace {
@@ -74,6 +75,7 @@ void Inference::Run(const Call& call, const void* attrs, const Shape* given, con
 void InvokeAll(const Call& call, int mode, Array* const* in, int nin, const double* scalars, int nscalars, NDArray* out, Array* const* targets, const Device* device) {
   const OpDef& op = call.op;
   CheckCount(call, nin);
+  if (__builtin_expect(op.trait(kHost), 0)) FailHostHere(op);
   if (__builtin_expect(mode & kTrace, 0)) return InvokeTraced(call, in, nin, scalars, nscalars, out, targets, device);
   Attrs own;
   const Attrs& attrs = nscalars ? (own = op.schema.WithRuntime(op.name, call.attrs.get(), scalars, nscalars)) : call.attrs;

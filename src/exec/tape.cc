@@ -2,7 +2,6 @@
 // Recording: nodes, what they keep, and letting go of them.
 #include "exec/tape.h"
 
-#include <deque>
 #include <mutex>
 
 #include "base/free_list.h"
@@ -22,14 +21,11 @@ struct NodePool {
   static void Delete(TapeNode* n) { n->~TapeNode(); }
   using List = FreeList<TapeNode, &NodePool::Next>;
   static void Put(TapeNode* n) {  // as it was when constructed
-    n->call = nullptr, n->attrs = nullptr, n->function = nullptr, n->token = -1, n->training = n->traced = false;
+    n->call = nullptr, n->attrs = nullptr, n->function = nullptr, n->token = {}, n->training = n->traced = false;
     n->edges.clear(), n->inputs.clear(), n->outputs.clear(), n->saved_in.clear(), n->saved_out.clear();
     List::Put(n, &Delete);
   }
 };
-
-std::mutex g_token_mutex;
-std::deque<int64_t>& DeadTokens() { static auto* d = new std::deque<int64_t>; return *d; }
 
 NDArray Bare(Array* a) {  // the same elements without history
   return Array::NewAlias(Ref<Array>(a));
@@ -108,22 +104,10 @@ void DropNode(TapeNode* n) {
       if (e.node && e.node->refs.fetch_sub(1, std::memory_order_acq_rel) == 1) e.node->next = work, work = e.node;
       if (e.leaf) DropSlot(e.leaf);
     }
-    if (d->token >= 0) {
-      std::lock_guard<std::mutex> lock(g_token_mutex);
-      DeadTokens().push_back(d->token);
-    }
     NodePool::Put(d);
   }
   busy = false;
 }
-int64_t NextDeadToken() {
-  std::lock_guard<std::mutex> lock(g_token_mutex);
-  if (DeadTokens().empty()) return -1;
-  int64_t t = DeadTokens().front();
-  DeadTokens().pop_front();
-  return t;
-}
-
 namespace {
 std::mutex g_saves_mutex;
 uint64_t SignatureOf(bool training, Array* const* in, int nin) {
@@ -237,7 +221,7 @@ void RecordHost(int64_t token, const std::vector<NDArray>& inputs, const std::ve
   InstallHooks();
   auto* n = TapeNode::New();
   struct Guard { TapeNode* n; ~Guard() { DropNode(n); } } guard{n};
-  n->token = token;
+  n->token = HostToken(token);
   for (auto& a : inputs) {
     n->inputs.emplace_back(Meta{a->shape, a->dtype});
     AddEdge(n, a.get());

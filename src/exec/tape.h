@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What hangs from recorded arrays. A node keeps no array that refers back to it: kept arrays are copies without history, and get it back when read.
 #pragma once
+#include "base/host_token.h"
 #include "base/small_vector.h"
 #include "exec/autograd.h"
 #include "graph/node.h"
@@ -40,7 +41,7 @@ class TapeNode {
   Ref<const Call> call;             // null: a host function
   Attrs attrs;                      // the call's with this run's runtime values; null: just the call's
   Ref<TapeFunction> function;       // in place of a call
-  int64_t token = -1;               // of a host function
+  HostToken token;                  // of a host function
   bool training = false;
   bool traced = false;              // noted for a graph (kTrace): saved_in has what no traced call made, no gradient is kept
   SmallVector<Edge, 3> edges;       // one per input port

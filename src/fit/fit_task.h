@@ -18,7 +18,6 @@ struct FitOptions {
   std::string passes;
   int64_t report_every = 0;
 };
-const Registered& FitOptionsEntry();  // names, docs, ranges
 
 class FitTask final : public Task {
  public:

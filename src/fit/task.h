@@ -41,6 +41,7 @@ class Task : public LockedObject {
 };
 
 // options: docs/fit.md has the table.
+const Registered& FitOptionsEntry();  // names, docs, ranges
 Ref<Task> StartFit(Ref<Model> model, Ref<Layer> loss, Ref<Optimizer> optimizer, Ref<Iter> train, Ref<Iter> valid, const Settings& options);
 Ref<Task> StartEvaluate(Ref<Model> model, Ref<Iter> data, const std::vector<std::string>& metrics);
 Ref<Task> StartPredict(Ref<Model> model, Ref<Iter> data);

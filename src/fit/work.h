@@ -33,7 +33,9 @@ bool IsLabelName(std::string_view name);  // label..., or ...label as in softmax
 // An iterator under a task: locked while it is used, its filling rows cut off.
 class BatchSource {
  public:
-  explicit BatchSource(Ref<Iter> iter) : iter_(std::move(iter)) {}
+  explicit BatchSource(Ref<Iter> iter) : iter_(std::move(iter)) {
+    if (iter_ && iter_->asks() >= 0) Fail(Status::kUnsupported, "task", "batches of the host's cannot be asked for yet. Give an iterator over arrays.");
+  }
   explicit operator bool() const { return bool(iter_); }
   void Begin(int64_t epoch);
   bool Ready(int64_t timeout_ms) const;

@@ -16,6 +16,7 @@ namespace flx {
 // there is one. The node's operator (Error::op) and a hint are there where they are known. `file` is for messages only.
 Ref<Symbol> SymbolFromJson(std::string_view text, const std::string& file = {});
 // A kUnsupported error for what no file can hold: names that are not UTF-8.
-std::string SymbolToJson(const Symbol& symbol);
+// tokens: with those of host functions (operator `_host`), which only this process understands.
+std::string SymbolToJson(const Symbol& symbol, bool tokens = false);
 
 }  // namespace flx

@@ -10,6 +10,7 @@ namespace {
 
 class Writer {
  public:
+  explicit Writer(bool tokens) : tokens_(tokens) {}
   std::string out;
 
   void Graph(const Symbol& symbol, int depth) {
@@ -67,11 +68,13 @@ class Writer {
     Open('{');
     Key("op"), Quoted(n.kind());
     Key("name"), Quoted(n.name);
-    if (!s->texts.empty()) {
-      bool lines = s->texts.size() > 1;
+    const AttrDict own = Local(n) ? WithoutToken(s->texts) : AttrDict();
+    const AttrDict& texts = Local(n) ? own : s->texts;
+    if (!texts.empty()) {
+      bool lines = texts.size() > 1;
       const char* shape = ShapeKey(n.op);
       Key("attrs"), Open('{');
-      for (auto& [key, value] : s->texts) {
+      for (auto& [key, value] : texts) {
         std::string text = value;
         if (shape && key == shape && !np_shape_) ToLegacyShape(&text);
         Key(key, lines), Quoted(text);
@@ -117,14 +120,19 @@ class Writer {
     return false;
   }
 
+  // A host function's token means something in this process alone.
+  bool Local(const Node& n) const { return !tokens_ && n.op && n.op->trait(kHost); }
+  static AttrDict WithoutToken(AttrDict texts) { return texts.erase("token"), texts; }
+
+  const bool tokens_;
   bool np_shape_ = false;
   std::vector<bool> first_;
 };
 }  // namespace
 }  // namespace graph_json
 
-std::string SymbolToJson(const Symbol& symbol) {
-  graph_json::Writer writer;
+std::string SymbolToJson(const Symbol& symbol, bool tokens) {
+  graph_json::Writer writer(tokens);
   writer.Graph(symbol, 0);
   return std::move(writer.out);
 }

@@ -12,14 +12,6 @@
 
 namespace flx {
 
-const Registered& HybridOptionsEntry() {
-  static const Registered& entry = *[] {
-    auto d = Define<Registered, HybridOptions>("hybridize").family("hybrid").doc("How a layer or a function is planned.");
-    return new Registered(AddHybridOptions(d));
-  }();
-  return entry;
-}
-
 struct CachedGraph::Signature {
   int mode = 0;  // kTrain; kRecord: with gradients
   std::vector<Shape> shapes;

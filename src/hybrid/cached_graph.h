@@ -22,7 +22,6 @@ struct HybridOptions {
   bool fallback = false;     // what cannot be traced runs imperatively
   bool print = false;        // keep the graph before and after each pass
 };
-const Registered& HybridOptionsEntry();  // names, docs, ranges
 template <class D> D& AddHybridOptions(D& d) {  // to whatever has settings derived from them
   using H = HybridOptions;
   return d.attr(&H::passes, "passes", "Which passes run: empty for the defaults, `none`, names (`fuse, merge`: these alone), or names with a sign (`-fuse`: the defaults without it).")

@@ -5,6 +5,7 @@
 
 #include "exec/core.h"
 #include "exec/node_name.h"
+#include "op/control/host.h"
 
 namespace flx {
 
@@ -89,6 +90,7 @@ const Shape& IrBuilder::shape(Val v) {
 }
 void IrBuilder::Call(const OpDef& op, const Attrs& attrs, const Val* in, int nin, Val* out, int nout) {
   if (op.subgraphs) Fail(Status::kUnsupported, op.name, "cannot be part of a plan: it runs graphs of its own. Run it as a graph, step by step (option plan=0).");
+  if (op.trait(kHost)) FailHostHere(op);
   if (op.trait(kDynamic)) Fail(Status::kUnsupported, op.name, "cannot be part of a plan: the shape of its result depends on values. Keep it outside of what is hybridized, or run that imperatively.");
   bool kernel = (op.run_kernel && op.kernel && op.kernel->fn[0]) || (op.kernel && op.kernel->loops[0]);
   if (!kernel && op.compose_fn) {

@@ -12,6 +12,8 @@ struct GraphOptions : HybridOptions {
   std::string monitor;
   bool plan = true;
 };
+}  // namespace
+
 const Registered& GraphOptionsEntry() {
   using G = GraphOptions;
   static const Registered& entry = *[] {
@@ -22,14 +24,13 @@ const Registered& GraphOptionsEntry() {
   }();
   return entry;
 }
-}  // namespace
 
 Ref<PlannedGraph> PlannedGraph::New(const Ref<Symbol>& symbol, const Settings& settings) {
   Attrs attrs = ParseSettings(GraphOptionsEntry(), settings);
   auto& options = *static_cast<const GraphOptions*>(attrs.get());
   Ref<const Graph> graph = Graph::New(symbol, options.monitor);
   bool plan = options.plan;
-  for (auto& s : graph->program().steps) plan &= s.control == Control::kNone && !s.node->op->trait(kDynamic);
+  for (auto& s : graph->program().steps) plan &= s.control == Control::kNone && !s.node->op->trait(kDynamic) && !s.node->op->trait(kHost);
   if (!plan) return Ref<PlannedGraph>::Take(new PlannedGraph(graph, nullptr));
   auto trace = [graph](Builder& b, const std::vector<Val>& x) {
     const Program& p = graph->program();

@@ -7,9 +7,11 @@
 
 namespace flx {
 
+const Registered& GraphOptionsEntry();  // of PlannedGraph::New: names, docs, ranges
+
 class PlannedGraph final : public Object {
  public:
-  // options: monitor (see Graph::New), plan (0: node by node), and those of HybridOptionsEntry.
+  // options: monitor (see Graph::New), plan (0: node by node), and those of HybridOptions.
   static Ref<PlannedGraph> New(const Ref<Symbol>& symbol, const Settings& options);
   // What was called in mode kTrace between `inputs` and `results`; it then runs on arrays in the place of `inputs`.
   static Ref<PlannedGraph> NewTraced(const std::vector<NDArray>& inputs, const std::vector<NDArray>& results, const Settings& options);

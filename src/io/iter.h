@@ -36,6 +36,10 @@ class Iter : public LockedObject {
   virtual int64_t batch_size() const = 0;  // of a full batch
   // Whether Next would return at once. <0: no limit, 0: poll. False: time is up.
   virtual bool Ready(int64_t timeout_ms) { (void)timeout_ms; return true; }
+  // The host's function that must give the next batch before Next can go on; -1: none.
+  virtual int64_t asks() const { return -1; }
+  virtual void Give(std::vector<NDArray> arrays) { (void)arrays; }  // its answer; no array: the epoch is over
+  bool begun() const { return begun_; }      // this epoch was
   std::mutex& mutex() const { return mutex_; }
 
  protected:
@@ -58,6 +62,10 @@ struct IterDef : Registered {
 };
 const Registry<IterDef>& Iters();
 Ref<Iter> CreateIter(std::string_view name, const Settings& settings, const std::vector<NDArray>& arrays = {}, const std::vector<std::string>& names = {});
+
+// Batches by the host's function `token`; names empty: data and label.
+Ref<Iter> HostIterOf(int64_t token, const std::vector<std::string>& names, const Settings& settings);
+const Registered& HostIterOptions();
 
 // 0 .. n-1 in an order that (seed, epoch) gives: Fisher and Yates's shuffle by Philox.
 std::vector<int64_t> Permutation(int64_t n, uint64_t seed, int64_t epoch);

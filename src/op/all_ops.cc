@@ -13,6 +13,7 @@ void FillAllOps(std::vector<OpDef>* ops) {
   AddRnnOps(ops);
   AddLossOps(ops);
   AddControlOps(ops);
+  AddHostOp(ops);
   AddOptimOps(ops);
   AddSequenceOps(ops);
   AddVisionOps(ops);

@@ -23,6 +23,7 @@ void AddRnnCpuKernels(KernelList* list);
 void AddLossOps(std::vector<OpDef>* ops);
 void AddLossCpuKernels(KernelList* list);
 void AddControlOps(std::vector<OpDef>* ops);
+void AddHostOp(std::vector<OpDef>* ops);
 void AddOptimOps(std::vector<OpDef>* ops);
 void AddOptimCpuKernels(KernelList* list);
 void AddSequenceOps(std::vector<OpDef>* ops);

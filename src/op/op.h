@@ -177,6 +177,7 @@ enum Trait : uint32_t {
   kNoSecond = 256,     // the gradient is right but not differentiable itself
   kInit = 512,         // no inputs: makes an array from attributes (zeros, arange ...)
   kExpands = 1024,     // the composition gives the kernel's bits, so that a pass may put it in the operator's place
+  kHost = 2048,        // computed by the host, which a task asks (op/control/host.h)
 };
 struct Port {
   const char* name = "";

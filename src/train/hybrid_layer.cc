@@ -29,6 +29,15 @@ class InputSource final : public ParamSource {
 };
 }  // namespace
 
+const Registered& HybridizeOptionsEntry() {
+  static const Registered& entry = *[] {
+    auto d = Define<Registered, HybridizeOptions>("hybridize").family("hybrid").doc("How a layer is planned.")
+        .attr(&HybridizeOptions::active, "active", "Run by plans. False: operator by operator again.");
+    return new Registered(AddHybridOptions(d));
+  }();
+  return entry;
+}
+
 struct HybridLayer::Known {
   size_t inputs = 0;
   int labels = 0;

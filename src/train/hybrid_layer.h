@@ -7,6 +7,10 @@
 
 namespace flx {
 
+// The options of HybridizeLayer as settings.
+struct HybridizeOptions : HybridOptions { bool active = true; };
+const Registered& HybridizeOptionsEntry();  // names, docs, ranges
+
 class HybridLayer final : public Object {
  public:
   // loss: takes the layer's outputs, then the labels; null: none.

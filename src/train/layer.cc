@@ -79,6 +79,12 @@ std::vector<Ref<Layer>> Layer::children() const {
   return children_;
 }
 Layer::~Layer() = default;
+bool Layer::AsksHost() const {
+  if (def.asks_host && def.asks_host(*this)) return true;
+  for (auto& c : children())
+    if (c->AsksHost()) return true;
+  return false;
+}
 void Layer::SetHybrid(Ref<HybridLayer> hybrid) const {
   std::lock_guard<std::mutex> lock(g_mutex);
   std::swap(hybrid_, hybrid);  // the old one goes without the lock

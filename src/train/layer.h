@@ -85,6 +85,7 @@ struct LayerDef : Registered {
   bool any_inputs = false;          // and how many inputs there are
   std::vector<Val> (*forward)(LayerContext& c, const Layer& layer, const std::vector<Val>& x) = nullptr;
   int (*outputs)(const Layer& layer, int ninputs) = nullptr;  // how many forward gives, known before it runs; null: one
+  bool (*asks_host)(const Layer& layer) = nullptr;            // whether forward holds code of the host's, without children; null: it does not
   void (*check)(const void* settings) = nullptr;  // what single ranges cannot say
   std::vector<OwnParam> (*own)(const Layer& layer) = nullptr;  // where the settings decide what parameters there are; null: `params`
 };
@@ -125,6 +126,7 @@ class Layer final : public Object {
   // The layer at this path of positions, "" being this one; null if there is none.
   Ref<Layer> At(std::string_view path) const;
   int OutputCount(int ninputs) const { return def.outputs ? def.outputs(*this, ninputs) : 1; }
+  bool AsksHost() const;  // it or a layer below holds code of the host's, which only a task runs
   int height() const { return height_; }
 
  private:

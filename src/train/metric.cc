@@ -6,7 +6,7 @@
 #include <limits>
 
 #include "base/deadline.h"
-
+#include "base/host_token.h"
 
 namespace flx {
 namespace {
@@ -163,6 +163,7 @@ void Loss(const void*, MetricUpdate* u) {
 }
 
 struct CompositeSettings { std::string metrics; };
+struct HostSettings { HostToken token; std::string name; };
 
 template <class S> Define<Def, S> New(const char* name, const char* value_name, const char* doc) {
   return Define<Def, S>(name).family("metric").doc(doc).example(name).with(&Def::value_name, value_name).with(&Def::value, &Mean);
@@ -199,6 +200,11 @@ std::vector<Def> List() {
   all.push_back(New<CompositeSettings>("Composite", "composite", "Several metrics at once.").alias("CompositeEvalMetric")
       .attr(&CompositeSettings::metrics, "metrics", "Their names, with commas between; settings in parentheses, as in `accuracy, TopKAccuracy(top_k=5)`.").required()
       .with(&Def::composite, true).with(&Def::sums, 0));
+  all.push_back(New<HostSettings>("Host", nullptr, "A value that a function of the host computes for each batch: the mean over all rows. Only a task asks for it (flx_fit_start, flx_evaluate_start).")
+      .attr(&HostSettings::token, "token", "The function, by the number that the host gave it.").required().range(0, 9e15)
+      .attr(&HostSettings::name, "name", "Its name, as in a history's column.").required()
+      .with(&Def::needs_label, false).with(&Def::host, true)
+      .with(&Def::value_name_of, [](const void* p) { return static_cast<const HostSettings*>(p)->name; }));
   return all;
 }
 }  // namespace
@@ -242,8 +248,27 @@ std::vector<std::string> Metric::names() const {
   return names;
 }
 
-void Metric::Update(const std::vector<NDArray>& labels, const std::vector<NDArray>& preds) {
+int64_t Metric::asks(int i) const {
+  const Part& p = part(i);
+  return p.def->host ? static_cast<const HostSettings*>(p.settings.get())->token.get() : -1;
+}
+void Metric::Give(int i, const NDArray& mean, int64_t rows) {
+  part(i);
+  Part& p = parts_[size_t(i)];
+  if (!mean || mean->size() != 1)
+    Fail(Status::kShape, p.def->name, "metric `", p.name, "` must give one number, the mean over the batch, given ", mean ? Describe(*mean) : std::string("null"), ".");
+  NDArray wide = Invoke1("_np_sum", {Invoke1("Cast", {mean}, {{"dtype", "float64"}})});
+  NDArray more = Invoke1("_mul_scalar", {wide}, {{"scalar", Text(double(rows))}});
+  p.arrays[0] = p.arrays[0] ? Invoke1("elemwise_add", {p.arrays[0], more}) : more;
+  p.numbers[1] += double(rows);
+}
+
+void Metric::Update(const std::vector<NDArray>& labels, const std::vector<NDArray>& preds, bool but_host) {
   for (auto& p : parts_) {
+    if (p.def->host) {
+      if (but_host) continue;
+      Fail(Status::kUnsupported, p.def->name, "metric `", p.name, "` is computed by the host, which only a task asks. Give it to flx_fit_start or flx_evaluate_start by its name, `", PrintNamed(*p.def, p.settings.get()), "`.");
+    }
     if (p.def->needs_label && labels.size() != preds.size())
       Fail(Status::kArgument, p.def->name, "expected a label array for each prediction array, given ", labels.size(), " and ", preds.size(), ".");
     for (size_t i = 0; i < preds.size(); ++i) {

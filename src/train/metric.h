@@ -22,7 +22,7 @@ class MetricUpdate {
 struct MetricDef : Registered {
   const char* value_name = nullptr;                          // as in a history's column
   std::string (*value_name_of)(const void* settings) = nullptr;  // where it depends on the settings
-  bool needs_label = true, composite = false;
+  bool needs_label = true, composite = false, host = false;  // host: a task asks the host for its values (Metric::asks)
   int sums = 2, digits = 4;                                  // digits: after the point, in a progress line
   void (*update)(const void* settings, MetricUpdate* u) = nullptr;
   double (*value)(const void* settings, const double* sums) = nullptr;
@@ -33,7 +33,12 @@ class Metric final : public LockedObject {
  public:
   static Ref<Metric> New(std::string_view name, const Settings& settings = {});
   static Ref<Metric> Parse(std::string_view text);  // "TopKAccuracy(top_k=5)"
-  void Update(const std::vector<NDArray>& labels, const std::vector<NDArray>& preds);
+  // but_host: those that the host computes are left out; else one of them is kUnsupported.
+  void Update(const std::vector<NDArray>& labels, const std::vector<NDArray>& preds, bool but_host = false);
+  int count() const { return int(parts_.size()); }
+  // The host's function that computes value i of a batch; -1: none.
+  int64_t asks(int i) const;
+  void Give(int i, const NDArray& mean, int64_t rows);  // its answer, one number: the mean over a batch of so many rows
   std::vector<std::string> names() const;  // of the values
   int digits(int i) const { return part(i).def->digits; }
   // False: time is up (<0: no limit, 0: poll). Nan before the first update.

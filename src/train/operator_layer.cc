@@ -28,6 +28,7 @@ Work WorkOf(const OperatorSettings& s) {
   }
   if (w.op->trait(kInternal) || w.op->inputs.empty())
     Fail(Status::kArgument, "Operator", "`", s.op, "` takes no data and cannot be a layer.");
+  if (w.op->trait(kHost)) Fail(Status::kUnsupported, "Operator", "`", s.op, "` is the host's own code. Make a symbol of it, and of that a layer (flx_layer_from_symbol).");
   Settings attrs = Pairs("attrs", s.attrs);
   std::vector<KeyValue> kv(attrs.begin(), attrs.end());
   w.attrs = w.op->schema.Parse(w.op->name, kv.data(), kv.size());

@@ -44,7 +44,7 @@ class Prepared {
     std::string name, init;
     bool aux = false, fixed = false;
   };
-  explicit Prepared(const SymbolSettings& s) : symbol(SymbolFromJson(s.symbol)) {
+  Prepared(const SymbolSettings& s, Ref<Symbol> of) : symbol(std::move(of)) {
     for (auto& n : Split(s.inputs, ','))
       if (!Trim(n).empty()) inputs.emplace_back(Trim(n));
     auto states = symbol->Names(Part::kAuxiliary);
@@ -91,7 +91,7 @@ class Prepared {
 const Prepared& PreparedOf(const SymbolSettings& s) {
   auto p = std::atomic_load(&s.prepared);
   if (!p) {
-    auto fresh = std::make_shared<const Prepared>(s);
+    auto fresh = std::make_shared<const Prepared>(s, SymbolFromJson(s.symbol));
     if (std::atomic_compare_exchange_strong(&s.prepared, &p, std::shared_ptr<const Prepared>(fresh))) p = fresh;
   }
   return *p;
@@ -127,6 +127,11 @@ std::vector<OwnParam> Own(const Layer& layer) {
     if (v.input < 0) own.push_back({v.name, v.aux});
   return own;
 }
+bool Asks(const Layer& layer) {
+  for (Node* n : PreparedOf(layer.as<SymbolSettings>()).symbol->index().nodes)
+    if (n->op && n->op->trait(kHost)) return true;
+  return false;
+}
 int Outputs(const Layer& layer, int) { return int(PreparedOf(layer.as<SymbolSettings>()).symbol->outputs.size()); }
 
 // Parameters as variables that say what they are.
@@ -148,7 +153,12 @@ class Variables final : public ParamSource {
 Ref<Layer> SymbolLayer(const Symbol& symbol, const std::vector<std::string>& inputs, std::string name) {
   for (auto& n : inputs)
     if (n.find(',') != n.npos || Trim(n) != n) Fail(Status::kArgument, "Symbol", "an input called `", n, "` cannot be one of a layer's. Give its variable a name without commas and spaces.");
-  return Layer::New("Symbol", {{"symbol", SymbolToJson(symbol)}, {"inputs", Join(inputs, ",")}}, std::move(name));
+  auto layer = Layer::New("Symbol", {{"symbol", SymbolToJson(symbol)}, {"inputs", Join(inputs, ",")}}, std::move(name));
+  if (layer->AsksHost()) {  // the document has no tokens
+    auto& s = layer->as<SymbolSettings>();
+    std::atomic_store(&s.prepared, std::make_shared<const Prepared>(s, SymbolFromJson(SymbolToJson(symbol, true))));
+  }
+  return layer;
 }
 
 Ref<Symbol> LayerGraph(const Layer& layer, const std::string& prefix, const std::vector<LayerArgument>& inputs) {
@@ -186,7 +196,7 @@ void AddSymbolLayer(std::vector<LayerDef>* all) {
       .attr(&S::inputs, "inputs", "The names of the variables that are inputs, with commas between.").required()
       .with(&LayerDef::inputs, std::vector<LayerInput>{{"data", "One array for each input named."}})
       .with(&LayerDef::any_dtype, true).with(&LayerDef::own, &Own).with(&LayerDef::any_inputs, true)
-      .with(&LayerDef::outputs, &Outputs).with(&LayerDef::forward, &Forward).with(&LayerDef::check, &Check));
+      .with(&LayerDef::outputs, &Outputs).with(&LayerDef::asks_host, &Asks).with(&LayerDef::forward, &Forward).with(&LayerDef::check, &Check));
 }
 
 }  // namespace flx

@@ -48,6 +48,7 @@ static rule rules[] = {
     {"flx_schedule_create", "keys", "step=10", 0},
     {"flx_iter_create", "keys", "data_csv=@rows.csv;data_shape=(1,)", 0},
     {"flx_iter_from_arrays", "keys", "batch_size=2", 0},
+    {"flx_iter_from_host", "keys", "batch_size=2", 0},
     {"flx_iter_create", "name", "CSVIter", 0},
     {"flx_optimizer_create", "name", "SGD", 0},
     {"flx_schedule_create", "name", "Factor", 0},

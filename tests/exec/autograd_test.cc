@@ -4,6 +4,7 @@
 #include <cmath>
 #include <functional>
 
+#include "base/host_token.h"
 #include "helpers.h"
 
 #include "storage/pool.h"

@@ -34,7 +34,7 @@ std::vector<Case> AllCases() {
   for (auto& c : cases)
     if (const OpDef* d = FindOpOrNull(c.op)) have.insert(d->name);
   for (const OpDef* d : AllOps())
-    if (!d->subgraphs && !have.count(d->name)) cases.push_back(Default(*d));  // what has sub-graphs runs inside graphs only: tests/exec
+    if (!d->subgraphs && !d->trait(kHost) && !have.count(d->name)) cases.push_back(Default(*d));  // those two run inside graphs only: tests/exec, tests/fit
   return cases;
 }
 

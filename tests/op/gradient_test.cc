@@ -78,7 +78,7 @@ void RegisterAll(const std::vector<Case>& cases) {
   Register("Cases", "name_operators", text);
   for (const OpDef* d : AllOps()) {
     Register("Docs", d->name, CheckDocs(*d));
-    if (d->subgraphs) continue;  // runs inside graphs only: tests/exec
+    if (d->subgraphs || d->trait(kHost)) continue;  // runs inside graphs only: tests/exec, tests/fit
     auto& list = by_op[d->name];
     bool gradient = false, kernel = d->kernel && (d->kernel->fn[0] || d->kernel->loops[0]);
     int k = 0;

@@ -170,23 +170,24 @@ void DlpackImport::Read(const DLTensor& t, bool read_only, void* managed, void (
 
 bool DlpackWaits() { return g_unused.load(std::memory_order_relaxed) != nullptr; }
 int64_t CollectDlpack() {
-  Imported* list = g_unused.exchange(nullptr, std::memory_order_acquire);
-  Imported* oldest = nullptr;
-  while (list) {
-    Imported* next = list->next;
-    list->next = oldest, oldest = list, list = next;
-  }
   int64_t n = 0;
   HostAway away;  // a deleter may wait, as for an interpreter's lock whose holder forks
-  for (; oldest; ++n) {
-    Imported* next = oldest->next;
-    try {
-      oldest->drop(oldest->managed);
-    } catch (...) {
-      // there is nobody to tell
+  while (Imported* list = g_unused.exchange(nullptr, std::memory_order_acquire)) {  // a deleter may let go of another
+    Imported* oldest = nullptr;
+    while (list) {
+      Imported* next = list->next;
+      list->next = oldest, oldest = list, list = next;
     }
-    delete oldest;
-    oldest = next;
+    for (; oldest; ++n) {
+      Imported* next = oldest->next;
+      try {
+        oldest->drop(oldest->managed);
+      } catch (...) {
+        // there is nobody to tell
+      }
+      delete oldest;
+      oldest = next;
+    }
   }
   return n;
 }

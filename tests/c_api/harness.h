@@ -67,5 +67,8 @@ void test_untouched(void);
 void test_missing_files(void);
 void test_error_fields(void);
 void test_library(void);
+void test_mappings(void);
+void test_dlpack(void);
+void test_gc_hint(void);
 
 #endif

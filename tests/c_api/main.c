@@ -20,5 +20,8 @@ int main(int argc, char **argv) {
   run_test("a failure leaves out-parameters untouched", test_untouched);
   run_test("missing and broken files", test_missing_files);
   run_test("facts of an error", test_error_fields);
+  run_test("an array's memory in the host's hands", test_mappings);
+  run_test("memory shared by DLPack", test_dlpack);
+  run_test("a hint to collect", test_gc_hint);
   return finish_tests();
 }

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs benchmark programs in rounds and prints one table: Flexor's figure, each peer's, the ratio to the best peer, the goal and whether it is met.
 
-    bench_table.py PROGRAM... [--peers FILE] [--goals FILE] [--rounds N] [--filter REGEX] [--quick] [--json FILE] [--markdown FILE]
+    bench_table.py [PROGRAM...] [--peers FILE]... [--goals FILE] [--rounds N] [--filter REGEX] [--quick] [--json FILE] [--markdown FILE [--table --languages]]
     bench_table.py --self-test
 
 A benchmark called ROW/flexor has as peers those called ROW/<peer>, and any other name is a row alone. A peer "... alone" is a floor, not compared with;
@@ -26,7 +26,7 @@ RATES = (("FLOPS", "FLOP/s"), ("bytes_per_second", "B/s"), ("items_per_second", 
 SECONDS = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0}
 FLOOR = " alone"  # "libraries alone" is nobody's rival, but what is in the figure whoever writes it
 OWN = "flexor-"  # "flexor-imperative": ours too
-BEGIN, END = "<!-- figures: made by tools/bench --markdown -->", "<!-- end of figures -->"
+BEGIN, END = "<!-- figures: made by tools/bench{} --markdown -->", "<!-- end of figures{} -->"  # of the table that an option makes
 
 
 class Figures:
@@ -222,10 +222,11 @@ def run(command, figures, args, environment=None):
 def measure(args, figures):
     """False: a benchmark program of ours failed."""
     well = True
-    peers = {}
-    if args.peers:
-        with open(args.peers, encoding="utf-8") as f:
-            peers = json.load(f)
+    peers = {"commands": [], "skipped": []}
+    for file in args.peers:
+        with open(file, encoding="utf-8") as f:
+            for key, more in json.load(f).items():
+                peers.setdefault(key, []).extend(more)
     for skip in peers.get("skipped", []):
         figures.note("skipped: " + skip)
     for turn in range(args.rounds):
@@ -242,23 +243,24 @@ def measure(args, figures):
     return well
 
 
-def write_markdown(path, block):
-    text = ""
+def write_markdown(path, block, option=""):
+    text, begin, end = "", BEGIN.format(option), END.format(option)
     if os.path.exists(path):
         with open(path, encoding="utf-8") as f:
             text = f.read()
-    if BEGIN not in text or END not in text[text.find(BEGIN):]:
-        text += f"{BEGIN}\n{END}\n"
-    start = text.index(BEGIN)
-    stop = text.index(END, start)
+    if begin not in text or end not in text[text.find(begin):]:
+        text += f"{begin}\n{end}\n"
+    start = text.index(begin)
+    stop = text.index(end, start)
     with open(path, "w", encoding="utf-8") as f:
-        f.write(text[:start] + BEGIN + "\n" + block + "\n" + text[stop:])
+        f.write(text[:start] + begin + "\n" + block + "\n" + text[stop:])
 
 
 def main(argv):
     parser = argparse.ArgumentParser()
-    parser.add_argument("programs", nargs="+")
-    parser.add_argument("--peers", default="")
+    parser.add_argument("programs", nargs="*")
+    parser.add_argument("--table", default="")
+    parser.add_argument("--peers", action="append", default=[])
     parser.add_argument("--goals", default=os.devnull)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--filter", default="")
@@ -284,7 +286,7 @@ def main(argv):
         with open(args.json, "w", encoding="utf-8") as f:
             json.dump({"about": about, "units": figures.units, "work": figures.work, "samples": figures.rows}, f, indent=1)
     if args.markdown:
-        write_markdown(args.markdown, "\n\n".join(about) + "\n\n" + as_markdown(table))
+        write_markdown(args.markdown, "\n\n".join(about) + "\n\n" + as_markdown(table), args.table and " " + args.table)
     return 0 if table and well else 1
 
 
@@ -336,12 +338,14 @@ def merge_test():
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "page.md")
         with open(path, "w", encoding="utf-8") as f:
-            f.write(f"head\n{BEGIN}\nold\n{END}\ntail\n")
+            f.write(f"head\n{BEGIN.format('')}\nold\n{END.format('')}\ntail\n")
         for block in ("new", "newer"):
             write_markdown(path, block)
+        write_markdown(path, "other", " --languages")
         with open(path, encoding="utf-8") as f:
             text = f.read()
-    return [] if text == f"head\n{BEGIN}\nnewer\n{END}\ntail\n" else [f"page: {text!r}"]
+    wanted = "".join(f"{before}\n{BEGIN.format(o)}\n{block}\n{END.format(o)}\n" for before, o, block in (("head", "", "newer"), ("tail", " --languages", "other")))
+    return [] if text == wanted else [f"page: {text!r}"]
 
 
 if __name__ == "__main__":

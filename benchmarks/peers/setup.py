@@ -76,10 +76,17 @@ def script(name, python, file):
     return {"name": name, "command": [python, "-B", "-W", "ignore", os.path.join(HERE, file)]}
 
 
+def languages(peer, python):
+    """The peer's side of benchmarks/bindings."""
+    for file in ("calls.py", "programs.py"):
+        yield {**script(f"{peer}, {file}", python, os.path.join(os.pardir, "bindings", file)), "environment": {"BENCH_PEER": peer}}
+
+
 def torch_peers(folder):
     python = environment(folder, "torch", f"import torch; assert torch.__version__.startswith('{TORCH}')", install_torch)
     yield script("torch", python, "torch_rows.py")
     yield script("torch, hybrid", python, "torch_hybrid_rows.py")
+    yield from languages("torch", python)
     root = os.path.join(run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"), "torch")
     lib = os.path.join(root, "lib")
     program = compile_program(folder, "torch_calls", "-std=c++20", "-I" + os.path.join(root, "include"), "-I" + os.path.join(root, "include/torch/csrc/api/include"), "-L" + lib,
@@ -91,6 +98,7 @@ def mxnet_peers(folder):
     python = environment(folder, "mxnet", "import numpy; numpy.bool = bool; import mxnet; assert mxnet.__version__ == '1.9.1'", install_mxnet)
     yield script("mxnet", python, "mxnet_rows.py")
     yield script("mxnet, hybrid", python, "mxnet_hybrid_rows.py")
+    yield from languages("mxnet", python)
     library = os.path.join(run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"), "mxnet", "libmxnet.so")
     yield {"name": "mxnet-c", "command": [compile_program(folder, "mxnet_calls", "-std=c++17", "-ldl")], "environment": {"PEER_LIBRARY": library}}
 

@@ -9,7 +9,11 @@ typedef struct { PyObject_HEAD void *handle; PyObject *weak; } flx_py_object;
 static void flx_py_dealloc(PyObject *o) {
   flx_py_object *self = (flx_py_object *)o;
   if (self->weak) PyObject_ClearWeakRefs(o);
-  flx_free(self->handle);
+  if (self->handle) {
+    int64_t count;
+    flx_free(self->handle);
+    if (Py_IsInitialized()) flx_dlpack_collect(&count); /* memory of other libraries that it was the last to use */
+  }
   Py_TYPE(o)->tp_free(o);
 }
 static PyObject *flx_py_repr(PyObject *o) {
@@ -117,7 +121,62 @@ static PyObject *flx_py_find(PyObject *m, PyObject *const *args, Py_ssize_t n) {
   Py_INCREF(Py_None);
   return Py_None;
 }
+/* Memory of a mapping for memoryview; it keeps `owner`. */
+typedef struct { PyObject_HEAD void *address; Py_ssize_t nbytes; int readonly; PyObject *owner; } flx_py_memory_object;
+static void flx_py_memory_dealloc(PyObject *o) { Py_XDECREF(((flx_py_memory_object *)o)->owner); PyObject_Free(o); }
+static int flx_py_memory_buffer(PyObject *o, Py_buffer *view, int flags) {
+  flx_py_memory_object *m = (flx_py_memory_object *)o;
+  return PyBuffer_FillInfo(view, o, m->address, m->nbytes, m->readonly, flags);
+}
+static PyBufferProcs flx_py_memory_procs = {flx_py_memory_buffer, NULL};
+static PyTypeObject flx_py_memory_type = {PyVarObject_HEAD_INIT(NULL, 0) .tp_name = "_flexor.Memory", .tp_basicsize = sizeof(flx_py_memory_object),
+  .tp_dealloc = flx_py_memory_dealloc, .tp_flags = Py_TPFLAGS_DEFAULT, .tp_as_buffer = &flx_py_memory_procs, .tp_doc = "Memory that another object keeps"};
+static PyObject *flx_py_memory_of(PyObject *m, PyObject *args) {
+  long long address, nbytes;
+  int readonly;
+  PyObject *owner;
+  flx_py_memory_object *o;
+  if (!PyArg_ParseTuple(args, "LLpO:memory", &address, &nbytes, &readonly, &owner)) return NULL;
+  if (!(o = PyObject_New(flx_py_memory_object, &flx_py_memory_type))) return NULL;
+  o->address = (void *)(intptr_t)address; o->nbytes = (Py_ssize_t)nbytes; o->readonly = readonly; o->owner = owner;
+  Py_INCREF(owner);
+  return (PyObject *)o;
+}
+/* DLPack's tensors, as far as a capsule that nobody took has to know them. */
+struct flx_dl_legacy { char tensor[48]; void *context; void (*deleter)(struct flx_dl_legacy *); };
+struct flx_dl_versioned { uint32_t version[2]; void *context; void (*deleter)(struct flx_dl_versioned *); };
+static void flx_py_capsule_free(PyObject *c) {
+  if (PyCapsule_IsValid(c, "dltensor")) {
+    struct flx_dl_legacy *t = PyCapsule_GetPointer(c, "dltensor");
+    if (t->deleter) t->deleter(t);
+  } else if (PyCapsule_IsValid(c, "dltensor_versioned")) {
+    struct flx_dl_versioned *t = PyCapsule_GetPointer(c, "dltensor_versioned");
+    if (t->deleter) t->deleter(t);
+  }
+}
+static PyObject *flx_py_capsule(PyObject *m, PyObject *args) {
+  long long address;
+  int versioned;
+  if (!PyArg_ParseTuple(args, "Lp:capsule", &address, &versioned)) return NULL;
+  return PyCapsule_New((void *)(intptr_t)address, versioned ? "dltensor_versioned" : "dltensor", flx_py_capsule_free);
+}
+static PyObject *flx_py_capsule_address(PyObject *m, PyObject *c) {
+  int versioned = PyCapsule_IsValid(c, "dltensor_versioned");
+  if (!versioned && !PyCapsule_IsValid(c, "dltensor")) {
+    PyErr_SetString(PyExc_ValueError, "a DLPack capsule was expected that nobody has taken yet");
+    return NULL;
+  }
+  return Py_BuildValue("(LO)", (long long)(intptr_t)PyCapsule_GetPointer(c, versioned ? "dltensor_versioned" : "dltensor"), versioned ? Py_True : Py_False);
+}
+static PyObject *flx_py_capsule_used(PyObject *m, PyObject *c) {
+  if (PyCapsule_SetName(c, PyCapsule_IsValid(c, "dltensor_versioned") ? "used_dltensor_versioned" : "used_dltensor")) return NULL;
+  Py_RETURN_NONE;
+}
 static PyMethodDef flx_py_more[] = {
+  {"memory", flx_py_memory_of, METH_VARARGS, "memory(address, nbytes, readonly, owner): an object with these bytes as its buffer"},
+  {"capsule", flx_py_capsule, METH_VARARGS, "capsule(address, versioned): a DLPack tensor for another library"},
+  {"capsule_address", flx_py_capsule_address, METH_O, "capsule_address(capsule) -> (address, versioned)"},
+  {"capsule_used", flx_py_capsule_used, METH_O, "capsule_used(capsule): its tensor was taken over"},
   {"dtype", flx_py_dtype, METH_O, "dtype(array) -> int: what flx_ndarray_describe says first"},
   {"find", (PyCFunction)(void (*)(void))flx_py_find, METH_FASTCALL, "find(kept, values): kept[values][1] if kept[values][0] has the same types, too; else None"},
   {"mode", flx_py_mode_get, METH_NOARGS, "mode() -> int: the bits (FLX_RECORD, FLX_TRAIN ...) that calls of this thread with mode None have"},
@@ -189,7 +248,7 @@ static int flx_py_memory(PyObject *o, int flags, Py_buffer *view, void **data, i
   PyModule_AddObject(m, "classes", flx_py_classes);
 #define FLX_PY_NAME(K) flx_py_kind_##K = PyUnicode_InternFromString(#K);
   FLX_KINDS(FLX_PY_NAME)
-  if (PyType_Ready(&flx_py_type) || PyModule_AddFunctions(m, flx_py_more)) return NULL;
+  if (PyType_Ready(&flx_py_type) || PyType_Ready(&flx_py_memory_type) || PyModule_AddFunctions(m, flx_py_more)) return NULL;
   Py_INCREF(&flx_py_type);
   PyModule_AddObject(m, "Handle", (PyObject *)&flx_py_type);
 %}
@@ -237,9 +296,10 @@ FLX_LIST('i', const int64_t *dims, int32_t ndim)
 FLX_LIST('d', const double *scalars, int32_t nscalars)
 FLX_LIST('s', const char *const *names, int32_t nnames)
 %typemap(in) (const char *const *keys, const char *const *values, int32_t npairs) (PyObject *ks = NULL, PyObject *vs = NULL) {
-  PyObject *k = PyMapping_Keys($input), *v = k ? PyMapping_Values($input) : NULL;
+  PyObject *k = PyObject_HasAttrString($input, "keys") ? PyMapping_Keys($input) : NULL, *v = k ? PyMapping_Values($input) : NULL;
   int bad = !v || flx_py_list(k, 's', (void **)&$1, &$3, &ks) || flx_py_list(v, 's', (void **)&$2, &$3, &vs);
   Py_XDECREF(k); Py_XDECREF(v);
+  if (!k && !PyErr_Occurred()) PyErr_Format(PyExc_TypeError, "options must be a mapping from texts to texts, given %s", Py_TYPE($input)->tp_name);
   if (bad) SWIG_fail;
 }
 %typemap(argout) (const char *const *keys, const char *const *values, int32_t npairs) ""

@@ -13,8 +13,9 @@ ROW, COLUMN = f.FLX_ROW_MAJOR, f.FLX_COLUMN_MAJOR
 
 def from_numpy(host: np.ndarray, number: Optional[int] = None, device: Optional[str] = None) -> f.Handle:
     """A new array with the elements of a NumPy array in any memory layout and byte order, in the dtype `number` (the ABI's; None: its own)."""
-    name = host.dtype.name
-    own = _dtypes.NUMBERS.get(name)
+    own = _dtypes.OF_NUMPY.get(host.dtype)
+    if own is None:
+        own = _dtypes.NUMBERS.get(host.dtype.name)  # of another byte order, or ml_dtypes' bfloat16
     if own is None:
         hint = "Make it numeric first, as with .astype('float32')." if host.dtype.kind in "OUSV" else "Cast it first."
         raise DTypeError(f"[array] expected an array of numbers with a dtype of {', '.join(_dtypes.NUMBERS)}, given dtype {host.dtype}. {hint}")
@@ -49,6 +50,9 @@ def as_array(value: Any, dtype: Any = None, device: Optional[str] = None, copy: 
         return _from_numbers(value, number, device)
     if isinstance(value, (str, dict, set, type(None))) or callable(value):
         raise DTypeError(f"[array] expected numbers, an array or a (nested) list of numbers, given {type(value).__name__}")
+    if hasattr(value, "__dlpack__") and not hasattr(value, "__array__"):
+        from ._interop import from_dlpack
+        return as_array(from_dlpack(value), dtype, device)
     return from_numpy(np.asarray(value), number, device)
 
 
@@ -77,6 +81,7 @@ def _from_numbers(value: Any, number: Optional[int], device: Optional[str]) -> f
 def to_numpy(array: f.Handle, order: int = ROW) -> np.ndarray:
     """The elements of an array in a new NumPy array; waits for them."""
     number, shape = f.flx_ndarray_describe(array)
-    out = np.empty(shape, _dtypes.host_of(number), "F" if order == COLUMN else "C")
-    f.flx_ndarray_read(array, out, _dtypes.NUMBERS[out.dtype.name], order, -1)
+    dtype, code = _dtypes.HOSTS[number]
+    out = np.empty(shape, dtype, "F" if order == COLUMN else "C")
+    f.flx_ndarray_read(array, out, code, order, -1)
     return out

@@ -74,6 +74,12 @@ def from_numpy(source: np.ndarray) -> NDArray:
     return _convert.as_array(np.asarray(source))
 
 
+def from_dlpack(source: Any) -> NDArray:
+    """An array over the memory of whatever speaks DLPack (NumPy, PyTorch ...), without a copy."""
+    from ._interop import from_dlpack as run
+    return run(source)
+
+
 def waitall() -> None:
     """Waits for everything that was begun so far, and raises what went wrong and nobody has seen yet."""
     f.flx_wait_all(-1)

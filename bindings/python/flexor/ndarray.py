@@ -262,6 +262,22 @@ class NDArray(f.Handle):
         """Lets go of the memory now. Any later use is a HandleError; nothing has to be freed by hand, though."""
         f.flx_free(self)
 
+    def map(self, writable: bool = False) -> memoryview:
+        """Its memory without a copy, as a memoryview (bfloat16: format H, the bits), until that is released: `with x.map() as m: np.asarray(m)`. Meanwhile what would
+        overwrite the array, and with `writable` what uses it at all, is a StateError. NumPy's functions and `asnumpy` copy instead; there is no buffer protocol on
+        the array itself, since NumPy would hold the memory without anybody asking for it."""
+        from . import _interop
+        return _interop.mapped(self, writable)
+
+    def __dlpack__(self, *, stream: Any = None, max_version: Optional[Tuple[int, int]] = None, dl_device: Any = None, copy: Optional[bool] = None) -> Any:
+        """A DLPack capsule, for numpy.from_dlpack, torch.from_dlpack and the like: no copy."""
+        from . import _interop
+        return _interop.to_dlpack(self, max_version, dl_device, copy)
+
+    def __dlpack_device__(self) -> Tuple[int, int]:
+        """(1, 0): the CPU."""
+        return (1, 0)
+
     def copy(self) -> "NDArray":
         """A new array with the same elements."""
         return _unary(_COPY, None, self)

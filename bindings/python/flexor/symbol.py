@@ -8,7 +8,7 @@ import numpy as np
 
 from . import _core, _dtypes
 from . import _flexor as f
-from .errors import ArgumentError, ShapeError, UnknownNameError
+from .errors import ArgumentError, ShapeError, UnknownNameError, UnsupportedError
 from .ndarray import NDArray
 
 ARGUMENT, AUXILIARY, OUTPUT, INTERNAL, INPUT = f.FLX_ARGUMENT, f.FLX_AUXILIARY, f.FLX_OUTPUT, f.FLX_INTERNAL, f.FLX_INPUT
@@ -359,8 +359,9 @@ def _elements(x: Symbol, key: tuple) -> Symbol:
         place += 1
     if begin:
         x = compose("slice", [x], {"begin": tuple(begin), "end": tuple(end), "step": tuple(step)})
-    if drop:
-        x = compose("squeeze", [x], {"axis": tuple(drop)})
+    if drop:  # (squeeze leaves one axis, as MXNet had no arrays without)
+        everything = x.shape is not None and len(drop) == len(x.shape)
+        x = compose("_np_sum" if everything else "squeeze", [x], {"axis": tuple(drop)})
     for axis in new:
         x = compose("expand_dims", [x], {"axis": axis})
     return x
@@ -401,12 +402,12 @@ class Graph(f.Handle):
             if unknown or missing or len(arrays) + len(named) != len(names):
                 raise ArgumentError(f"[graph] expected arrays for {', '.join(names)}; " + (f"missing {', '.join(missing)}" if missing else f"unknown or given twice: {', '.join(unknown or named)}"))
             arrays = (*arrays, *(named[n] for n in names[len(arrays):]))
-        if f.flx_graph_text(self, "waits") == "1" or _core.hosts_exist():
+        try:
+            out = f.flx_graph_run(self, None, arrays)
+        except UnsupportedError:  # it reads a condition on its way, or holds functions of the host: work for a task
             task = f.flx_graph_start(self, None, arrays)
             _core.run_task(task)
             out = f.flx_task_arrays(task)
-        else:
-            out = f.flx_graph_run(self, None, arrays)
         return out[0] if len(out) == 1 else out
 
     def text(self, field: str) -> str:

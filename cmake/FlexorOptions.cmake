@@ -8,6 +8,7 @@ option(FLEXOR_WITH_OPENBLAS "Matrix products by a private OpenBLAS; else our own
 option(FLEXOR_WITH_ONEDNN "Convolutions by oneDNN; else our own kernels" ON)
 option(FLEXOR_WITH_DMLC "RecordIO and streams by dmlc-core; else our own reader" ON)
 option(FLEXOR_BUILD_TESTS "Build the tests" ON)
+option(FLEXOR_BUILD_BINDINGS "Build the languages' packages where the languages are there" ON)
 option(FLEXOR_BUILD_EXAMPLES "Build the examples" ON)
 option(FLEXOR_BUILD_BENCHMARKS "Build the benchmarks" ON)
 option(FLEXOR_BUILD_FUZZERS "Build the fuzz targets for libFuzzer (clang)" OFF)

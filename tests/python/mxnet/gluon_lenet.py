@@ -7,9 +7,8 @@ import tempfile
 import numpy as np
 
 import mxnet as mx
-from mxnet import autograd, gluon, nd
-from mxnet.gluon import nn
 
+autograd, gluon, nd, nn = mx.autograd, mx.gluon, mx.nd, mx.gluon.nn
 DIGITS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "..", "examples", "data", "digits")
 
 

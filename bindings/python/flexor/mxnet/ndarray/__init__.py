@@ -85,23 +85,14 @@ def waitall():
 
 def save(fname, data):
     """Writes an array, a list or a dict of arrays as MXNet's .params file."""
-    data = {"": data} if isinstance(data, _Native) else data
-    if not isinstance(data, dict):
-        from ..serialization import save_list
-        return save_list(fname, list(data))
-    params = _f.flx_params_create()
-    for k, v in data.items():
-        _f.flx_params_set(params, k, v)
-    _f.flx_params_save(params, fname, "mxnet", -1)
+    from ..serialization import save as write
+    write(fname, [data] if isinstance(data, _Native) else data)
 
 
 def load(fname):
     """The arrays of a file: a dict, or a list if they have no names."""
-    params = _f.flx_params_load(fname, None)
-    count = _f.flx_params_count(params)
-    names = [_f.flx_params_name(params, i) for i in range(count)]
-    arrays = [_own(_f.flx_params_at(params, i)) for i in range(count)]
-    return arrays if all(not n or n.isdigit() for n in names) else dict(zip(names, arrays))
+    from ..serialization import load as read
+    return read(fname)
 
 
 def from_numpy(ndarray, zero_copy=True):

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""mx.gluon.Trainer: an optimizer for a block's parameters."""
+from .. import optimizer as opt
+from ..base import f
+from .parameter import Parameter, ParameterDict
+
+
+class Trainer:
+    """trainer.step(n) updates the parameters from their gradients divided by n. One process and device: `kvstore` is local by nature."""
+
+    def __init__(self, params, optimizer, optimizer_params=None, kvstore="device", compression_params=None, update_on_kvstore=None):
+        if isinstance(params, (dict, ParameterDict)):
+            params = [params[k] for k in sorted(params.keys())]
+        params = list(params)
+        for p in params:
+            if not isinstance(p, Parameter):
+                raise ValueError("Trainer takes parameters, as net.collect_params() gives them; given %s" % type(p).__name__)
+        if isinstance(kvstore, str) and "dist" in kvstore:
+            raise NotImplementedError("kvstore %r: training over several machines comes with the parameter server" % kvstore)
+        self._params, self._param2idx = params, {p.name: i for i, p in enumerate(params)}
+        optimizer_params = dict(optimizer_params or {})
+        self._scale = float(optimizer_params.get("rescale_grad", 1.0))
+        self._kvstore, self._update_on_kvstore = None, False
+        self._init_optimizer(optimizer, optimizer_params)
+        self._seen = {}
+
+    def _init_optimizer(self, optimizer, optimizer_params):
+        param_dict = dict(enumerate(self._params))
+        if isinstance(optimizer, opt.Optimizer):
+            if optimizer_params and set(optimizer_params) != {"rescale_grad"}:
+                raise ValueError("optimizer_params belong to an optimizer's name; this is an optimizer already")
+            self._optimizer = optimizer
+            self._optimizer.param_dict = param_dict
+        else:
+            self._optimizer = opt.create(optimizer, param_dict=param_dict, **optimizer_params)
+        self._updaters = [opt.get_updater(self._optimizer)]
+
+    @property
+    def optimizer(self):
+        return self._optimizer
+
+    @property
+    def learning_rate(self):
+        return self._optimizer.learning_rate
+
+    def set_learning_rate(self, lr):
+        self._optimizer.set_learning_rate(lr)
+
+    def step(self, batch_size, ignore_stale_grad=False):
+        """Updates with gradients divided by `batch_size`."""
+        self._optimizer.rescale_grad = self._scale / batch_size
+        self._update(ignore_stale_grad)
+
+    def allreduce_grads(self):
+        """Gradients of one device need no sum."""
+
+    def update(self, batch_size, ignore_stale_grad=False):
+        self.step(batch_size, ignore_stale_grad)
+
+    def _update(self, ignore_stale_grad):
+        update = self._updaters[0]
+        for i, p in enumerate(self._params):
+            if p.grad_req == "null":
+                continue
+            weight, grad = p.data(), p.data().grad
+            version = f.flx_ndarray_version(grad)
+            if version in (self._seen.get(i), p._rest_version):
+                if not ignore_stale_grad:
+                    raise UserWarning("the gradient of parameter %s has not been renewed by backward since the last step; is it part of the loss? "
+                                      "step(ignore_stale_grad=True) passes over it" % p.name)
+                continue
+            update(i, grad, weight)
+            self._seen[i] = version
+
+    def save_states(self, fname):
+        with open(fname, "wb") as out:
+            out.write(self._updaters[0].get_states(dump_optimizer=True))
+
+    def load_states(self, fname):
+        with open(fname, "rb") as given:
+            self._updaters[0].set_states(given.read())
+        self._optimizer = self._updaters[0].optimizer
+        self._optimizer.param_dict = dict(enumerate(self._params))
+
+
+__all__ = ["Trainer"]

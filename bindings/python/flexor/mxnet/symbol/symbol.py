@@ -2,14 +2,7 @@
 """The class Symbol: the package's own symbol, with the methods that MXNet's programs expect."""
 import numpy as np
 
-try:
-    from ... import Symbol as Native
-except ImportError:
-    from ..base import f
-
-    class Native(f.Handle):
-        __slots__ = ()
-    f.classes['symbol'] = Native
+from ... import Symbol as Native
 from .. import attribute, name as name_module
 from ..base import DTYPES, f, integer_types, numeric_types, op, op_names, text
 from ..ndarray.ndarray import BINARY, COMPARISONS, OPERATORS, add_methods

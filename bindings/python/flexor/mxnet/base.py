@@ -45,13 +45,18 @@ class Op:
                 kwargs.setdefault("num_args", len(inputs))
         else:
             inputs, order = [], self.inputs + self.attrs
-            if len(args) > len(order):
-                raise TypeError("[%s] takes at most %d arguments (%s), given %d" % (self.asked, len(order), ", ".join(order), len(args)))
-            for name, value in zip(order, args):
-                if name in kwargs and name not in self.inputs:
-                    raise TypeError("[%s] `%s` is given twice" % (self.asked, name))
+            at = 0
+            for value in args:
+                # what is no array is no optional input, so it is the next attribute: log_softmax(x, 1)
+                while at < len(self.inputs) and self.kinds[at] == "optional" and value is not None and not isinstance(value, kind):
+                    at += 1
+                if at == len(order):
+                    raise TypeError("[%s] takes at most %d arguments: %s" % (self.asked, len(order), ", ".join(order)))
+                name, at = order[at], at + 1
                 if name in self.inputs:
                     named[name] = value
+                elif name in kwargs:
+                    raise TypeError("[%s] `%s` is given twice" % (self.asked, name))
                 else:
                     kwargs[name] = value
         for name in self.inputs:

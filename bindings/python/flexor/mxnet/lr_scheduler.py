@@ -13,7 +13,8 @@ class LRScheduler:
     def get_warmup_lr(self, num_update):
         if self.warmup_mode == "constant":
             return self.warmup_begin_lr
-        return self.warmup_begin_lr + (self.base_lr - self.warmup_begin_lr) * float(num_update) / float(self.warmup_steps)
+        # as in MXNet: a base_lr that is set later, by an optimizer, does not change where the warm-up goes
+        return self.warmup_begin_lr + (self.warmup_final_lr - self.warmup_begin_lr) * float(num_update) / float(self.warmup_steps)
 
     def __call__(self, num_update):
         raise NotImplementedError("a schedule must have __call__(num_update)")
@@ -45,12 +46,14 @@ class _Registered(LRScheduler):
 
     def _schedule(self):
         now = dict({k: getattr(self, k) for k in _COMMON}, **self._own)
+        if self._name in _ORDER:
+            now["base_lr"] = self.warmup_final_lr  # MXNet's Poly and Cosine keep the rate that they were made with
         if self._made is None or self._made[0] != now:
             self._made = (now, f.flx_schedule_create(self._name, texts(now)))
         return self._made[1]
 
     def __call__(self, num_update):
-        return f.flx_schedule_value(self._schedule(), num_update)
+        return self.get_warmup_lr(num_update) if num_update < self.warmup_steps else f.flx_schedule_value(self._schedule(), num_update)
 
     def __getstate__(self):
         return {k: v for k, v in self.__dict__.items() if k != "_made"}

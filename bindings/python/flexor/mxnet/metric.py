@@ -115,6 +115,25 @@ class _Registered(EvalMetric):
         return self.name, f.flx_metric_value(self._global, 0, -1)[-1]
 
 
+class _OfUpdates(_Registered):
+    """A metric that MXNet averages over updates, however many samples each had."""
+
+    def update(self, labels, preds):
+        labels, preds = _list(labels), _list(preds)
+        if len(labels) != len(preds):
+            raise ValueError("expected as many labels as predictions, given %d and %d" % (len(labels), len(preds)))
+        for label, pred in zip(labels, preds):
+            f.flx_metric_reset(self._local)
+            f.flx_metric_update(self._local, [pred if isinstance(pred, NDArray) else array(pred)], [label if isinstance(label, NDArray) else array(label)])
+            value = f.flx_metric_value(self._local, 0, -1)[-1]
+            self.sum_metric += value
+            self.global_sum_metric += value
+            self.num_inst += 1
+            self.global_num_inst += 1
+
+    reset, reset_local, get, get_global = EvalMetric.reset, EvalMetric.reset_local, EvalMetric.get, EvalMetric.get_global
+
+
 class CompositeEvalMetric(EvalMetric):
     """Several metrics as one."""
 
@@ -209,7 +228,7 @@ def _classes():
     made = {}
     for name, aliases, settings, doc in entries("metric"):
         if name != "Composite":
-            made[name] = type(name, (_Registered,), {"_name": name, "_settings": settings, "__doc__": doc, "__module__": __name__})
+            made[name] = type(name, (_OfUpdates if name in ("MAE", "MSE", "RMSE") else _Registered,), {"_name": name, "_settings": settings, "__doc__": doc, "__module__": __name__})
             register(made[name], name, *aliases)
     register(CompositeEvalMetric, "CompositeEvalMetric", "composite")
     register(CustomMetric)

@@ -71,8 +71,7 @@ def histogram(a, bins=10, range=None):
         return _call("_histogram", (a, bins), {})
     if range is None:
         range = (a.min().asscalar(), a.max().asscalar())
-    edges = array(np.linspace(range[0], range[1], bins + 1))
-    return _call("_histogram", (a, edges), _texts({"bin_cnt": bins, "range": tuple(float(r) for r in range)}))
+    return _call("_histogram", (a, array(np.linspace(range[0], range[1], bins + 1))), {})
 
 
 def onehot_encode(indices, out):

@@ -161,8 +161,7 @@ def operator(entry):
         body.append("  random_sync()")
     if not attrs and not there and not count and not indexed and not variadic and one and 1 <= len(inputs) <= 2 and not by_name:
         names = [r_name(i["name"]) for i in inputs] + ["NULL"]
-        body.append(f'  out <- .Call(R_swig_flx_r_quick, "{entry["name"]}", {names[0]}, {names[1]}, FALSE)')
-        body.append(f'  if (is.null(out)) call_one("{entry["name"]}", {array_list}) else out')
+        body.append(f'  .Call(R_swig_flx_r_quick, "{entry["name"]}", {names[0]}, {names[1]}, FALSE)')
     else:
         call = f'call_op("{entry["name"]}", {array_list}, {options})'
         if result_index:
@@ -179,15 +178,27 @@ def operator(entry):
 
 
 def operator_example(name, entry, inputs, attrs, variadic):
-    if any(a["required"] for a in attrs) or any(i["kind"] == "auxiliary" for i in inputs):
-        return shaped_example(name, entry, inputs, attrs)
+    shaped = shaped_example(name, entry, inputs, attrs)
+    rising = iter(range(1, 99))  # low and high, begin and end
+    needed = [(r_name(a["name"]), str(next(rising)) if re.match("(long|int)( or None)?$", a["type"]) else sample(a)) for a in attrs if a["required"]]
+    needed += [("shape", "c(2, 2)") for a in attrs if a["name"] == "shape" and not a["required"] and inputs]
+    if shaped or None in [v for _, v in needed] or any(i["kind"] == "auxiliary" for i in inputs) or re.search(r"\d axes|image", entry["doc"] + str(entry["inputs"]), re.I):
+        return shaped
+    needed = [f"{n} = {v}" for n, v in needed]
     if not inputs and not variadic and any(a["name"] == "shape" for a in attrs):
-        return [f"{name}(shape = c(2, 3))"]
+        return [f"{name}({', '.join(['shape = c(2, 3)'] + needed)})"] if "shape" not in " ".join(needed) else []
     if entry["family"] in ("elementwise", "reduce") and not variadic:
         required = [i for i in inputs if i["kind"] == "required"]
         values = ["nd_array(matrix(c(0.1, 0.2, 0.3, 0.4), 2))", "nd_array(matrix(c(0.5, 0.6, 0.7, 0.8), 2))", "nd_array(matrix(1:4, 2))"]
-        return [f"{name}({', '.join(values[:len(required)])})"]
-    return shaped_example(name, entry, inputs, attrs)
+        return [f"{name}({', '.join(values[:len(required)] + needed)})"]
+    if [i["kind"] for i in inputs] == ["required"] and inputs[0]["doc"].rstrip(".").lower() in ANY_ARRAY and not variadic:
+        return [f"{name}({', '.join(['nd_array(matrix(1:4, 2))'] + needed)})"]
+    if variadic and len(inputs) == 0 and entry["family"] == "matrix" and not needed:
+        return [f"{name}(nd_array(matrix(1:4, 2)), nd_array(matrix(5:8, 2)))"]
+    return []
+
+
+ANY_ARRAY = ("the array", "any array", "an array", "the input", "any shape, float", "the array to reshape", "the array to flatten", "at least one axis, float", "any array of numbers")
 
 
 def shaped_example(name, entry, inputs, attrs):
@@ -219,6 +230,8 @@ def sample(attr):
         return next((repr(c).replace("'", '"') for c in re.findall(r"'(\w+)'", kind) if c != "None"), None)
     if kind.startswith("tuple of long"):
         return "c(2, 2)"
+    if kind == "dtype":
+        return '"float64"'
     return "4" if kind.startswith(("long", "int")) else "0.5" if kind.startswith(("double", "float")) else None
 
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// R's arithmetic on arrays without a detour: `x + y` reaches the library in one .Call. What is no pair of arrays or plain numbers is answered by NULL, and R's
-// code (arithmetic.R) goes on. The mode bits of calls (gradient() records) live here.
+// R's arithmetic on arrays without a detour: `x + y` reaches the library in one .Call. What is no pair of arrays or plain numbers goes on in R's code
+// (arith_slow in arithmetic.R, call_one in call.R). The mode bits of calls (gradient() records) live here.
 %{
 static int32_t flx_r_bits;
 /* How R's operators are called in the library: two arrays, array and number, number and array. The order is that of `flx_operators` in arithmetic.R. */
@@ -51,23 +51,31 @@ SEXP flx_r_mode(SEXP bits) {
   if (bits != R_NilValue) flx_r_bits = (int32_t)Rf_asInteger(bits);
   return Rf_ScalarInteger(old);
 }
-SEXP flx_r_arith(SEXP which, SEXP x, SEXP y) {
+SEXP flx_r_arith(SEXP which, SEXP x, SEXP y, SEXP last) { /* last: a type error is one */
   flx_ndarray out = NULL;
   flx_status status;
   int left = flx_r_is_array(x), right = flx_r_is_array(y), i = INTEGER(which)[0];
   if (left && right) status = flx_call_binary(flx_r_operator(i, 0), flx_r_bits, flx_r_handle(x), flx_r_handle(y), &out);
   else if (left && flx_r_is_plain(y)) status = flx_call_scalar(flx_r_operator(i, 1), flx_r_bits, flx_r_handle(x), Rf_asReal(y), &out);
   else if (right && flx_r_is_plain(x)) status = flx_call_scalar(flx_r_operator(i, 2), flx_r_bits, flx_r_handle(y), Rf_asReal(x), &out);
-  else return R_NilValue;
-  if (status == FLX_ERROR_TYPE) return R_NilValue; /* unequal dtypes: R's code makes them equal */
-  if (status) flx_r_raise(status);
-  return flx_r_own(out, &flx_r_ndarray);
+  else status = FLX_ERROR_TYPE;
+  if (!status) return flx_r_own(out, &flx_r_ndarray);
+  if (status != FLX_ERROR_TYPE || Rf_asLogical(last)) flx_r_raise(status);
+  x = PROTECT(Rf_lang4(Rf_install("arith_slow"), which, x, y)); /* R's vectors, symbols, unequal dtypes */
+  y = Rf_eval(x, flx_r_env());
+  UNPROTECT(1);
+  return y;
 }
-/* An operator of one or two inputs and one output, without attributes; NULL if the inputs are not arrays. */
+/* An operator of one or two inputs and one output, without attributes. */
 SEXP flx_r_quick(SEXP name, SEXP x, SEXP y) {
   flx_ndarray out = NULL;
   flx_status status;
-  if (!flx_r_is_array(x) || (y != R_NilValue && !flx_r_is_array(y))) return R_NilValue;
+  if (!flx_r_is_array(x) || (y != R_NilValue && !flx_r_is_array(y))) {
+    SEXP list = PROTECT(y == R_NilValue ? Rf_lang2(Rf_install("list"), x) : Rf_lang3(Rf_install("list"), x, y));
+    x = Rf_eval(PROTECT(Rf_lang3(Rf_install("call_one"), name, list)), flx_r_env());
+    UNPROTECT(2);
+    return x;
+  }
   if (y == R_NilValue) status = flx_call_unary(flx_r_named(STRING_ELT(name, 0)), flx_r_bits, flx_r_handle(x), &out);
   else status = flx_call_binary(flx_r_named(STRING_ELT(name, 0)), flx_r_bits, flx_r_handle(x), flx_r_handle(y), &out);
   if (status) flx_r_raise(status);

@@ -8,10 +8,7 @@ flx_right <- c("_plus_scalar", "_minus_scalar", "_mul_scalar", "_div_scalar", "_
 flx_left <- replace(flx_right, c(2, 4, 5, 6, 9, 10, 11, 12), c("_rminus_scalar", "_rdiv_scalar", "_rpower_scalar", "_rmod_scalar", "_lesser_scalar", "_greater_scalar",
                                                               "_lesser_equal_scalar", "_greater_equal_scalar"))
 
-arith <- function(which, x, y) {
-  out <- .Call(R_swig_flx_r_arith, which, x, y, FALSE)
-  if (is.null(out)) arith_slow(which, x, y) else out
-}
+arith <- function(which, x, y) .Call(R_swig_flx_r_arith, which, x, y, FALSE, FALSE)
 # What is left: symbols, vectors and matrices of R, and arrays of unequal dtypes.
 arith_slow <- function(which, x, y) {
   if (is_symbol(x) || is_symbol(y)) {
@@ -24,7 +21,7 @@ arith_slow <- function(which, x, y) {
   if (!is_array(x)) x <- like_r(x, y)
   if (!is_array(y)) y <- like_r(y, x)
   both <- common_dtype(x, y)
-  .Call(R_swig_flx_r_arith, which, both[[1]], both[[2]], FALSE)
+  .Call(R_swig_flx_r_arith, which, both[[1]], both[[2]], TRUE, FALSE)
 }
 # R's values beside an array, by R's rules: a vector is recycled down the columns, a matrix or array must have the array's sizes (or 1).
 like_r <- function(v, array) {
@@ -69,22 +66,22 @@ no_bool <- function(x) if (is_array(x) && dtype_of(x) == "bool") call_one("Cast"
 NULL
 #' @export
 #' @symbols
-`+.flexor_ndarray` <- function(e1, e2) if (missing(e2)) e1 else arith(0L, e1, e2)
+`+.flexor_ndarray` <- function(e1, e2) if (missing(e2)) e1 else .Call(R_swig_flx_r_arith, 0L, e1, e2, FALSE, FALSE)
 #' @export
 #' @symbols
-`-.flexor_ndarray` <- function(e1, e2) if (missing(e2)) call_one("negative", list(e1)) else arith(1L, e1, e2)
+`-.flexor_ndarray` <- function(e1, e2) if (missing(e2)) call_one("negative", list(e1)) else .Call(R_swig_flx_r_arith, 1L, e1, e2, FALSE, FALSE)
 #' @export
 #' @symbols
-`*.flexor_ndarray` <- function(e1, e2) arith(2L, e1, e2)
+`*.flexor_ndarray` <- function(e1, e2) .Call(R_swig_flx_r_arith, 2L, e1, e2, FALSE, FALSE)
 #' @export
 #' @symbols
-`/.flexor_ndarray` <- function(e1, e2) arith(3L, e1, e2)
+`/.flexor_ndarray` <- function(e1, e2) .Call(R_swig_flx_r_arith, 3L, e1, e2, FALSE, FALSE)
 #' @export
 #' @symbols
-`^.flexor_ndarray` <- function(e1, e2) arith(4L, e1, e2)
+`^.flexor_ndarray` <- function(e1, e2) .Call(R_swig_flx_r_arith, 4L, e1, e2, FALSE, FALSE)
 #' @export
 #' @symbols
-`%%.flexor_ndarray` <- function(e1, e2) arith(5L, e1, e2)
+`%%.flexor_ndarray` <- function(e1, e2) .Call(R_swig_flx_r_arith, 5L, e1, e2, FALSE, FALSE)
 #' @export
 #' @symbols
 `%/%.flexor_ndarray` <- function(e1, e2) call_one("floor", list(arith(3L, e1, e2)))

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # R's functions on arrays: mathematics, summaries, matrix products, joining. The same for symbols, which a layer of one's own is traced with.
 matmul <- function(x, y) {
-  out <- .Call(R_swig_flx_r_quick, "dot", x, y, FALSE)
-  if (!is.null(out)) return(out)
+  if (is_array(x) && is_array(y) && dtype_of(x) == dtype_of(y)) return(.Call(R_swig_flx_r_quick, "dot", x, y, FALSE))
   if (is_symbol(x) || is_symbol(y)) return(call_one("dot", list(x, y)))
   if (!is_array(x)) x <- nd_array(x, dtype_of(y))
   if (!is_array(y)) y <- nd_array(y, dtype_of(x))

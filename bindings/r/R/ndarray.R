@@ -24,7 +24,7 @@ dtype_code <- function(dtype) {
 #' An array is a reference: an assignment to its elements is seen through every variable that holds it. `nd_copy(x)` is another one with the same elements.
 #' @param x a vector, matrix, array, factor, data frame of numbers, or an array of Flexor
 #' @param dtype float32, float64, float16, bfloat16, bool, or int or uint with 8, 16, 32 or 64 behind it
-#' @param dim the sizes, if they are not those of `x`
+#' @param dim the sizes, if they are not those of `x`; one number fills them
 #' @return an array of class `flexor_ndarray`
 #' @examples
 #' x <- nd_array(matrix(1:6, 2))
@@ -51,6 +51,7 @@ nd_array <- function(x, dtype = NULL, dim = NULL) {
   if (is.raw(x)) x <- as.integer(x)
   if (!is.numeric(x) && !is.logical(x))
     bad("[nd_array] numbers were expected, given ", class(x)[1], if (is.character(x)) ". factor() makes classes of strings." else "", status = FLX_ERROR_TYPE)
+  if (length(x) == 1L && prod(size) != 1 && is.finite(x) && abs(x) <= 2^53) return(flx_ndarray_create_full(as.numeric(size), code, NULL, as.numeric(x)))
   if (length(x) != prod(size)) bad("[nd_array] ", length(x), " elements do not fill an array of ", shape_text(size), status = FLX_ERROR_SHAPE)
   if (!dtype %in% flx_floats) {
     if (anyNA(x)) bad("[nd_array] an array of ", dtype, " cannot hold NA. Use float32, where NA is NaN, or take the missing values out.")

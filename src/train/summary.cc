@@ -107,6 +107,13 @@ SummaryTable TableOf(const Layer& layer, const std::vector<Shape>& inputs, DType
   std::vector<size_t> order(a.layers.size());
   for (size_t i = 0; i < order.size(); ++i) order[i] = i;
   std::stable_sort(order.begin(), order.end(), [&](size_t i, size_t j) { return Steps(a.layers[i].path) < Steps(a.layers[j].path); });
+  // The deepest layer that the name leads to; a symbol's own parameters may have dots in their names.
+  auto owner = [&](const std::string& name) {
+    std::string best;
+    for (auto& ran : a.layers)
+      if (ran.path.size() > best.size() && name.compare(0, ran.path.size(), ran.path) == 0 && name[ran.path.size()] == '.') best = ran.path;
+    return best;
+  };
   for (size_t i : order) {
     const std::string& path = a.layers[i].path;
     const Layer& l = *a.layers[i].layer;
@@ -122,8 +129,7 @@ SummaryTable TableOf(const Layer& layer, const std::vector<Shape>& inputs, DType
     }
     r.parameters = r.bytes = 0;
     for (auto& d : a.decls) {
-      size_t dot = d.name.rfind('.');
-      if ((dot == std::string::npos ? "" : d.name.substr(0, dot)) != path) continue;
+      if (owner(d.name) != path) continue;
       int64_t size = CountElements(d.shape), bytes = TimesCount(size, DTypeSize(d.dtype));
       r.parameters = AddCounts(*r.parameters, size), r.bytes = AddCounts(*r.bytes, bytes);
       t.parameters = AddCounts(*t.parameters, size), t.bytes = AddCounts(*t.bytes, bytes);

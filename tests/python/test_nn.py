@@ -236,6 +236,8 @@ def test_summary_and_drawing():
     net = nn.Sequential(nn.Dense(16, activation="relu", name="hidden"), ScaleShift(), nn.Dense(3))
     text = net.summary((None, 4))
     assert "hidden" in text and "ScaleShift" in text and "(None, 3)" in text and f"parameters {16 * 4 + 16 + 32 + 16 * 3 + 3}" in text
+    inside = nn.Sequential(Body(4)).summary((None, 3))  # parameters of a layer of one's own have dots in their names
+    assert inside.split("Body")[1].split()[2] == str(3 * 4 + 4 + 8 + 4 * 4 + 4 + 8), inside
     picture = net.draw((None, 4))
     assert picture.startswith("<svg") and picture._repr_svg_() == str(picture)
     assert net.draw((None, 4), format="dot").startswith("digraph")

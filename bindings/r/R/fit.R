@@ -23,8 +23,8 @@ plain_network <- function(spec, rank, outputs) {
     flexor_stop(sprintf("[flexor] hidden must be the sizes of the hidden layers, as c(16, 8), given %s.", described(hidden)), "argument")
   one_number(spec$dropout, "dropout", 0, 1)
   net <- network()
-  if (rank > 2L) net <- layer_flatten(net)
   if (isTRUE(spec$scale)) net <- layer_standardize(net)
+  if (rank > 2L) net <- layer_flatten(net)
   for (h in hidden[hidden > 0]) {
     net <- layer_dense(net, h, activation = spec$activation)
     if (spec$dropout > 0) net <- layer_dropout(net, spec$dropout)
@@ -35,23 +35,29 @@ plain_network <- function(spec, rank, outputs) {
 # Metrics: names go to the core as they are, R functions as metrics of the host.
 metrics_text <- function(metrics, target, link) {
   if (is.null(metrics)) metrics <- if (target$task == "classification") "accuracy" else "mae"
-  if (is.function(metrics)) metrics <- list(metrics)
+  if (is.function(metrics) || inherits(metrics, "flexor_metric")) metrics <- list(metrics)
   names <- names(metrics)
   texts <- vapply(seq_along(metrics), function(i) {
     m <- metrics[[i]]
+    if (inherits(m, "flexor_metric")) m <- format(m)
+    if (link == "sigmoid" && identical(tolower(m), "accuracy")) return(host_text("accuracy", share_right, target, link)) # one score: the core's wants one for each class
     if (is.character(m)) return(if (is.null(names) || names[i] == "") m else flexor_stop("[flexor] only metrics that are R functions are given a name.", "argument"))
     if (is.function(m)) {
       name <- if (is.null(names) || names[i] == "") "metric" else names[i]
-      return(sprintf("Host(token=%.0f, name=%s)", host_function(host_metric(m, target, link), "metric"), name))
+      return(host_text(name, m, target, link))
     }
     flexor_stop(sprintf("[flexor] a metric is a name or a function(prediction, truth), given %s.", described(m)), "argument")
   }, "")
   paste(texts, collapse = ", ")
 }
+host_text <- function(name, f, target, link) sprintf("Host(token=%.0f, name=%s)", host_function(host_metric(f, target, link)), name)
+share_right <- function(p, truth) mean(max.col(p, "first") == as.integer(truth))
 # An R metric is given what predict gives: probabilities and a factor, or numbers and numbers.
 host_metric <- function(f, target, link) {
   force(f); force(target); force(link)
-  function(prediction, label, ...) {
+  function(what, arrays) {
+    prediction <- arrays[[1L]]
+    label <- arrays[[2L]]
     p <- shape_output(as.array(to_probability(prediction, link)), target, if (target$task == "classification") "prob" else "response")
     truth <- as.array(label)
     truth <- if (target$task == "classification") factor(target$classes[as.vector(truth) + 1L], levels = target$classes)
@@ -67,7 +73,7 @@ split_validation <- function(input, validation, target) {
   if (is.null(validation)) return(list(train = input, valid = NULL))
   if (is.numeric(validation) && length(validation) == 1L) {
     one_number(validation, "validation", 0, 1)
-    if (is_nd(input$x) || !is.null(input$source)) flexor_stop("[flexor] a fraction for validation needs data in R; give list(x, y).", "argument")
+    if (is_array(input$x) || !is.null(input$source)) flexor_stop("[flexor] a fraction for validation needs data in R; give list(x, y).", "argument")
     n <- rows_of(input$x)
     held <- round(n * validation)
     if (held < 1 || held >= n) flexor_stop(sprintf("[flexor] validation = %g of %d rows leaves no row to train on or to validate on.", validation, n), "argument")
@@ -113,7 +119,7 @@ start_model <- function(spec, shape, outputs) {
   params <- if (!is.null(before)) flx_model_params(flx_model_from_bytes(before$model$bytes, NULL))
   list(network = net, layer = layer, params = params, history = before$history)
 }
-layer_before <- function(net) network() |> layer_standardize() |> add_layer(net)
+layer_before <- function(net) network(layer_standardize(network()), net)
 
 check_outputs <- function(layer, shape, target) {
   rows <- layer_table(layer, shape)$rows

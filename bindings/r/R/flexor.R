@@ -93,7 +93,7 @@ flexor.function <- function(x, network, ...) {
 
 #' @rdname flexor
 #' @export
-flexor.default <- function(x, y, hidden = NULL, network = NULL, epochs = 10, batch_size = 32, optimizer = NULL, loss = NULL, metrics = NULL, validation = NULL,
+flexor.default <- function(x, y, hidden = NULL, network = NULL, epochs = 20, batch_size = 32, optimizer = NULL, loss = NULL, metrics = NULL, validation = NULL,
                            callbacks = NULL, activation = "relu", dropout = 0, scale = is.null(network), weights = NULL, na.action = stats::na.omit, shuffle = TRUE,
                            seed = NULL, progress = getOption("flexor.progress", TRUE), ...) {
   call <- match.call()

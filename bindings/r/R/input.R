@@ -30,11 +30,11 @@ complete_rows <- function(x) { # TRUE where a row has no missing value
 }
 
 # ---- x ------------------------------------------------------------------------------------------------------------------------
-is_nd <- function(x) inherits(x, "flexor_ndarray")
+is_nd <- function(x) is_array(x)
 
 # An R array of numbers whose first axis is the batch.
 plain_x <- function(x, who = "flexor") {
-  if (is_nd(x)) return(x)
+  if (is_array(x)) return(x)
   if (inherits(x, "Matrix")) x <- as.matrix(x)
   if (is.logical(x)) x[] <- as.numeric(x)
   if (!is.numeric(x))
@@ -77,12 +77,12 @@ input_xy <- function(x, y, weights, na.action) {
   } else {
     x <- plain_x(x)
     dims <- dim(x)
-    blueprint <- list(kind = "array", columns = if (length(dims) == 2L && !is_nd(x)) colnames(x), dims = dims[-1L])
+    blueprint <- list(kind = "array", columns = if (length(dims) == 2L && !is_array(x)) colnames(x), dims = dims[-1L])
   }
   if (is.data.frame(y)) y <- if (ncol(y) == 1L) y[[1L]] else data.matrix_numeric(y)
   if (rows_of(x) != rows_of(y)) flexor_stop(sprintf("[flexor] x has %d rows and y has %d: one row of x belongs to one of y.", rows_of(x), rows_of(y)), "shape")
   out <- list(x = x, y = y, weights = weights, blueprint = blueprint)
-  if (is_nd(x)) return(out)
+  if (is_array(x)) return(out)
   bad <- which(!(complete_rows(x) & complete_rows(y) & complete_rows(weights)))
   if (length(bad)) out <- drop_missing(out, bad, na.action)
   out
@@ -136,7 +136,7 @@ apply_blueprint <- function(b, newdata, who = "predict") {
   } else {
     x <- if (is.data.frame(newdata)) as.matrix(newdata) else newdata
     x <- plain_x(x, who)
-    if (is_nd(x)) return(list(x = x, keep = TRUE))
+    if (is_array(x)) return(list(x = x, keep = TRUE))
     if (length(dim(x)) == 2L && !is.null(b$columns) && !is.null(colnames(x)) && all(b$columns %in% colnames(x))) x <- x[, b$columns, drop = FALSE]
     # one observation of a matrix is a vector in R: fit[1, ] of it
     if (is.null(dim(newdata)) && length(b$dims) == 1L && b$dims > 1L && length(newdata) == b$dims) x <- matrix(newdata, nrow = 1L)
@@ -151,7 +151,7 @@ names_in <- function(env, names) if (is.null(env)) character() else names[vapply
 
 # ---- y ------------------------------------------------------------------------------------------------------------------------
 target_of <- function(y) {
-  if (is_nd(y)) return(list(task = "regression", classes = NULL, columns = NULL))
+  if (is_array(y)) return(list(task = "regression", classes = NULL, columns = NULL))
   if (is.factor(y) || is.character(y) || is.logical(y)) {
     f <- as_classes(y)
     seen <- nlevels(droplevels(f))
@@ -166,7 +166,7 @@ as_classes <- function(y) if (is.factor(y)) y else if (is.logical(y)) factor(y, 
 
 # Labels for the core: class indices from 0, or numbers.
 labels_of <- function(y, target, who = "flexor") {
-  if (is_nd(y)) return(y)
+  if (is_array(y)) return(y)
   if (target$task == "regression") {
     if (!is.numeric(y)) flexor_stop(sprintf("[%s] y must be numbers, as when the model was fitted, given %s.", who, described(y)), "argument")
     return(label_array(y))
@@ -181,7 +181,7 @@ label_array <- function(y) {
   flx_ndarray_create_from(as.double(y), FLX_FLOAT64, FLX_COLUMN_MAJOR, dims, FLX_FLOAT32, NULL)
 }
 data_array <- function(x) {
-  if (is_nd(x)) return(x)
+  if (is_array(x)) return(x)
   if (is.integer(x)) flx_ndarray_create_from(x, FLX_INT32, FLX_COLUMN_MAJOR, dim(x), FLX_FLOAT32, NULL)
   else flx_ndarray_create_from(if (is.double(x)) x else as.double(x), FLX_FLOAT64, FLX_COLUMN_MAJOR, dim(x), FLX_FLOAT32, NULL)
 }

@@ -13,7 +13,7 @@ new_model <- function(handle, network = NULL, shape = NULL, bytes = NULL) {
   m
 }
 
-handle_alive <- function(handle) !is.null(handle) && !is.null(tryCatch(flx_handle_kind(handle), error = function(e) NULL))
+
 
 model_bytes <- function(handle) {
   got <- flx_model_to_bytes(handle, -1)
@@ -25,7 +25,7 @@ model_keep <- function(m) {
   invisible(m)
 }
 model_handle <- function(m) {
-  if (handle_alive(m$handle)) return(m$handle)
+  if (!is.null(m$handle) && is_alive(m$handle)) return(m$handle)
   if (is.null(m$bytes)) flexor_stop("[flexor] this model has no bytes: it was not finished, or it was saved by hand. Fit it again, or save the fit itself.", "state")
   handle <- flx_model_from_bytes(m$bytes, NULL)
   if (!is.null(m$network)) {

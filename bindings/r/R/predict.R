@@ -74,6 +74,7 @@ predict.flexor_fit <- function(object, newdata, type = c("default", "class", "pr
   one(outputs[[1L]])
 }
 to_classes <- function(p, object) {
+  if (is.null(object$classes)) object$classes <- as.character(seq_len(dim(p)[2L])) # a model of others may not say them
   if (length(dim(p)) > 2L) { # classes along the second axis, as for pictures: an array of labels
     order <- c(2L, seq_along(dim(p))[-2L])
     best <- apply(aperm(p, order), seq_along(dim(p))[-1L], which.max)
@@ -183,15 +184,18 @@ evaluate.flexor_fit <- function(object, x, y = NULL, metrics = NULL, batch_size 
   if (is.null(metrics)) metrics <- if (object$task == "classification") "accuracy" else "mae"
   if (is.function(metrics)) metrics <- list(metric = metrics)
   out <- c(loss = mean(as.array(loss)))
+  if (inherits(metrics, "flexor_metric")) metrics <- list(metrics)
+  scores <- raw
   for (i in seq_along(metrics)) {
     m <- metrics[[i]]
     if (is.function(m)) {
-      value <- as.array(host_metric(m, object$target, object$link)(raw, label)[[1L]])[1L]
+      value <- as.array(host_metric(m, object$target, object$link)("metric", list(raw, label))[[1L]])[1L]
       out[[if (is.null(names(metrics)) || names(metrics)[i] == "") "metric" else names(metrics)[i]]] <- value
       next
     }
-    metric <- flx_metric_create("Composite", c(metrics = m))
-    flx_metric_update(metric, list(raw), list(label))
+    if (identical(object$link, "sigmoid") && length(object$classes) == 2L) scores <- nd_array(shape_output(as.array(to_probability(raw, "sigmoid")), object$target, "prob"))
+    metric <- flx_metric_create("Composite", c(metrics = if (inherits(m, "flexor_metric")) format(m) else m))
+    flx_metric_update(metric, list(scores), list(label))
     for (k in seq_len(flx_metric_count(metric)) - 1L) out[[flx_metric_name(metric, k)]] <- flx_metric_value(metric, k, -1)[[2L]]
   }
   out

@@ -9,7 +9,8 @@ fit_table <- function(object) {
   tryCatch(layer_table(flx_model_layer(model_handle(object$model)), c(NA, dims)), flexor_error = function(e) NULL)
 }
 fit_title <- function(object, table = fit_table(object)) {
-  what <- if (identical(object$task, "classification")) sprintf("classifier of %s (%s)", plural(length(object$classes), "class"), few_plain(object$classes))
+  what <- if (identical(object$task, "classification") && is.null(object$classes)) "classifier"
+          else if (identical(object$task, "classification")) sprintf("classifier of %s (%s)", plural(length(object$classes), "class"), few_plain(object$classes))
           else if (identical(object$task, "regression")) if (length(object$target$columns) > 1L) sprintf("regression of %s", few_plain(object$target$columns)) else "regression"
           else "model"
   parts <- c(if (!is.null(object$blueprint$dims)) sprintf("inputs %s", paste(object$blueprint$dims, collapse = " x ")),

@@ -32,6 +32,7 @@ from_text <- function(text) unserialize(memDecompress(base64_bytes(text), "gzip"
 fit_facts <- function(fit) {
   facts <- fit[c("target", "link", "blueprint", "history", "epochs", "batch_size", "loss", "seed", "rows")]
   if (!is.null(facts$blueprint$terms)) environment(facts$blueprint$terms) <- globalenv()
+  facts$history$seconds <- NULL # the same fit gives the same bytes
   facts
 }
 
@@ -110,8 +111,7 @@ load_mxnet <- function(path) {
   layer <- flx_layer_from_symbol(symbol, NULL, inputs)
   handle <- flx_model_create(layer, params)
   target <- if (link == "identity") list(task = NULL) else {
-    last <- params_units(params, known)
-    list(task = "classification", classes = if (link == "sigmoid") c("0", "1") else as.character(seq_len(last)), columns = NULL)
+    list(task = "classification", classes = if (link == "sigmoid") c("1", "2") else head_classes(graph, params), columns = NULL)
   }
   fit <- structure(list(model = new_model(handle), network = NULL, task = target$task, classes = target$classes, target = target, link = unname(link),
                         blueprint = list(kind = "array"), history = NULL, interrupted = FALSE, call = sys.call(-1L)), class = "flexor_fit")
@@ -124,7 +124,12 @@ symbol_output <- function(symbol, name, index) {
   at <- match(TRUE, names %in% c(paste0(name, "_output", if (index > 0) index else ""), paste0(name, "_output", index), name))
   flx_symbol_at(symbol, FLX_INTERNAL, at - 1L)
 }
-params_units <- function(params, known) { # of the last parameter: the bias or weight of the layer before the loss
-  a <- flx_params_at(params, length(known) - 1L)
-  dim(a)[1L]
+# A class for each unit of the dense layer that the loss reads; NULL where that is something else.
+head_classes <- function(graph, params) {
+  first_input <- function(node) graph$nodes[[node$inputs[[1L]][[1L]] + 1L]]
+  node <- first_input(graph$nodes[[graph$heads[[1L]][[1L]] + 1L]])
+  while (node$op %in% c("Activation", "BatchNorm", "Cast", "Dropout", "_copy", "identity")) node <- first_input(node) # these keep the number of classes
+  if (!identical(node$op, "FullyConnected")) return(NULL)
+  weight <- flx_params_get(params, graph$nodes[[node$inputs[[2L]][[1L]] + 1L]]$name)
+  if (!is.null(weight)) as.character(seq_len(dim(weight)[1L]))
 }

@@ -9,14 +9,14 @@ input_source <- function(f) {
             else if (is.numeric(y)) target_of(y)
             else flexor_stop(sprintf("[flexor] y of a batch must be a factor with all its levels, or numbers, given %s.", described(y)), "argument")
   waiting <- first
-  one_batch <- function(...) {
+  one_batch <- function(what, arrays) {
     b <- if (is.null(waiting)) source_batch(f()) else waiting
     waiting <<- NULL
     if (is.null(b)) return(list())
     list(data_array(b$x), labels_of(b$y, target))
   }
   list(target = target, blueprint = list(kind = "array", dims = dim(first$x)[-1L], columns = if (length(dim(first$x)) == 2L) colnames(first$x)),
-       source = function(target) flx_iter_from_host(host_function(one_batch, "batch"), c("data", "label"), c(batch_size = whole_text(rows_of(first$x)))))
+       source = function(target) flx_iter_from_host(host_function(one_batch), c("data", "label"), c(batch_size = whole_text(rows_of(first$x)))))
 }
 source_batch <- function(b) {
   if (is.null(b) || (is.list(b) && !length(b))) return(NULL)

@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: Apache-2.0
+options(flexor.progress = FALSE)
+
+test_that("caret tunes, fits and predicts", {
+  skip_if_not_installed("caret")
+  suppressPackageStartupMessages(library(caret))
+  set.seed(1)
+  grid <- expand.grid(size = c(4, 12), layers = 1, learning_rate = 0.02)
+  model <- train(Species ~ ., iris, method = caret_flexor(epochs = 30), tuneGrid = grid, trControl = trainControl(method = "cv", number = 3, classProbs = TRUE))
+  expect_gt(max(model$results$Accuracy), 0.9)
+  p <- predict(model, iris)
+  expect_identical(levels(p), levels(iris$Species))
+  expect_gt(mean(p == iris$Species), 0.9)
+  q <- predict(model, iris, type = "prob")
+  expect_identical(names(q), levels(iris$Species))
+  expect_equal(rowSums(q), rep(1, 150), tolerance = 1e-5, ignore_attr = TRUE)
+  expect_s3_class(model$finalModel, "flexor_fit")
+  expect_identical(predictors(model), names(iris)[1:4])
+})
+
+test_that("caret fits numbers, and makes its own grids", {
+  skip_if_not_installed("caret")
+  suppressPackageStartupMessages(library(caret))
+  set.seed(2)
+  model <- train(mtcars[, c("wt", "hp")], mtcars$mpg, method = caret_flexor(epochs = 100), tuneLength = 2, trControl = trainControl(method = "cv", number = 2))
+  expect_identical(nrow(model$results), 2L)
+  expect_gt(cor(predict(model, mtcars), mtcars$mpg), 0.8)
+  drawn <- caret_flexor()$grid(NULL, NULL, 5, "random")
+  expect_identical(dim(drawn), c(5L, 3L))
+})

@@ -43,10 +43,10 @@ test_that("the collector may come at every allocation", {
   }
   want <- work()
   before <- live()
-  gctorture(TRUE)
-  on.exit(gctorture(FALSE))
+  gctorture2(step = 23)
+  on.exit(gctorture2(step = 0))
   got <- lapply(1:3, function(i) work())
-  gctorture(FALSE)
+  gctorture2(step = 0)
   for (g in got) expect_identical(g, want)
   rm(got, g)
   expect_equal(live(), before)

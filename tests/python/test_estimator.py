@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Classifier and Regressor: what they learn, what they take and refuse, and scikit-learn's own checks where it is installed."""
 import copy
+import gc
 import pickle
 import subprocess
 import sys
+import threading
 import warnings
 
 import numpy as np
@@ -206,6 +208,44 @@ def test_parameters_copies_and_pickles():
     for made in (copy.deepcopy(clf), pickle.loads(pickle.dumps(clf))):
         np.testing.assert_array_equal(made.predict_proba(X), clf.predict_proba(X))
         assert made.history == clf.history
+
+
+def test_nothing_is_left_behind(tmp_path):
+    live = fx._core.f.flx_handle_live
+
+    def work():
+        clf = fitted(epochs=2)
+        clf.save(tmp_path / "m.flx")
+        for made in (pickle.loads(pickle.dumps(clf)), copy.deepcopy(clf), fx.load(tmp_path / "m.flx")):
+            made.predict(X)
+        for event in clf.fit_iter(X, Y):
+            break
+        with pytest.raises(ZeroDivisionError):
+            fx.Classifier(mlp(), epochs=2, callbacks=[lambda event: 1 / 0]).fit(X, Y)
+
+    for _ in range(2):
+        work()
+    gc.collect()
+    before = live(None)
+    for _ in range(3):
+        work()
+    gc.collect()
+    assert live(None) == before
+
+
+def test_fits_in_several_threads_at_once():
+    want = fitted().predict_proba(X)
+    made = [None] * 4
+
+    def work(i):
+        made[i] = fitted().predict_proba(X)
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for got in made:
+        np.testing.assert_array_equal(got, want)
 
 
 def test_data_frames_keep_their_names():

@@ -26,11 +26,12 @@ def metadata(path):
 
 
 def test_an_estimator_comes_back_in_a_new_process(tmp_path):
-    clf = fitted(optimizer=fx.Adam(0.01), batch_size=16, loss=nn.SoftmaxCrossEntropyLoss(weight=2))
+    clf = fitted(optimizer=fx.Adam(0.01, schedule=fx.schedule.Cosine(warmup_steps=2)), batch_size=16, loss=nn.SoftmaxCrossEntropyLoss(weight=2))
     clf.save(tmp_path / "m.flx")
     np.save(tmp_path / "p.npy", clf.predict_proba(X))
     code = ("import sys, numpy as np, flexor as fx\nx, y = fx.datasets.iris()\nclf = fx.load(sys.argv[1] + '/m.flx')\n"
             "assert type(clf) is fx.Classifier and clf.batch_size == 16 and clf.loss.kind == 'SoftmaxCrossEntropyLoss' and clf.n_features_in_ == 4\n"
+            "assert clf.optimizer == fx.Adam(0.01, schedule=fx.schedule.Cosine(warmup_steps=2))\n"
             "assert (clf.predict_proba(x) == np.load(sys.argv[1] + '/p.npy')).all() and clf.score(x, y) >= 0\n"
             "assert clf.set_params(epochs=1).fit(x, y).history.epochs == 1")
     subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True)
@@ -78,6 +79,8 @@ def test_networks_and_parameters(tmp_path):
 def test_files_that_are_none(tmp_path):
     with pytest.raises(fx.FileError, match="none.flx"):
         fx.load(tmp_path / "none.flx")
+    with pytest.raises(fx.UnsupportedError, match="ONNX"):
+        fx.load("model.onnx")
     (tmp_path / "bad.flx").write_bytes(b"not a model at all")
     with pytest.raises(fx.FormatError):
         fx.load(tmp_path / "bad.flx")

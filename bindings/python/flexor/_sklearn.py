@@ -36,6 +36,8 @@ def warn_conversion(message: str) -> None:
 
 class Parameterized:
     """get_params, set_params, repr and tags, from the constructor's signature."""
+    _estimator_type = ""
+    seed: Optional[int]
 
     @classmethod
     def _parameters(cls) -> Dict[str, Any]:
@@ -142,7 +144,7 @@ def _compare_names(names: Optional[np.ndarray], estimator: Any) -> None:
     who = type(estimator).__name__
     if names is None and fitted is None:
         return
-    if names is not None and fitted is None:
+    if fitted is None:
         warnings.warn(f"X has feature names, but {who} was fitted without feature names", UserWarning, stacklevel=4)
         return
     if names is None:

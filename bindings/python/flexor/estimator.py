@@ -312,6 +312,7 @@ class Classifier(_Estimator):
         loss="Of the scores and the class index; None: SoftmaxCrossEntropyLoss, or SigmoidBinaryCrossEntropyLoss for a network of one output.",
         metrics='None: ("accuracy",).', attributes="\n    classes_ : array\n        The labels in rising order; column i of predict_proba is classes_[i].")
     _estimator_type = "classifier"
+    classes_: np.ndarray
 
     def _encode(self, y: np.ndarray, go_on: bool) -> Tuple[np.ndarray, int]:
         if go_on and hasattr(self, "classes_"):

@@ -38,7 +38,7 @@ class Custom:
         if not callable(function):
             raise TypeError(f"metric: expected a function, given {type(function).__name__}")
         self.function = function
-        self.name = name or getattr(function, "__name__", type(function).__name__)
+        self.name = str(name or getattr(function, "__name__", type(function).__name__))
         if not re.fullmatch(r"[^\s(),=.<>][^\s(),=<>]*", self.name):  # a lambda has none that a column could bear
             self.name = re.sub(r"[^\w.-]+", "_", self.name).strip("_.") or "metric"
         self.reset()

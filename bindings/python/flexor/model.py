@@ -10,14 +10,15 @@ import numpy as np
 
 from . import _core
 from ._core import f
-from .errors import ArgumentError, FormatError
+from ._settings import Optimizer
+from .errors import ArgumentError, FormatError, UnsupportedError
 from .nn.layer import Layer, from_core
 from .nn.parameters import Parameters
 
 __all__ = ["load", "save"]
 
 # Parameters of an estimator that are kept beside its network: those that are plain values.
-_NOT_KEPT = ("network", "callbacks", "optimizer", "loss", "metrics", "initializer", "checkpoint", "resume")
+_NOT_KEPT = ("network", "callbacks", "loss", "metrics", "initializer", "checkpoint", "resume")
 
 
 def save(thing: Any, path: Union[str, "os.PathLike[str]"]) -> None:
@@ -45,6 +46,9 @@ def to_model(estimator: Any) -> Any:
     model = estimator.network_._model()
     classifier = estimator._estimator_type == "classifier"
     kept = {k: v for k, v in estimator.get_params().items() if k not in _NOT_KEPT and isinstance(v, (int, float, str, bool, type(None)))}
+    if isinstance(estimator.optimizer, Optimizer):
+        rule, schedule = estimator.optimizer, estimator.optimizer.schedule
+        kept["optimizer"] = [rule.kind, rule.settings(), None if schedule is None else [schedule.kind, schedule.settings()]]
     kept["loss"] = None if estimator.loss is None else f.flx_layer_to_json(estimator.loss._core())
     meta = {"task": "classification" if classifier else "regression", "python.params": json.dumps(kept, sort_keys=True),
             "python.features": json.dumps({"n": estimator.n_features_in_, "names": [str(n) for n in getattr(estimator, "feature_names_in_", ())]})}
@@ -81,6 +85,8 @@ def load(path: Union[str, "os.PathLike[str]"], params: Union[str, int, "os.PathL
         return _from_symbol(symbol, values)
     if params is not None:
         return _from_symbol(f.flx_symbol_load(path), f.flx_params_load(os.fspath(params), None))
+    if path.endswith(".onnx"):
+        raise UnsupportedError(f"[load] {path}: ONNX models are not read yet. MXNet's and Flexor's are.")
     if path.endswith(".json"):
         return _from_symbol(f.flx_symbol_load(path), None)
     try:
@@ -104,6 +110,8 @@ def from_model(model: Any) -> Any:
     for name, value in json.loads(meta.get("python.params", "{}")).items():
         if name == "loss":
             value = None if value is None else from_core(f.flx_layer_from_json(value))
+        if name == "optimizer" and isinstance(value, list):
+            value = _optimizer(*value)
         if name in made.get_params():
             setattr(made, name, value)
     made.network_ = network
@@ -118,6 +126,13 @@ def from_model(model: Any) -> Any:
     else:
         about = json.loads(meta.get("python.target", "{}"))
         made._one_, made._dtype_ = about.get("one", True), about.get("dtype", "float32")
+    return made
+
+
+def _optimizer(kind: str, settings: Dict[str, str], schedule: Any) -> Optimizer:
+    from . import optimizer as optimizers, schedule as schedules
+    made = getattr(optimizers, kind)(schedule=None if schedule is None else getattr(schedules, schedule[0])(**schedule[1]), **settings)
+    assert isinstance(made, Optimizer)
     return made
 
 

@@ -146,8 +146,9 @@ class DataLoader:
         self.close()
 
     def __del__(self) -> None:
-        if getattr(self, "_pool", None) is not None:
-            self._pool.shutdown(wait=False, cancel_futures=True)
+        pool = getattr(self, "_pool", None)
+        if pool is not None:
+            pool.shutdown(wait=False, cancel_futures=True)
 
     def __getstate__(self) -> Any:
         return {**self.__dict__, "_idle": None, "_pool": None}

@@ -38,6 +38,16 @@ class Layer:
     _loss = False
     _container = False
     _needed = 1
+    # What each object has; made in __new__, so that a layer of one's own need not call __init__ here.
+    _name: Optional[str]
+    _texts: Dict[str, str]                  # settings
+    _layers: Dict[str, "Layer"]             # children
+    _values: Optional[Parameters]
+    _handle: Any                            # the layer of the core, if this is one
+    _inputs: Optional[List[Shape]]      # shapes of the inputs it was made for
+    _hybrid: Optional[Dict[str, str]]       # options of hybridize
+    _traced: Dict[Tuple[Shape, ...], Any]   # layers of the core it became, by input shapes
+    _own: Optional[Tuple[str, ...]]         # names of the parameters that forward takes
 
     def __new__(cls, *args: Any, **kwargs: Any) -> "Layer":
         self = object.__new__(cls)
@@ -150,7 +160,9 @@ class Layer:
         """In Python: a layer of one's own, or a container that holds one."""
         if self._own is None:
             self.__dict__["_own"] = tuple(self._declared([x.shape for x in inputs])) if type(self).forward is not Layer.forward else ()
-        if self._own and self._values is None:
+        if not self._own:
+            return self.forward(*inputs)
+        if self._values is None:
             raise StateError(f"[{self._label()}] parameter `{self._own[0]}` is missing. Call initialize(input_shape=...), or fit.")
         return self.forward(*inputs, **{n: self._values[n] for n in self._own})
 

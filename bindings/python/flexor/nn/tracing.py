@@ -5,6 +5,7 @@
 is a layer of the core (Symbol). It is traced with two sizes of what is unknown, and both graphs must be equal, so that no size of a batch is built in unnoticed."""
 from __future__ import annotations
 
+import re
 import threading
 from typing import Any, Dict, List, Optional, Sequence, Set, Tuple
 
@@ -157,12 +158,16 @@ def build(layer: Any, shapes: Sequence[Shape]) -> Any:
         if layer._label() not in str(e):
             e.args = (f"{e} [while tracing {layer._label()}]", *e.args[1:])
         raise
-    texts = [f.flx_symbol_to_json(g) for g, _ in graphs]
-    if len(set(texts)) > 1:
+    if len({_shape_of_graph(g) for g, _ in graphs}) > 1:
         raise ArgumentError(f"[{layer._label()}] forward builds the size of the batch into what it computes, so it would be right for that size alone. In a reshape write 0 for a size that stays "
                             "and -1 for one that follows; do not use x.shape[0] as a number.")
     graph, names = graphs[0]
     return f.flx_layer_from_symbol(graph, layer._name or type(layer).__name__, names)
+
+
+def _shape_of_graph(graph: Any) -> str:
+    """A graph as text, without the tokens of functions in Python, which are new in every trace."""
+    return re.sub(r'"token": "\d+"', "", f.flx_symbol_to_json(graph))
 
 
 def out_shapes(handle: Any, shapes: Sequence[Shape]) -> List[Shape]:

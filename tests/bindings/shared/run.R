@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# The shared cases by the package flexor: Rscript run.R errors TABLE | values TABLE | golden TABLE GOLDEN | fit TABLE DIGITS OUT | predict DIGITS OUT MODEL...
+# The shared cases by the package flexor: Rscript run.R errors TABLE | values TABLE | indices TABLE | golden TABLE GOLDEN | fit TABLE DIGITS OUT | predict DIGITS OUT MODEL...
 # README.md says what each command does.
 options(warn = 2)
 here <- dirname(sub("^--file=", "", grep("^--file=", commandArgs(), value = TRUE)))
@@ -93,6 +93,13 @@ value_case <- function(case) {
 }
 
 # ---- golden cases
+# What an R user would write for the text of an attribute.
+literal <- function(text) {
+  parts <- strsplit(gsub("[() ]", "", text), ",", fixed = TRUE)[[1]]
+  if (text %in% c("True", "False")) text == "True"
+  else if (all(grepl("^-?[0-9.]+(e-?[0-9]+)?$", parts))) as.numeric(parts)
+  else text
+}
 golden_files <- new.env()
 load_array <- function(folder, family, line) {
   if (is.null(golden_files[[family]])) {
@@ -117,6 +124,34 @@ differs <- function(line, want, got) {
   same <- (is.na(w) & is.na(g)) | (!is.na(w) & !is.na(g) & (w == g | (is.finite(w) & is.finite(g) & abs(g - w) <= atol + rtol * abs(w))))
   if (all(same)) "" else sprintf("%s instead of %s", format(g[!same][1]), format(w[!same][1]))
 }
+# The package's functions by operator: those that neither take nor give indices, which indices.cases tests.
+public <- local({
+  found <- list()
+  for (name in grep("^nd_", getNamespaceExports("flexor"), value = TRUE)) {
+    text <- paste(deparse(flx[[name]]), collapse = "\n")
+    operator <- regmatches(text, regexec('(call_op|flx_r_quick,) ?\\(?"([^"]+)"', text))[[1]]
+    if (length(operator) == 3 && !grepl("from_one|to_one|indices_out|begin_text|random_sync", text))
+      found[[operator[3]]] <- list(f = flx[[name]], axes = regmatches(text, gregexpr("(?<=axis_text\\()\\w+", text, perl = TRUE))[[1]])
+  }
+  found
+})
+public_calls <- 0
+# As an R user would call it, or NULL if the case says what the function does not take.
+call_public <- function(operator, arrays, attrs) {
+  entry <- public[[operator]]
+  if (is.null(entry)) return(NULL)
+  takes <- names(formals(entry$f))
+  attrs <- attrs[!names(attrs) %in% c("num_args", "num_arrays")]
+  if (!all(names(attrs) %in% takes) || any(vapply(attrs, function(v) grepl("None|\\(\\)", v), NA))) return(NULL)
+  if (!"..." %in% takes && !all(names(arrays) %in% takes)) return(NULL)
+  needed <- setdiff(takes[vapply(formals(entry$f), function(d) is.symbol(d) && !nzchar(as.character(d)), NA)], "...")
+  if (!all(needed %in% c(names(attrs), names(arrays)))) return(NULL) # MXNet has a default where nobody leaves it out
+  options <- lapply(attrs, literal)
+  for (a in intersect(names(options), entry$axes)) options[[a]] <- options[[a]] + (options[[a]] >= 0)
+  public_calls <<- public_calls + 1
+  out <- do.call(entry$f, c(if ("..." %in% takes) unname(arrays) else arrays, options))
+  if (inherits(out, "flexor_ndarray")) list(out) else out
+}
 golden_case <- function(case, folder) {
   head <- first_of(case, "call")
   family <- case[[1]]$fields[["family"]]
@@ -135,7 +170,8 @@ golden_case <- function(case, folder) {
       flx$flx_invoke_into(head[["name"]], flx$flx_mode(), unname(arrays), attrs, targets)
       targets
     } else {
-      out <- flx$call_op(head[["name"]], unname(arrays), attrs)
+      out <- if (kind == "op") call_public(head[["operator"]], arrays, attrs)
+      if (is.null(out)) out <- flx$call_op(head[["name"]], unname(arrays), attrs)
       if (kind == "error") for (o in out) flx$flx_ndarray_wait(o, -1)
       out
     }
@@ -162,6 +198,20 @@ golden_case <- function(case, folder) {
     if (nzchar(wrong)) return(paste(line$word, field(l, "index", field(l, "name")), wrong))
   }
   ""
+}
+
+# ---- axes, indices and labels count from 1
+from_one <- function(fields, x) if ("counts" %in% names(fields)) x + (x >= 0) else x
+index_case <- function(case) {
+  values <- function(l) as.numeric(strsplit(l[["values"]], ",", fixed = TRUE)[[1]])
+  arrays <- lapply(lines_of(case, "in"), function(l) nd_array(from_one(l, row_major(values(l), shape_of(l[["shape"]]))), l[["dtype"]], dim = shape_of(l[["shape"]])))
+  options <- list()
+  for (l in lines_of(case, "attr")) options[[names(l)[1]]] <- from_one(l, literal(l[[1]]))
+  got <- do.call(paste0("nd_", first_of(case, "call")[["function"]]), c(arrays, options))
+  want <- first_of(case, "out")
+  if (!identical(dims_of(got), shape_of(want[["shape"]]))) return(paste(c("shape", dims_of(got)), collapse = " "))
+  same <- all.equal(doubles(got), from_one(want, values(want)), tolerance = as.numeric(field(want, "rtol", "0")))
+  if (isTRUE(same)) "" else paste(format(doubles(got)), collapse = " ")
 }
 
 # ---- the same bits
@@ -192,12 +242,16 @@ predict_all <- function(folder, out, ...) {
   }
 }
 
-check <- function(table, one) {
+check <- function(table, one, also = function() "") {
   wrong <- vapply(read_cases(table), function(case) {
     found <- tryCatch(one(case), error = function(e) paste("error:", conditionMessage(e)))
     if (nzchar(found)) cat("FAILED ", case_id(case), ": ", found, "\n", sep = "")
     nzchar(found)
   }, NA)
+  if (nzchar(also())) {
+    cat("FAILED", also(), "\n")
+    wrong <- c(wrong, TRUE)
+  }
   cat(sprintf("%d passed, %d failed\n", sum(!wrong), sum(wrong)))
   quit(status = any(wrong))
 }
@@ -210,7 +264,8 @@ switch(arguments[1],
     check(rest, function(case) error_case(case, folder))
   },
   values = check(rest, value_case),
-  golden = check(rest[1], function(case) golden_case(case, rest[2])),
+  indices = check(rest, index_case),
+  golden = check(rest[1], function(case) golden_case(case, rest[2]), function() if (public_calls < 700) paste("few calls by public functions:", public_calls) else ""),
   fit = do.call(fit, as.list(rest)),
   predict = do.call(predict_all, as.list(rest)),
-  stop("usage: run.R errors TABLE | values TABLE | golden TABLE GOLDEN | fit TABLE DIGITS OUT | predict DIGITS OUT MODEL..."))
+  stop("usage: run.R errors TABLE | values TABLE | indices TABLE | golden TABLE GOLDEN | fit TABLE DIGITS OUT | predict DIGITS OUT MODEL..."))

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The shared cases by the package flexor: run.py errors TABLE | values TABLE | golden TABLE GOLDEN REGISTRY | fit TABLE DIGITS OUT | predict DIGITS OUT MODEL...
+"""The shared cases by the package flexor: run.py errors TABLE | values TABLE | indices TABLE | golden TABLE GOLDEN REGISTRY | fit TABLE DIGITS OUT | predict DIGITS OUT MODEL...
 README.md says what each command does."""
 import ast
 import inspect
@@ -184,6 +184,22 @@ def golden_case(case, golden, call):
     return ""
 
 
+# ---- axes and indices count from 0
+def literal(text):
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text
+
+
+def index_case(case):
+    arrays = [nd.array(np.array([float(v) for v in line["values"].split(",")]).reshape(shape(line["shape"])), dtype=line["dtype"]) for line in case.all("in")]
+    options = {k: literal(v) for line in case.all("attr") for k, v in line.items() if k != "counts"}
+    got, want = getattr(op, case.find("call")["function"])(*arrays, **options).asnumpy(), case.find("out")
+    values = np.array([float(v) for v in want["values"].split(",")], got.dtype).reshape(shape(want["shape"]))
+    return differs(want, values, got)
+
+
 # ---- the same bits
 def digits(folder, part, count):
     batches = f.flx_iter_create("MNISTIter", {"image": DIGITS.format(folder, part, "images-idx3"), "label": DIGITS.format(folder, part, "labels-idx1"),
@@ -234,6 +250,8 @@ def main(command, *args):
             return check(args[0], lambda case: error_case(case, folder))
     if command == "values":
         return check(args[0], value_case)
+    if command == "indices":
+        return check(args[0], index_case)
     if command == "golden":
         golden, call = Golden(args[1]), Operators(args[2])
         result = check(args[0], lambda case: golden_case(case, golden, call))

@@ -71,6 +71,7 @@ host_metric <- function(f, target, link) {
 # Training and validation parts: rows drawn by R's generator, or what was given.
 split_validation <- function(input, validation, target) {
   if (is.null(validation)) return(list(train = input, valid = NULL))
+  if (inherits(validation, "flexor_source")) return(list(train = input, valid = list(source = validation$make)))
   if (is.numeric(validation) && length(validation) == 1L) {
     one_number(validation, "validation", 0, 1)
     if (is_array(input$x) || !is.null(input$source)) flexor_stop("[flexor] a fraction for validation needs data in R; give list(x, y).", "argument")
@@ -148,12 +149,12 @@ fit_model <- function(input, spec) {
   loss <- loss_handle(if (is.null(spec$loss)) default_loss(target, units) else spec$loss)
   link <- link_of(target$task, loss)
   train <- if (is.null(input$source)) array_iter(parts$train, target, spec$batch_size, spec$shuffle, seed) else input$source(target)
-  valid <- if (!is.null(parts$valid)) array_iter(parts$valid, target, max(spec$batch_size, 256), FALSE, 0)
+  valid <- if (!is.null(parts$valid$source)) parts$valid$source() else if (!is.null(parts$valid)) array_iter(parts$valid, target, max(spec$batch_size, 256), FALSE, 0)
   handle <- flx_model_create(start$layer, start$params)
   host <- grepl("\"_host\"", flx_layer_to_json(start$layer), fixed = TRUE)
   fit <- structure(list(model = new_model(handle, if (host) start$network, shape), network = start$network, task = target$task, classes = target$classes, target = target,
                         link = link, blueprint = input$blueprint, terms = input$blueprint$terms, history = NULL, epochs = spec$epochs, batch_size = spec$batch_size, optimizer = optimizer, loss = flx_layer_text(loss, "kind"),
-                        seed = seed, rows = c(training = if (is.null(input$source)) rows_of(parts$train$x) else NA_integer_, validation = if (!is.null(parts$valid)) rows_of(parts$valid$x)), na.action = input$na.action,
+                        seed = seed, rows = c(training = if (is.null(input$source)) rows_of(parts$train$x) else NA_integer_, validation = if (!is.null(parts$valid$x)) rows_of(parts$valid$x)), na.action = input$na.action,
                         interrupted = FALSE), class = "flexor_fit")
   options <- c(epochs = whole_text(spec$epochs), seed = whole_text(seed), metrics = metrics_text(spec$metrics, target, link), core_options(spec$options))
   if (spec$epochs == 0) flexor_stop("[flexor] epochs must be at least 1.", "argument")

@@ -19,7 +19,7 @@
 #' A function as `x` is called without arguments for each batch and returns `list(x, y)`, or `NULL` at the end of an epoch. A first batch is read to learn the shapes and classes: `y` is a factor with all levels, or numbers.
 #'
 #' Ctrl-C stops the fit after the batch at work and returns to the prompt; [last_fit()] has what was learned so far.
-#' @param x predictors: a data frame, a matrix, or an array whose first axis is the observations; a recipe; or a function that gives batches
+#' @param x predictors: a data frame, a matrix, or an array whose first axis is the observations; a recipe; a function that gives batches; or what `iter_mnist()` and the like give
 #' @param y what to predict: a factor (text, logical values), numbers, or a matrix of them
 #' @param formula what to predict, and from what: `Species ~ .`
 #' @param data a data frame with the variables
@@ -27,6 +27,7 @@
 #' @param weights a weight for each row, in the loss
 #' @param na.action what to do with missing values: `na.omit`, `na.fail` or `na.pass`
 #' @param contrasts contrasts of factors, as for [lm()]
+#' @param levels names of the classes that an iterator's labels count from 0; without them they are numbers
 #' @param hidden sizes of the hidden layers; `c(16, 8)` is two. The default is one of 16; 0 is none
 #' @param network a network of your own ([network()] and the `layer_` functions), or a fit to go on from
 #' @param epochs how often to go through the data
@@ -89,6 +90,14 @@ flexor.function <- function(x, network, ...) {
   call <- match.call()
   if (missing(network)) flexor_stop("[flexor] data from a function needs a network of your own: network =.", "argument")
   named_call(flexor.default(input_source(x), network = network, ...), call)
+}
+
+#' @rdname flexor
+#' @export
+flexor.flexor_source <- function(x, network, levels = NULL, ...) {
+  call <- match.call()
+  if (missing(network)) flexor_stop("[flexor] data from an iterator needs a network of your own: network =.", "argument")
+  named_call(flexor.default(input_iter(x, levels), network = network, ...), call)
 }
 
 #' @rdname flexor

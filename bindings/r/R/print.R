@@ -30,12 +30,10 @@ print.flexor_fit <- function(x, ...) {
 #' @rdname flexor_fit
 #' @export
 summary.flexor_fit <- function(object, ...) {
-  layer <- flx_model_layer(model_handle(object$model))
-  dims <- object$blueprint$dims
   table <- fit_table(object)
   parameters <- if (is.null(table)) sum(vapply(model_params(model_handle(object$model)), function(a) prod(dim(a)), 0)) else table$totals$parameters
   bytes <- if (is.null(table)) 4 * parameters else table$totals$bytes
-  structure(list(fit = object, table = table, layers = if (!is.null(table)) layer_frame(table), parameters = parameters, memory = fit_memory(object, layer, bytes, table)), class = "flexor_summary")
+  structure(list(fit = object, table = table, layers = if (!is.null(table)) layer_frame(table), parameters = parameters, memory = fit_memory(object, bytes, table)), class = "flexor_summary")
 }
 # The layers as a data frame: path, kind, output, parameters.
 layer_frame <- function(table) {
@@ -45,11 +43,10 @@ layer_frame <- function(table) {
              parameters = vapply(rows, function(r) r$parameters, 0), stringsAsFactors = FALSE)
 }
 shape_words <- function(shape) paste0("(", paste(ifelse(is.na(shape), "NA", format(shape, trim = TRUE, scientific = FALSE)), collapse = ", "), ")")
-# Bytes: parameters in use; in training a gradient and the optimizer's states beside each, and what the layers of a batch give.
-fit_memory <- function(object, layer, bytes, table) {
+# Bytes: the parameters, and what the layers give for a batch.
+fit_memory <- function(object, bytes, table) {
   outputs <- if (is.null(table)) NA_real_ else sum(vapply(table$rows, function(r) if (r$kind %in% c("Sequential", "Concurrent")) 0 else
     sum(vapply(r$outputs, function(o) 4 * prod(json_shape(o$shape), na.rm = TRUE), 0)), 0))
-  states <- c(Adam = 2, Adamax = 2, FTML = 3, Ftrl = 2, AdaGrad = 1, AdaDelta = 2, RMSProp = 1, NAG = 1, SGD = 1, Signum = 1)
   c(parameters = bytes, batch = outputs * (if (is.null(object$batch_size)) 1 else object$batch_size))
 }
 

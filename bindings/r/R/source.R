@@ -26,3 +26,12 @@ source_batch <- function(b) {
   if (rows_of(x) != rows_of(b[[2L]])) flexor_stop(sprintf("[flexor] x of a batch has %d rows and y has %d.", rows_of(x), rows_of(b[[2L]])), "shape")
   list(x = x, y = b[[2L]])
 }
+
+# An iterator of the library: each one made is a new one, so that looking at its first batch takes nothing from the fit.
+input_iter <- function(source, levels) {
+  look <- source$make()
+  if (flx_iter_next(look, -1) != FLX_BATCH) flexor_stop(sprintf("[flexor] %s gave no batch.", source$name), "argument")
+  target <- if (is.null(levels)) list(task = "regression", classes = NULL, columns = NULL)
+            else list(task = "classification", classes = as.character(levels), columns = NULL)
+  list(target = target, blueprint = list(kind = "array", dims = dim(flx_iter_arrays(look)[[1L]])[-1L]), source = function(target) source$make())
+}

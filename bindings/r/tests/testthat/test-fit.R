@@ -187,3 +187,16 @@ test_that("what cannot be fitted is said clearly", {
   expect_error(predict(quiet(x, iris$Petal.Width, epochs = 1), x, type = "class"), "for classes")
   expect_error(quiet(matrix(letters[1:10]), 1:10), "x must be")
 })
+
+test_that("an iterator of the library gives the batches", {
+  folder <- tempfile()
+  dir.create(folder)
+  file <- function(name) file.path(folder, name)
+  write.table(iris[1:4], file("x.csv"), sep = ",", row.names = FALSE, col.names = FALSE)
+  write.table(as.integer(iris$Species) - 1, file("y.csv"), row.names = FALSE, col.names = FALSE)
+  source <- iter_csv(file("x.csv"), 4, label_csv = file("y.csv"), batch_size = 30)
+  net <- network() |> layer_standardize() |> layer_dense(16, activation = "relu") |> layer_dense(3)
+  fit <- quiet(source, network = net, levels = levels(iris$Species), validation = iter_csv(file("x.csv"), 4, label_csv = file("y.csv"), batch_size = 50), epochs = 60, optimizer = adam(0.02))
+  expect_gt(mean(predict(fit, as.matrix(iris[1:4])) == iris$Species), 0.9)
+  expect_gt(tail(fit$history$valid.accuracy, 1), 0.9)
+})

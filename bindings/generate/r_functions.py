@@ -97,8 +97,18 @@ def comment(title, description, params, value_doc, examples, details=""):
     lines += [f"#' @param {n} {d}" for n, d in params]
     lines.append(f"#' @return {value_doc}")
     if examples:
-        lines += ["#' @examples", *("#' " + e for e in examples)]
+        lines += ["#' @examples", *("#' " + part for e in examples for part in folded(e))]
     return "\n".join(lines + ["#' @export", ""])
+
+
+def folded(line, width=95):
+    """A line of an example, broken after commas."""
+    out = [""]
+    for part in re.split(r"(?<=,) ", line):
+        if len(out[-1]) + len(part) >= width and out[-1]:
+            out.append("  ")
+        out[-1] += part if out[-1].strip() == "" else " " + part
+    return out
 
 
 def wrap(text):
@@ -180,7 +190,7 @@ def operator(entry):
 def operator_example(name, entry, inputs, attrs, variadic):
     shaped = shaped_example(name, entry, inputs, attrs)
     rising = iter(range(1, 99))  # low and high, begin and end
-    needed = [(r_name(a["name"]), str(next(rising)) if re.match("(long|int)( or None)?$", a["type"]) else sample(a)) for a in attrs if a["required"]]
+    needed = [(r_name(a["name"]), str(next(rising)) if not is_axis(a) and re.match("(long|int)( or None)?$", a["type"]) else sample(a)) for a in attrs if a["required"]]
     needed += [("shape", "c(2, 2)") for a in attrs if a["name"] == "shape" and not a["required"] and inputs]
     if shaped or None in [v for _, v in needed] or any(i["kind"] == "auxiliary" for i in inputs) or re.search(r"\d axes|image", entry["doc"] + str(entry["inputs"]), re.I):
         return shaped
@@ -250,9 +260,11 @@ def layer(entry):
     if container and "Cell" in entry["name"] or entry["name"] == "Unroll":
         example = []
     children = ", children = list(...)" if container else ""
+    # Data that are indices count from 1 in R: a layer before takes 1 from them.
+    network = "indices_from_one(network)" if any(INDEX.search(i["doc"]) for i in entry["inputs"]) else "network"
     takes = "; ".join(f"{i['name']}: {i['doc']}" for i in entry["inputs"])
-    doc = comment(f"Layer {entry['name']}", entry["doc"], params, "the network with this layer behind the others", example, f"Input: {takes}" if takes else "")
-    return doc + f"{name} <- function({', '.join(formals)}) {{\n  add_layer(network, \"{entry['name']}\", name, {given(attrs)}{children})\n}}\n"
+    doc = comment(f"Layer {entry['name']}", entry["doc"], params, "the network with this layer behind the others", example, (f"Input: {takes}" if takes else "") + (" They count from 1." if network != "network" else ""))
+    return doc + f"{name} <- function({', '.join(formals)}) {{\n  add_layer({network}, \"{entry['name']}\", name, {given(attrs)}{children})\n}}\n"
 
 
 def loss(entry):

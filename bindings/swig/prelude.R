@@ -16,7 +16,7 @@ flx_call <- function() {
     f <- sys.function(i)
     ours <- identical(topenv(environment(f)), home)
     if (ours && !is.primitive(f)) found <- sys.call(i)
-    else if (!is.null(found)) break
+    else if (!is.null(found) && !identical(environment(f), .BaseNamespaceEnv)) break # lapply and its like are between ours
   }
   if (is.call(found) && is.name(found[[1]])) # a method: what the user wrote is the generic
     found[[1]] <- as.name(sub("\\.flexor_[a-z_]+$", "", as.character(found[[1]])))

@@ -123,6 +123,10 @@ static void *flx_r_memory(SEXP s, int64_t *n) {
 /* Memory of handles is not R's, so R does not see that it should collect; the library knows, and R's thread does it here, before a call. */
 static void flx_r_collect(void) { if (flx_memory_gc_hint()) R_gc(); }
 %}
+%{
+/* SWIG registers the functions and leaves the library open to a search by name, which nobody wants. */
+#define R_registerRoutines(dll, c, call, fortran, external) (R_registerRoutines(dll, c, call, fortran, external), R_useDynamicSymbols(dll, FALSE))
+%}
 %init %{
   if (flx_abi_require(FLX_ABI_VERSION)) Rf_error("%s", flx_last_error());
 %}

@@ -29,7 +29,7 @@ like_r <- function(v, array) {
   size <- dim(array)
   dtype <- if (dtype_of(array) %in% flx_floats) dtype_of(array) else "float32"
   if (is.null(dim(v)) && length(v) != 1L) {
-    if (length(v) == prod(size)) dim(v) <- if (length(size)) size
+    if (length(v) == prod(size)) dim(v) <- size
     else {
       k <- match(length(v), cumprod(size))
       if (is.na(k)) bad("a vector of ", length(v), " elements does not go into an array of ", shape_text(size), " evenly", status = FLX_ERROR_SHAPE)
@@ -57,7 +57,7 @@ no_bool <- function(x) if (is_array(x) && dtype_of(x) == "bool") call_one("Cast"
 #' @param e1,e2,x,y arrays, or numbers of R
 #' @return an array
 #' @name Ops.flexor_ndarray
-#' @aliases Arithmetic.flexor_ndarray
+#' @aliases %*%,flexor_ndarray,ANY-method %*%,ANY,flexor_ndarray-method %*%,flexor_symbol,ANY-method %*%,ANY,flexor_symbol-method %*%,flexor_ndarray,flexor_ndarray-method %*%,flexor_ndarray,flexor_symbol-method %*%,flexor_symbol,flexor_ndarray-method %*%,flexor_symbol,flexor_symbol-method show,flexor_ndarray-method show,flexor_symbol-method
 #' @examples
 #' x <- nd_array(matrix(1:4, 2))
 #' 1 / (x + c(10, 20))

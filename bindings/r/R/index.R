@@ -7,7 +7,7 @@
 #' elements, one index alone counts down the columns, and axes of size 1 are dropped unless `drop = FALSE`. `NA` is an error.
 #'
 #' An assignment gives a new array, as in R: other variables that held the old one keep it. Both are recorded by [gradient()].
-#' @param x,X an array
+#' @param x an array
 #' @param ... indices, one for each axis (nothing: all), or one alone
 #' @param drop whether axes of size 1 go
 #' @param value numbers or an array, recycled
@@ -148,8 +148,7 @@ filling <- function(x, value, size) {
   if (!count || n %% count) bad("[[<-] ", count, " elements do not go into ", n, " places evenly", status = FLX_ERROR_SHAPE)
   if (is_array(value)) {
     value <- call_one("Cast", list(value), c(dtype = dtype_of(x)))
-    if (count == n && length(dim(value)) > 1L && length(size) == 1L) value <- call_one("transpose", list(value))
-    return(if (count == n) reshape_to(value, size) else nd_array(array(as.vector(as.array(value)), size), dtype_of(x)))
+    return(if (count == n) redim(value, size) else nd_array(array(as.vector(as.array(value)), size), dtype_of(x)))
   }
   nd_array(array(as.vector(value), size), dtype_of(x))
 }

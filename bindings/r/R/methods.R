@@ -51,7 +51,11 @@ Math.flexor_ndarray <- function(x, ...) {
   if (is.na(name)) bad("[", .Generic, "] is not there for arrays. ", .Generic, "(as.array(x)) works on R's values.", status = FLX_ERROR_UNSUPPORTED)
   call_one(name, list(x))
 }
-round_array <- function(x, digits = 0) if (digits == 0) call_one("rint", list(x)) else call_one("rint", list(x * 10^digits)) / 10^digits
+round_array <- function(x, digits = 0) { # R rounds a half to the even neighbour
+  if (digits != 0) return(round_array(x * 10^digits) / 10^digits)
+  up <- floor(x + 0.5)
+  up - arith(6L, up, x + 0.5) * (up %% 2)
+}
 log_array <- function(x, base) if (missing(base)) call_one("log", list(x)) else call_one("log", list(x)) / log(base)
 
 #' @rdname Math.flexor_ndarray

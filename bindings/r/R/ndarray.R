@@ -21,7 +21,7 @@ dtype_code <- function(dtype) {
 #' whole numbers are no longer exact, do not go into int64 arrays, and such elements are not read from them. A factor gives its codes, from 1.
 #' Reading back, float arrays are doubles, small integers are integers, bool is logical.
 #'
-#' An array is a reference: an assignment to its elements is seen through every variable that holds it. `nd_copy(x)` is another one with the same elements.
+#' An array is a reference to its elements, which [update.flexor_optimizer()] changes in place; an assignment `x[i] <- 0` makes a new array. [nd_copy()] is another one with the same elements.
 #' @param x a vector, matrix, array, factor, data frame of numbers, or an array of Flexor
 #' @param dtype float32, float64, float16, bfloat16, bool, or int or uint with 8, 16, 32 or 64 behind it
 #' @param dim the sizes, if they are not those of `x`; one number fills them
@@ -36,7 +36,7 @@ nd_array <- function(x, dtype = NULL, dim = NULL) {
   if (is_array(x)) {
     if (!is.null(dtype) && dtype != dtype_of(x)) x <- call_one("Cast", list(x), c(dtype = dtype))
     else x <- flx_ndarray_copy(x, NULL)
-    return(if (is.null(dim)) x else reshape_to(x, dim))
+    return(if (is.null(dim)) x else redim(x, dim))
   }
   if (is.data.frame(x)) {
     odd <- names(x)[!vapply(x, function(v) is.numeric(v) || is.logical(v), NA)]
@@ -77,7 +77,14 @@ simplify_list <- function(x) {
 
 shape_text <- function(size) if (length(size) == 1L) paste0("(", size, ",)") else paste0("(", paste(size, collapse = ", "), ")")
 dtype_of <- function(x) names(flx_dtypes)[match(flx_ndarray_describe(x)[[1]], flx_dtypes)]
-reshape_to <- function(x, size) flx_ndarray_reshape(x, as.numeric(size), flx_mode())
+reshape_to <- function(x, size) flx_ndarray_reshape(x, as.numeric(size), flx_mode()) # the library's order: the last axis runs first
+# R's order: the first axis runs first.
+redim <- function(x, size) {
+  if (identical(as.numeric(dim(x)), as.numeric(size))) return(x)
+  flip <- function(a) if (length(dim(a)) > 1L) call_one("transpose", list(a)) else a
+  if (prod(size) != length(x)) bad("[dim] ", length(x), " elements do not fill an array of ", shape_text(size), status = FLX_ERROR_SHAPE)
+  flip(reshape_to(flip(x), rev(size)))
+}
 
 # The elements as R's values, in R's order.
 read_values <- function(x) {
@@ -155,7 +162,7 @@ as.data.frame.flexor_ndarray <- function(x, ...) as.data.frame(as.matrix(x), ...
 
 #' Size and dtype of an array
 #' @param x an array
-#' @param value the new sizes, of as many elements in all
+#' @param value the new sizes, of as many elements in all, in R's order. [nd_reshape()] keeps the order of other languages, last axis first.
 #' @return `dim` and `length` as for R's arrays; `dtype` a string
 #' @name dim.flexor_ndarray
 #' @examples
@@ -169,7 +176,7 @@ dim.flexor_ndarray <- function(x) {
 }
 #' @rdname dim.flexor_ndarray
 #' @export
-`dim<-.flexor_ndarray` <- function(x, value) reshape_to(x, value)
+`dim<-.flexor_ndarray` <- function(x, value) redim(x, value)
 #' @rdname dim.flexor_ndarray
 #' @export
 length.flexor_ndarray <- function(x) {
@@ -182,9 +189,6 @@ dtype <- function(x) {
   if (!is_array(x)) bad("[dtype] an array was expected, given ", class(x)[1])
   dtype_of(x)
 }
-#' @rdname nd_array
-#' @export
-nd_copy <- function(x) flx_ndarray_copy(x, NULL)
 #' @rdname nd_array
 #' @export
 is_nd_array <- function(x) is_array(x)

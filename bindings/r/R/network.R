@@ -91,7 +91,7 @@ output_shape <- function(handle, shape) {
 }
 traced_layer <- function(layer, shape) {
   if (is.null(shape)) bad("[", layer$name, "] a layer of one's own needs the input's shape here: give `input`", status = FLX_ERROR_STATE)
-  x <- flx_symbol_variable("data", c(shape = tuple_text(shape)))
+  x <- flx_symbol_variable("data", c(shape = tuple_text(c(NA, shape[-1L])))) # any batch
   p <- own_params(layer, shape)
   vars <- Map(function(q, n) flx_symbol_variable(n, c(shape = tuple_text(q$dim), init = q$initializer)), p, names(p))
   out <- layer$forward(x, vars)
@@ -110,7 +110,7 @@ layer_handle <- function(net, shape = NULL) {
   self <- environment(net)
   own <- has_own(self$layers)
   if (!is.null(shape)) shape[is.na(shape)] <- 1
-  key <- if (own) paste(shape, collapse = "x") else "any"
+  key <- if (own) paste(shape[-1L], collapse = "x") else "any"
   if (!is.list(self$handles)) self$handles <- list()
   h <- self$handles[[key]]
   if (is.null(h) || !is_alive(h)) self$handles[[key]] <- h <- sequence_of(self$layers, if (own) shape)
@@ -144,7 +144,7 @@ run_network <- function(self, x, params) {
       if (length(lost <- setdiff(wanted, names(mine)))) bad("[", layer$name, "] `params` has no ", paste0(prefix, lost, collapse = ", "), status = FLX_ERROR_STATE)
       x <- layer$forward(x, mine)
     } else {
-      key <- paste0("layer", k, if (has_own(list(layer))) paste(dim(x), collapse = "x"))
+      key <- paste0("layer", k, if (has_own(list(layer))) paste(dim(x)[-1L], collapse = "x"))
       h <- self$handles[[key]]
       if (is.null(h) || !is_alive(h)) {
         if (!is.list(self$handles)) self$handles <- list()

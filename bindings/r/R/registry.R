@@ -36,3 +36,4 @@ indices_out <- function(out, what) {
   if (what == "both") return(c(out[1L], to_one(out[2L])))
   out
 }
+indices_from_one <- function(network) add_layer(network, "Operator", "FromOne", c(op = "_minus_scalar", attrs = "scalar=1"))

@@ -198,7 +198,7 @@ def module(entries, symbolic):
         else:
             if len(entry["inputs"]) == 1 and entry["inputs"][0]["kind"] == "required" and not attributes(entry) and entry["outputs"] == 1:
                 first = python_name(entry["inputs"][0]["name"])
-                out.append(f"    if type({first}) is NDArray and out is None:\n        return _unary(_{name}_.plain, None, {first})  # type: ignore[no-any-return]\n")
+                out.append(f"    if type({first}) is NDArray and out is None:\n        return _unary(_{name}_.plain, None, {first})\n")
             ignore = "" if result == "Any" else "  # type: ignore[no-any-return]"
             out.append(f"    return _{name}_({inputs}, {values}, {scalars}, out){ignore}\n")
         tail += [f"{other} = {name}\n" for other in others]

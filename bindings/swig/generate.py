@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """generate.py INCLUDE OUT [SWIG]: what is made from the C header, read by SWIG, for its bindings: kinds.i, kinds.h (the handle kinds and functions, for flexor.i), flexor.jl (Julia's
-ccall layer), flexor.R (R's layer over SWIG's C glue). An argument that is in no group is an error: no language would know what to do with it.
+ccall layer), flexor.R (R's layer over SWIG's C glue), _flexor.pyi (types of Python's). An argument that is in no group is an error: no language would know what to do with it.
 `--self-test` shows it headers that are wrong."""
 import os
 import re
@@ -135,10 +135,29 @@ def r(function, args):
     return f"{function.name} <- function({', '.join(names)}) {call}\n"
 
 
+# What each argument, and each result, is in Python's stub of the glue.
+PYTHON = {"integers": "Iterable[int]", "numbers": "Iterable[float]", "options": "Mapping[str, str]", "texts": "Iterable[str]", "handles": "Iterable[Optional[Handle]]",
+          "memory": "Any", "int32": "int", "int64": "int", "double": "float", "timeout": "int", "text": "Optional[str]", "handle": "Optional[Handle]", "out_int32": "int",
+          "out_int64": "int", "out_double": "float", "out_ready": "int", "out_event": "int", "out_borrowed": "str", "out_owned": "str", "out_bytes": "bytes",
+          "out_integers": "Tuple[int, ...]", "out_handles": "Tuple[NDArray, ...]"}
+PYTHON_CLASSES = {"flx_ndarray": "NDArray", "flx_symbol": "Symbol", "flx_graph": "Graph"}
+
+
+def python(function, args):
+    """The function's line in _flexor.pyi; `mode` may be None, `path` be whatever is a path."""
+    types = dict(function.args)
+    results = [PYTHON_CLASSES.get(types[name][2:], "Handle") if what == "out_handle" else PYTHON[what] for what, name in args if is_out(what)]
+    if function.returns != "flx_status":
+        results.insert(0, {"int32_t": "int", "void": "None"}.get(function.returns, "str"))
+    result = "None" if not results else results[0] if len(results) == 1 else "Any"  # several are a list, whose parts have types of their own
+    given = ", ".join(f"{name}: " + ("Optional[int]" if name == "mode" else "Any" if name == "path" else PYTHON[what]) for what, name in args if not is_out(what))
+    return f"def {function.name}({given}{', /' if given else ''}) -> {result}: ...\n"
+
+
 def generate(include, out, swig="swig"):
     functions, constants = swig_xml.read(include, swig_xml.BINDING_HEADERS, swig)
     kinds = {kind for f in functions for _, k in f.args for kind in re.findall(r"\bflx_\w+", k)} - {"flx_status"}
-    files = {"kinds.i": "", "kinds.h": "", "flexor.jl": "", "flexor.R": ""}
+    files = {"kinds.i": "", "kinds.h": "", "flexor.jl": "", "flexor.R": "", "_flexor.pyi": ""}
     # A file is written only if it changes: what is built from it would be built again.
     head = "Made by bindings/swig/generate.py from the C header; not to be edited.\n"
     files["kinds.i"] = "// " + head + "".join(f"FLX_KIND({k[4:]})\n" for k in sorted(kinds))
@@ -149,12 +168,16 @@ def generate(include, out, swig="swig"):
         files["flexor.jl"] = "# " + head + "".join(f"const {n} = Int32({v})\n" for n, v in constants) + f.read()
     with open(os.path.join(HERE, "prelude.R"), encoding="utf-8") as f:
         files["flexor.R"] = "# " + head + "".join(f"{n} <- {v}L\n" for n, v in constants) + f.read()
+    with open(os.path.join(HERE, "prelude.pyi"), encoding="utf-8") as f:
+        files["_flexor.pyi"] = "# " + head + f.read() + "".join(f"{n}: int\n" for n, v in constants)
     for function in functions:
         args = grouped(function, kinds)
         if any(what == "owned_text" for what, _ in args):
+            files["_flexor.pyi"] += f"def {function.name}(text: Any, /) -> None: ...\n"
             continue  # flx_text_free: the glue has freed what it gave
         files["flexor.jl"] += julia(function, args)
         files["flexor.R"] += r(function, args)
+        files["_flexor.pyi"] += python(function, args)
     for name, text in files.items():
         path = os.path.join(out, name)
         if not os.path.exists(path) or open(path, encoding="utf-8").read() != text:

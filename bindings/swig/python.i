@@ -251,6 +251,8 @@ static int flx_py_memory(PyObject *o, int flags, Py_buffer *view, void **data, i
   if (PyType_Ready(&flx_py_type) || PyType_Ready(&flx_py_memory_type) || PyModule_AddFunctions(m, flx_py_more)) return NULL;
   Py_INCREF(&flx_py_type);
   PyModule_AddObject(m, "Handle", (PyObject *)&flx_py_type);
+  Py_INCREF(&flx_py_memory_type);
+  PyModule_AddObject(m, "Memory", (PyObject *)&flx_py_memory_type);
 %}
 %exception {
   struct flx_wait wait = flx_wait_take();

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Arrays from what a Python program has: NumPy arrays keep their dtype, plain numbers and lists become float32, other dtypes only by `dtype=`."""
-from typing import Any, Optional
+from typing import TYPE_CHECKING, Any, Optional
 
 import numpy as np
 
@@ -8,10 +8,13 @@ from . import _dtypes
 from . import _flexor as f
 from .errors import ArgumentError, DTypeError
 
+if TYPE_CHECKING:
+    from .ndarray import NDArray
+
 ROW, COLUMN = f.FLX_ROW_MAJOR, f.FLX_COLUMN_MAJOR
 
 
-def from_numpy(host: np.ndarray, number: Optional[int] = None, device: Optional[str] = None) -> f.Handle:
+def from_numpy(host: np.ndarray, number: Optional[int] = None, device: Optional[str] = None) -> "NDArray":
     """A new array with the elements of a NumPy array in any memory layout and byte order, in the dtype `number` (the ABI's; None: its own)."""
     own = _dtypes.OF_NUMPY.get(host.dtype)
     if own is None:
@@ -37,13 +40,13 @@ def from_numpy(host: np.ndarray, number: Optional[int] = None, device: Optional[
     return f.flx_ndarray_create_from(host, own, order, shape, own if number is None else number, device)
 
 
-def as_array(value: Any, dtype: Any = None, device: Optional[str] = None, copy: bool = True) -> f.Handle:
+def as_array(value: Any, dtype: Any = None, device: Optional[str] = None, copy: bool = True) -> "NDArray":
     """`value` as an array: an NDArray, NumPy array, number, nested list, buffer, or what speaks DLPack or NumPy's protocols."""
     number = None if dtype is None else _dtypes.number_of(dtype)
     if isinstance(value, f.Handle):
         if number is not None and f.flx_ndarray_describe(value)[0] != number:
             return f.flx_invoke("Cast", None, [value], {"dtype": _dtypes.DTYPES[number].name})[0]
-        return f.flx_ndarray_copy(value, device) if copy or device is not None else value
+        return f.flx_ndarray_copy(value, device) if copy or device is not None else value  # type: ignore[return-value]
     if isinstance(value, (np.ndarray, np.generic)):
         return from_numpy(np.asarray(value), number, device)
     if isinstance(value, (bool, int, float, list, tuple, range)):
@@ -56,7 +59,7 @@ def as_array(value: Any, dtype: Any = None, device: Optional[str] = None, copy: 
     return from_numpy(np.asarray(value), number, device)
 
 
-def _from_numbers(value: Any, number: Optional[int], device: Optional[str]) -> f.Handle:
+def _from_numbers(value: Any, number: Optional[int], device: Optional[str]) -> "NDArray":
     if isinstance(value, (list, tuple)) and value and any(isinstance(v, f.Handle) for v in value):
         return f.flx_invoke("stack", None, [as_array(v, None if number is None else _dtypes.DTYPES[number], copy=False) for v in value], {"axis": "0"})[0]
     if number is None:

@@ -7,9 +7,9 @@ from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tupl
 
 import numpy as np
 
-from . import _flexor as f
-from . import errors  # fills f.errors
+from . import _flexor, errors as errors  # which fills _flexor.errors
 
+f = _flexor  # the glue
 Handle = f.Handle
 Texts = Dict[str, str]
 

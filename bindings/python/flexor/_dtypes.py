@@ -74,5 +74,5 @@ def promote(a: int, b: int) -> int:
         return a if x.itemsize > y.itemsize else b if y.itemsize > x.itemsize else f.FLX_FLOAT32
     if x.kind == "f" or y.kind == "f":
         return a if x.kind == "f" else b
-    both = np.result_type(x, y)
+    both = np.result_type(x, y)  # type: ignore[arg-type]
     return f.FLX_FLOAT32 if both.kind == "f" else NUMBERS[both.name]

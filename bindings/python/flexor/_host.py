@@ -3,7 +3,7 @@
 
 They run on the thread that called: at once when called with NDArrays; in fits, predictions and graphs at the place where the core asks for them."""
 import functools
-from typing import Any, Callable, List, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, List, Optional, Sequence, Tuple, Union, overload
 
 import numpy as np
 
@@ -94,6 +94,14 @@ class HostOperator:
             attrs["shapes"] = ", ".join(_core.text(tuple(s)) for s in self.shapes(*[x.shape for x in inputs]))
         out = compose("_host", inputs, attrs)
         return out if self.outputs == 1 else tuple(out)
+
+
+@overload
+def operator(function: Callable[..., Any]) -> HostOperator: ...
+
+
+@overload
+def operator(function: None = None, *, outputs: int = 1, shapes: Optional[Callable[..., Any]] = None) -> Callable[[Callable[..., Any]], HostOperator]: ...
 
 
 def operator(function: Optional[Callable] = None, *, outputs: int = 1, shapes: Optional[Callable] = None) -> Any:

@@ -231,7 +231,7 @@ def _put_anywhere(x: f.Handle, shape: tuple, number: int, key: tuple, value: Any
 def _fitted(value: Any, shape: tuple, number: int) -> f.Handle:
     """`value` as an array of this dtype, broadcast to this shape."""
     from ._dtypes import DTYPES
-    part = as_array(value, DTYPES[number], copy=False)
+    part: f.Handle = as_array(value, DTYPES[number], copy=False)
     given = f.flx_ndarray_describe(part)[1]
     if given == tuple(shape):
         return part

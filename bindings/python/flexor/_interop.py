@@ -18,7 +18,7 @@ def mapped(x: NDArray, writable: bool) -> memoryview:
     number, shape = f.flx_ndarray_describe(x)
     name = _dtypes.DTYPES[number].name
     if 0 in shape:  # which memoryview.cast does not take
-        return memoryview(np.empty(shape, np.uint16 if name == "bfloat16" else name))
+        return np.empty(shape, np.uint16 if name == "bfloat16" else name).data
     mapping = f.flx_ndarray_map(x, int(writable), -1)[1]
     address, nbytes = f.flx_mapping_address(mapping)
     with memoryview(f.memory(address, nbytes, not writable, mapping)) as flat:

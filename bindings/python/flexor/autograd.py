@@ -8,11 +8,14 @@
     x.grad                      # 2 x
 
 Recording and training mode belong to the thread that set them."""
-from typing import Any, List, Optional, Sequence, Union
+from typing import TYPE_CHECKING, Any, List, Optional, Sequence, Union
 
 from . import _core
 from . import _flexor as f
 from .ndarray import NDArray
+
+if TYPE_CHECKING:
+    from ._host import Function as Function, operator as operator
 
 Arrays = Union[NDArray, Sequence[NDArray]]
 

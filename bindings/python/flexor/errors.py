@@ -91,4 +91,5 @@ IndexError_, NameError_ = OutOfRangeError, UnknownNameError  # other words for t
 for _class in Error.__subclasses__():
     _f.errors[_class.status] = _class
     _class.kind = next(name[len("FLX_ERROR_"):].lower() for name in dir(_f) if name.startswith("FLX_ERROR_") and getattr(_f, name) == _class.status)
-__all__ = ["Error", *sorted(c.__name__ for c in Error.__subclasses__())]
+__all__ = ["Error", "ArgumentError", "DTypeError", "DeviceError", "FileError", "FormatError", "HandleError", "HostError", "InternalError", "NetworkError", "OutOfMemoryError",
+           "OutOfRangeError", "ShapeError", "StateError", "UnknownNameError", "UnsupportedError"]

@@ -10,7 +10,8 @@ import numpy as np
 from . import _convert, _core, _dtypes
 from . import _flexor as f
 from ._generated.op import *  # noqa: F401,F403
-from .ndarray import NDArray, bfloat16  # noqa: F401
+from ._dtypes import bfloat16 as bfloat16
+from .ndarray import NDArray as NDArray
 
 Shape = Union[int, Sequence[int]]
 
@@ -55,7 +56,8 @@ def empty(shape: Shape, dtype: Any = None, device: Optional[str] = None, ctx: An
 def arange(start: float, stop: Optional[float] = None, step: float = 1, dtype: Any = None, device: Optional[str] = None, ctx: Any = None) -> NDArray:
     """Numbers from `start` (0 if only one is given) to `stop`, which is left out, by `step`."""
     start, stop = (0, start) if stop is None else (start, stop)
-    return _convert.as_array(np.arange(start, stop, step, None if dtype is None else _dtypes.host_of(_dtypes.number_of(dtype))),
+    host: Any = None if dtype is None else _dtypes.host_of(_dtypes.number_of(dtype))
+    return _convert.as_array(np.arange(start, stop, step, host),  # type: ignore[call-overload]
                              dtype or "float32", device if ctx is None else str(ctx))
 
 

@@ -6,10 +6,10 @@ import numpy as np
 
 from . import _convert, _core, _dtypes, _indexing
 from . import _flexor as f
-from ._dtypes import DType, bfloat16  # noqa: F401
+from ._dtypes import DType, bfloat16 as bfloat16
 from .errors import ArgumentError, DTypeError, ShapeError
 
-_CAST = {number: f.flx_call_create("Cast", {"dtype": dtype.name}) for number, dtype in _dtypes.DTYPES.items()}
+_CAST = {number: f.flx_call_create("Cast", {"dtype": name}) for name, number in _dtypes.NUMBERS.items()}
 _binary, _unary, _with_scalar = f.flx_call_binary, f.flx_call_unary, f.flx_call_scalar
 _FLOATS = (f.FLX_FLOAT32, f.FLX_FLOAT64, f.FLX_FLOAT16, f.FLX_BFLOAT16)
 
@@ -17,8 +17,8 @@ _FLOATS = (f.FLX_FLOAT32, f.FLX_FLOAT64, f.FLX_FLOAT16, f.FLX_BFLOAT16)
 _number = f.dtype
 
 
-def _cast(x: f.Handle, number: int) -> f.Handle:
-    return x if _number(x) == number else _unary(_CAST[number], None, x)
+def _cast(x: f.Handle, number: int) -> "NDArray":
+    return x if _number(x) == number else _unary(_CAST[number], None, x)  # type: ignore[return-value]
 
 
 def _meet(call: f.Handle, x: f.Handle, y: f.Handle, floats: bool) -> f.Handle:
@@ -36,7 +36,7 @@ def _array_method(name: str, scalar: str, reflected: Optional[str] = None, float
     call, with_scalar = f.flx_call_create(name, {}), f.flx_call_create(scalar, {"scalar": "1"})
     backwards = f.flx_call_create(reflected, {"scalar": "1"}) if reflected else with_scalar
 
-    def number_with(prepared: f.Handle, x: "NDArray", value: Union[int, float], swapped: bool) -> Any:
+    def number_with(prepared: f.Handle, x: "NDArray", value: Any, swapped: bool) -> Any:
         """An array of integers or truths and a Python number; the number takes the array's dtype, if that can hold its kind."""
         number = _number(x)
         if number not in _FLOATS:
@@ -62,7 +62,7 @@ def _array_method(name: str, scalar: str, reflected: Optional[str] = None, float
         return _unary(_CAST[f.FLX_BOOL], None, out) if truth else out
 
     def forward(self: "NDArray", other: Any) -> Any:
-        kind = type(other)
+        kind, out = type(other), None  # type: Any, Any
         if kind is NDArray:
             if floats and _number(self) not in _FLOATS:
                 return _meet(call, self, other, True)
@@ -214,7 +214,7 @@ class NDArray(f.Handle):
 
     def item(self, *index: Any) -> Union[int, float, bool]:
         """The element at `index`, or the only one, as a Python number. Waits for it."""
-        x = _indexing.get(self, index) if index else self
+        x: Any = _indexing.get(self, index) if index else self
         number = _number(x)
         if number in _FLOATS or x.size != 1:  # (that is an error with the core's words)
             return f.flx_ndarray_item(x, -1)[1]
@@ -333,7 +333,7 @@ class NDArray(f.Handle):
 
     # ---- elements ----
     def __getitem__(self, key: Any) -> "NDArray":
-        return f.flx_ndarray_at(self, key, None) if type(key) is int else _indexing.get(self, key)
+        return f.flx_ndarray_at(self, key, None) if type(key) is int else _indexing.get(self, key)  # type: ignore[return-value]
 
     def __setitem__(self, key: Any, value: Any) -> None:
         _indexing.put(self, key, value)

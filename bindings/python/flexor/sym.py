@@ -10,7 +10,7 @@ from typing import Any, Callable, List, Optional, Sequence, Tuple, Union
 from . import _core
 from . import _flexor as f
 from ._generated.symbols import *  # noqa: F401,F403
-from .symbol import Drawing, Graph, NameScope, Symbol, compose, group, loads  # noqa: F401
+from .symbol import Drawing as Drawing, Graph as Graph, NameScope as NameScope, Symbol as Symbol, compose as compose, group as group, loads as loads
 
 Symbols = Union[Symbol, Sequence[Symbol]]
 

@@ -293,6 +293,16 @@ def test_matmul_of_wrong_shapes():
         nd.ones((2, 2, 3)) @ nd.ones((3, 3, 2))
 
 
+def test_extremes():
+    a, b = np.array([[1, -2], [3, 4]], "f"), np.array([2, 0.5], "f")
+    for name in ("maximum", "minimum"):
+        f, g = getattr(nd, name), getattr(np, name)
+        same(f(nd.array(a), nd.array(b)), g(a, b))
+        same(f(nd.array(a), 2), g(a, 2))
+        same(f(2, nd.array(a)), g(a, 2))
+        same(f(a, b), g(a, b))
+
+
 def test_reductions():
     a = np.random.RandomState(0).randn(2, 3, 4).astype("f")
     x = nd.array(a)

@@ -92,6 +92,25 @@ def concatenate(arrays: Sequence[NDArray], axis: int = 0) -> NDArray:
     return _core.invoke("Concat", list(arrays), {"dim": axis})
 
 
+def _extreme(name: str, a: Any, b: Any) -> NDArray:
+    if isinstance(b, (bool, int, float)):
+        return _core.invoke(f"_{name}_scalar", [asarray(a)], {"scalar": b})
+    if isinstance(a, (bool, int, float)):
+        return _extreme(name, b, a)
+    from .ndarray import _meet
+    return _meet(_core.call("broadcast_" + name), asarray(a), asarray(b), False)
+
+
+def maximum(a: Any, b: Any) -> NDArray:
+    """The greater of two, element by element: arrays, which broadcast, or an array and a number."""
+    return _extreme("maximum", a, b)
+
+
+def minimum(a: Any, b: Any) -> NDArray:
+    """The smaller of two, element by element: arrays, which broadcast, or an array and a number."""
+    return _extreme("minimum", a, b)
+
+
 def matmul(a: Any, b: Any) -> NDArray:
     """a @ b, with NumPy's meaning."""
     from ._linear import matmul as run

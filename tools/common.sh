@@ -17,7 +17,7 @@ PACKAGES_PYTHON="python3-dev python3-venv python3-numpy python3-pytest"
 PACKAGES_R="r-base-core make r-cran-testthat"
 PACKAGES_LANGUAGES=("$PACKAGES_PYTHON" "$PACKAGES_R" "r-cran-caret r-cran-recipes" "r-cran-knitr r-cran-markdown" "openjdk-17-jdk-headless" "clang")
 # What the Python package is tested with, from PyPI: in build/venv-tests, above the system's packages.
-PYPI_TESTS=(scikit-learn mypy tqdm scikit-build-core)
+PYPI_TESTS=(scikit-learn mypy tqdm scikit-build-core pandas matplotlib)
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 JOBS=$(nproc)

@@ -12,6 +12,7 @@
 #include "guard.h"
 #include "storage/growth.h"
 #include "storage/pool.h"
+#include "tensor/promised.h"
 
 using namespace flx;
 using namespace flx::capi;
@@ -179,7 +180,7 @@ int32_t flx_memory_gc_hint(void) {
   // All that arrays hold, since what a handle keeps alive is more than its own array: a loss has a tape, a model its parameters.
   static Growth bytes(int64_t(64) << 20), handles(100000);
   try {
-    int64_t held = HostMemoryLive() + Storage::ForeignBytes(), live = AboutLive();
+    int64_t held = HostMemoryLive() + Storage::ForeignBytes() + PromisedBytes(), live = AboutLive();
     bool more = bytes.Look(held), many = handles.Look(live);
     if (more) handles.Rest(live);
     if (many) bytes.Rest(held);

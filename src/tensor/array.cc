@@ -10,6 +10,7 @@
 #include "base/free_list.h"
 #include "base/text.h"
 #include "storage/pool.h"
+#include "tensor/promised.h"
 
 namespace flx {
 
@@ -51,6 +52,17 @@ struct ArrayPool {
   }
 };
 
+namespace {
+std::atomic<int64_t> g_foreign{0}, g_promised{0};
+// Smaller ones are not worth counting: an array is queued behind work that is large.
+constexpr int64_t kCounted = 8 << 10;
+void Promise(int64_t bytes, int sign) {
+  if (bytes >= kCounted) g_promised.fetch_add(sign * bytes, std::memory_order_relaxed);
+}
+}  // namespace
+int64_t Storage::ForeignBytes() { return g_foreign.load(std::memory_order_relaxed); }
+int64_t PromisedBytes() { return g_promised.load(std::memory_order_relaxed); }
+
 Ref<Storage> Storage::New(int64_t bytes, const Device* device) {
   if (__builtin_expect(bytes >= kOnDevice, 0)) HostAlloc(size_t(bytes));  // refuses it: no machine has so much
   Storage* s = StoragePool::List::Get(&StoragePool::Construct);
@@ -58,17 +70,14 @@ Ref<Storage> Storage::New(int64_t bytes, const Device* device) {
   s->bytes_ = bytes;
   if (device) s->bytes_ |= kOnDevice, s->device_ = device;
   else if (bytes <= int64_t(sizeof s->small_)) s->data_.store(s->small_, std::memory_order_relaxed);
+  else Promise(bytes, 1);
   return flx::Ref<Storage>::Take(s);
 }
-namespace {
-std::atomic<int64_t> g_foreign{0};
-}  // namespace
-int64_t Storage::ForeignBytes() { return g_foreign.load(std::memory_order_relaxed); }
 Ref<Storage> Storage::Foreign(void* data, int64_t bytes, void (*drop)(void*), void* user, bool at_once) {
   auto owner = std::make_unique<Owner>(Owner{drop, user, at_once});
   Ref<Storage> s = New(bytes);
   s->bytes_ |= kForeign, s->owner_ = owner.release();
-  g_foreign.fetch_add(bytes, std::memory_order_relaxed);
+  Promise(bytes, -1), g_foreign.fetch_add(bytes, std::memory_order_relaxed);
   s->data_.store(data, std::memory_order_release);
   return s;
 }
@@ -79,6 +88,7 @@ void* Storage::Allocate() {
     HostFree(fresh, size_t(bytes()));
     return none;
   }
+  if (!device()) Promise(bytes(), -1);
   return fresh;
 }
 void Storage::Destroy() {
@@ -90,6 +100,8 @@ void Storage::Destroy() {
     delete owner_;
   } else if (d && d != small_) {
     HostFree(d, size_t(bytes()));
+  } else if (!d && !device()) {
+    Promise(bytes(), -1);
   }
   data_.store(nullptr, std::memory_order_relaxed);
   var.Reset();

@@ -8,6 +8,7 @@
 
 #include "storage/pool.h"
 #include "tensor/array.h"
+#include "tensor/promised.h"
 
 namespace flx {
 namespace {
@@ -54,6 +55,24 @@ TEST(Array, HostOrdersAndConversion) {
   ReadArray(*b, back, sizeof back, DType::kInt16, false);
   for (int i = 0; i < 6; ++i) EXPECT_EQ(back[i], i);
   EXPECT_THROW(ReadArray(*b, back, 5, DType::kInt16, false), Error);
+}
+TEST(Array, PromisesEndWithMemoryOrWithTheArray) {
+  int64_t before = PromisedBytes();
+  auto made = Array::New({1000, 10}, DType::kFloat32), dropped = Array::New({1000, 10}, DType::kFloat32), small = Array::New({4}, DType::kFloat32);
+  EXPECT_EQ(PromisedBytes() - before, 80000);
+  made->View();
+  EXPECT_EQ(PromisedBytes() - before, 40000);
+  dropped = nullptr;
+  EXPECT_EQ(PromisedBytes() - before, 0);
+  made->View();
+  made = nullptr;
+  std::vector<char> memory(20000);
+  int64_t foreign = Storage::ForeignBytes();
+  auto shared = Array::NewForeign(memory.data(), {20000}, DType::kInt8, nullptr, nullptr);
+  EXPECT_EQ(Storage::ForeignBytes() - foreign, 20000);
+  shared = nullptr;
+  EXPECT_EQ(Storage::ForeignBytes() - foreign, 0);
+  EXPECT_EQ(PromisedBytes() - before, 0);
 }
 TEST(Array, EveryPairOfDtypesConverts) {
   for (int f = 0; f < kDTypeCount; ++f)

@@ -97,7 +97,7 @@ update.flexor_optimizer <- function(object, params, g, ...) {
 #'
 #' Reads or changes a setting while training goes on.
 #' @param opt an optimizer
-#' @param name a setting: `learning_rate`, `wd`, or `"<parameter>.lr_mult"`
+#' @param name a setting: `learning_rate`, `wd`, or `"<parameter>.lr_mult"`; to read also `rate` (the next step's, by the schedule) and `step`
 #' @param value its new value
 #' @return the number it has; `optimizer_set`: the optimizer
 #' @examples

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+# Conditions: class by status, the user's own call, the text as the library said it, fields.
+x <- nd_array(matrix(1:6, 2))
+test_that("the class says what is wrong, by the library's own table", {
+  flx <- asNamespace("flexor")
+  for (name in grep("^FLX_ERROR_", names(flx), value = TRUE)) {
+    want <- c(paste0("flexor_", tolower(sub("FLX_ERROR_", "", name)), "_error"), "flexor_error", "error", "condition")
+    expect_identical(flx$flx_error_classes(flx[[name]]), want)
+  }
+  expect_identical(flx$flx_error_classes(99L), c("flexor_error", "error", "condition"))
+})
+test_that("the call is the user's", {
+  called <- function(expr) conditionCall(tryCatch(expr, error = identity))
+  expect_equal(called(x %*% x), quote(x %*% x))
+  expect_equal(called(x + nd_array(1:5)), quote(x + nd_array(1:5)))
+  expect_equal(called(nd_dot(x, x)), quote(nd_dot(x, x)))
+  expect_equal(called(nd_softmax(x, axis = 9)), quote(nd_softmax(x, axis = 9)))
+  expect_equal(called(nd_array("a")), quote(nd_array("a")))
+  expect_equal(called(x[5, 1]), quote(x[5, 1]))
+  expect_equal(called(sapply(1, function(i) nd_dot(x, x))), quote(nd_dot(x, x)))
+  f <- function(p) sum(nd_dot(x, p))
+  expect_equal(called(gradient(x, f)), quote(nd_dot(x, p)))
+  net <- network() |> layer_dense(2)
+  expect_equal(called(net(x, list())), quote(net(x, list())))
+  expect_equal(called(dim(x) <- c(5, 5)), call("dim<-", quote(`*tmp*`), value = c(5, 5)))
+})
+test_that("text and fields arrive unharmed", {
+  e <- tryCatch(nd_dot(x, x), error = identity)
+  expect_s3_class(e, "flexor_shape_error")
+  expect_equal(e$status, flexor:::FLX_ERROR_SHAPE)
+  expect_equal(e$operator, "dot")
+  expect_equal(e$kind, "shape")
+  expect_true(all(c("node", "origin", "hint", "file", "offset") %in% names(e)))
+  odd <- "50 %s %d {x} \\ \U1F600 gr\u00f6\u00dfe"
+  e <- tryCatch(flexor:::flx_call_create(odd, NULL), error = identity)
+  expect_match(conditionMessage(e), odd, fixed = TRUE)
+  e <- tryCatch(init_params(network() |> layer_dense(3, activation = odd), c(NA, 2)), error = identity)
+  expect_match(conditionMessage(e), odd, fixed = TRUE)
+  e <- tryCatch(flexor:::flx_params_load(file.path(tempdir(), "\U1F600%s"), NULL), error = identity)
+  expect_s3_class(e, "flexor_file_error")
+  expect_match(e$file, "\U1F600%s", fixed = TRUE)
+})
+test_that("a failed call changes nothing and the next one works", {
+  for (i in 1:200) try(nd_dot(x, x), silent = TRUE)
+  expect_equal(as.matrix(x + 1), matrix(1:6, 2) + 1)
+})
+test_that("wrong arguments of R are said by name", {
+  expect_error(nd_relu("a"), "numbers were expected", class = "flexor_type_error")
+  expect_error(nd_sum(x, axis = "a"), "whole numbers", class = "flexor_argument_error")
+  expect_error(layer_dense(10), "network() |>", fixed = TRUE)
+  expect_error(network() |> layer_dense(), "units")
+  expect_error(nd_sum(x, axis = list(1)), class = "flexor_argument_error")
+  expect_error(nd_cast(x, "flaot32"), "flaot32")
+  expect_error(batches(1:3, 1:4), "must agree", class = "flexor_shape_error")
+  expect_error(update(sgd(0.1), list(a = x), list(b = x)), "gradients for b")
+  expect_error(metric_value("acuracy", x, 1:2), class = "flexor_name_error")
+  expect_error(flexor_config("FLEXOR_NOTHING"), class = "flexor_name_error")
+})
+test_that("wrong names get the nearest right one", {
+  expect_error(flexor:::loss_handle("softmax_cross_entrpy"), class = "flexor_name_error")
+  expect_error(flexor:::optimizer_handle("adamm"), "adam", ignore.case = TRUE, class = "flexor_name_error")
+})

@@ -214,31 +214,27 @@ index_case <- function(case) {
   if (isTRUE(same)) "" else paste(format(doubles(got)), collapse = " ")
 }
 
-# ---- the same bits
-digits <- function(folder, part, count) {
-  file <- function(what) sprintf("%s/%s-%s-ubyte.gz", folder, part, what)
-  it <- flx$flx_iter_create("MNISTIter", c(image = file("images-idx3"), label = file("labels-idx1"), batch_size = as.character(count), shuffle = "False", silent = "True"))
-  flx$flx_iter_next(it, -1)
-  flx$flx_iter_arrays(it)
-}
+# ---- the same bits, by what a user would write
+snake <- function(kind) tolower(gsub("([a-z])([A-Z])", "\\1_\\2", kind))
 fit <- function(table, folder, out) for (case in read_cases(table)) {
   head <- case[[1]]$fields
+  number <- function(key) as.integer(head[[key]])
+  net <- flexor::network()
+  for (line in lines_of(case, "layer")) net <- do.call(paste0("layer_", snake(line[["kind"]])), c(list(net), lapply(line[names(line) != "kind"], literal)))
   optimizer <- first_of(case, "optimizer")
-  train <- flx$flx_iter_from_arrays(digits(folder, "train", head[["samples"]]), c("data", "label"), c(batch_size = head[["batch_size"]]))
-  model <- flx$flx_model_create(network(case), NULL)
-  update <- flx$flx_optimizer_create(optimizer[["name"]], options_of(optimizer[names(optimizer) != "name"]))
-  loss <- flx$flx_layer_create(first_of(case, "loss")[["kind"]], NULL, NULL)
-  task <- flx$flx_fit_start(model, loss, update, train, NULL, c(epochs = head[["epochs"]], seed = head[["seed"]]))
-  while (flx$flx_task_next(task, -1) != flx$FLX_DONE) NULL
-  flx$flx_model_save(model, file.path(out, paste0(head[["id"]], ".flx")), -1)
+  update <- do.call(tolower(optimizer[["name"]]), lapply(optimizer[names(optimizer) != "name"], literal))
+  rows <- seq_len(number("samples"))
+  model <- flexor(digits$x[rows, , , , drop = FALSE], digits$y[rows], network = net, epochs = number("epochs"), batch_size = number("batch_size"), optimizer = update,
+                  loss = sub("_loss$", "", snake(first_of(case, "loss")[["kind"]])), shuffle = FALSE, seed = number("seed"), progress = FALSE)
+  save_model(model, file.path(out, paste0(head[["id"]], ".flx")))
 }
 predict_all <- function(folder, out, ...) {
-  images <- digits(folder, "test", 10)[1]
+  scans <- list(nd_array(digits$x[8001:8010, , , , drop = FALSE]))
   for (path in c(...)) {
-    model <- flx$flx_model_load(path, NULL)
+    model <- load_model(path)
     base <- file.path(out, basename(path))
-    writeBin(to_bytes(flx$flx_model_run(model, 0, images)[[1]]), paste0(base, ".scores"))
-    flx$flx_model_save(model, paste0(base, ".flx"), -1)
+    writeBin(to_bytes(flx$flx_model_run(flx$model_handle(model$model), 0, scans)[[1]]), paste0(base, ".scores"))
+    save_model(model, paste0(base, ".flx"))
   }
 }
 

@@ -13,11 +13,10 @@ import numpy as np
 from cases import Golden, cases, differs, shape
 
 import flexor as fx
-from flexor import _core, errors, nd, op
+from flexor import _core, errors, nd, nn, op
 from flexor._generated import op as _generated
 
 f = _core.f
-DIGITS = "{}/{}-{}-ubyte.gz"
 # What is native in Python, by the status of the C ABI.
 NATIVE = {"ARGUMENT": (errors.ArgumentError, ValueError), "TYPE": (errors.DTypeError, TypeError), "SHAPE": (errors.ShapeError, ValueError),
           "INDEX": (errors.OutOfRangeError, IndexError), "NAME": (errors.UnknownNameError, KeyError), "HANDLE": (errors.HandleError, ValueError),
@@ -200,32 +199,25 @@ def index_case(case):
     return differs(want, values, got)
 
 
-# ---- the same bits
-def digits(folder, part, count):
-    batches = f.flx_iter_create("MNISTIter", {"image": DIGITS.format(folder, part, "images-idx3"), "label": DIGITS.format(folder, part, "labels-idx1"),
-                                              "batch_size": str(count), "shuffle": "False", "silent": "True"})
-    f.flx_iter_next(batches, -1)
-    return f.flx_iter_arrays(batches)
-
-
-def fit(table, folder, out):
+# ---- the same bits, by what a user would write
+def fit(table, _, out):
+    images, labels = fx.datasets.digits()
     for case in cases(table):
-        head, optimizer = case[0], dict(case.find("optimizer"))
-        train = f.flx_iter_from_arrays(digits(folder, "train", head["samples"]), ["data", "label"], {"batch_size": head["batch_size"]})
-        model = f.flx_model_create(network(case), None)
-        update = f.flx_optimizer_create(optimizer.pop("name"), optimizer)
-        loss = f.flx_layer_create(case.find("loss")["kind"], None, {})
-        _core.run_task(f.flx_fit_start(model, loss, update, train, None, {"epochs": head["epochs"], "seed": head["seed"]}))
-        f.flx_model_save(model, os.path.join(out, head["id"] + ".flx"), -1)
+        head, optimizer = case[0], {k: literal(v) for k, v in case.find("optimizer").items()}
+        net = nn.Sequential(*(getattr(nn, line["kind"])(**{k: literal(v) for k, v in line.items() if k != "kind"}) for line in case.all("layer")))
+        clf = fx.Classifier(net, epochs=int(head["epochs"]), batch_size=int(head["batch_size"]), optimizer=getattr(fx, optimizer.pop("name"))(**optimizer),
+                            loss=getattr(nn, case.find("loss")["kind"])(), seed=int(head["seed"]), shuffle=False)
+        clf.fit(images[:int(head["samples"])], labels[:int(head["samples"])]).save(os.path.join(out, head["id"] + ".flx"))
 
 
-def predict(folder, out, *models):
-    images = digits(folder, "test", 10)[0]
+def predict(_, out, *models):
+    scans = nd.array(fx.datasets.digits()[0][8000:8010])
     for path in models:
-        model, base = f.flx_model_load(path, None), os.path.join(out, os.path.basename(path))
+        model, base = fx.load(path), os.path.join(out, os.path.basename(path))
+        net = model.network_ if isinstance(model, fx.Classifier) else model  # C does not say what its model is for
         with open(base + ".scores", "wb") as file:
-            file.write(f.flx_model_run(model, 0, [images])[0].asnumpy().tobytes())
-        f.flx_model_save(model, base + ".flx", -1)
+            file.write(net(scans).asnumpy().tobytes())
+        model.save(base + ".flx")
 
 
 def check(table, one):

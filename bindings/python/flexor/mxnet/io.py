@@ -174,6 +174,8 @@ class NDArrayIter(DataIter):
         return self._rows()
 
     def getpad(self):
+        if self.last_batch_handle == "roll_over":
+            return -self.cursor if -self.batch_size < self.cursor < 0 else 0
         return max(0, self.cursor + self.batch_size - self.num_data) if self.last_batch_handle == "pad" else 0
 
 

@@ -4,6 +4,7 @@ import pickle
 
 import numpy as np
 
+from .. import StateError
 from .base import Registry, entries, f, text
 
 
@@ -138,7 +139,7 @@ class _Registered(Optimizer):
         self._start()
 
     def _start(self, saved=None):
-        self._sent, self._sent_mults, self._checked = {}, {}, False
+        self._sent, self._sent_mults, self._step_params, self._ignore_stale = {}, {}, None, None
         if saved is not None:
             self._handle = f.flx_optimizer_from_bytes(saved)
         else:
@@ -150,21 +151,47 @@ class _Registered(Optimizer):
         now["learning_rate"] = self.lr_scheduler(self.num_update) if self.lr_scheduler is not None else self.lr
         return now
 
-    def update(self, index, weight, grad, state):
-        self._update_count(index)
+    def _send(self, indices):
+        """Tells the library what has changed: settings, the rate, multipliers of these parameters."""
         wanted, sent = self._wanted(), self._sent
         if wanted != sent:
             for n, v in wanted.items():
                 if n not in sent or sent[n] != v:
                     f.flx_optimizer_set(self._handle, n, text(v))
             self._sent = wanted
-        key = str(index)
-        mults = (self._multiplier(index, "lr_mult", self.lr_mult), self._multiplier(index, "wd_mult", self.wd_mult))
-        if self._sent_mults.get(index, (1.0, 1.0)) != mults:
-            f.flx_optimizer_set(self._handle, key + ".lr_mult", text(mults[0]))
-            f.flx_optimizer_set(self._handle, key + ".wd_mult", text(mults[1]))
-            self._sent_mults[index] = mults
-        f.flx_optimizer_update(self._handle, key, weight, grad)
+        for i in indices:
+            mults = (self._multiplier(i, "lr_mult", self.lr_mult), self._multiplier(i, "wd_mult", self.wd_mult))
+            if self._sent_mults.get(i, (1.0, 1.0)) != mults:
+                f.flx_optimizer_set(self._handle, "%s.lr_mult" % i, text(mults[0]))
+                f.flx_optimizer_set(self._handle, "%s.wd_mult" % i, text(mults[1]))
+                self._sent_mults[i] = mults
+
+    def update(self, index, weight, grad, state):
+        self._update_count(index)
+        self._send((index,))
+        f.flx_optimizer_update(self._handle, str(index), weight, grad)
+
+    def step(self, weights, ignore_stale):
+        """Updates {index: weight} from their attached gradients in one call; False if some gradient was not renewed since the last one."""
+        kept = self._step_params
+        if kept is None or kept[0].keys() != weights.keys() or any(kept[0][i] is not w for i, w in weights.items()):
+            params = f.flx_params_create()
+            for i, w in weights.items():
+                f.flx_params_set(params, str(i), w)
+            self._step_params = kept = (dict(weights), params)
+        if ignore_stale != self._ignore_stale:
+            f.flx_optimizer_set(self._handle, "ignore_stale", text(ignore_stale))
+            self._ignore_stale = ignore_stale
+        counts, number = dict(self._index_update_count), self.num_update
+        for i in weights:
+            self._update_count(i)
+        self._send(weights)
+        try:
+            f.flx_optimizer_step(self._handle, kept[1])
+        except StateError:
+            self._index_update_count, self.num_update = counts, number
+            return False
+        return True
 
     def create_state_multi_precision(self, index, weight):
         return None  # the library keeps state and master copy
@@ -174,6 +201,7 @@ class _Registered(Optimizer):
 
     def __getstate__(self):
         state = super().__getstate__()
+        state["_step_params"] = None
         state["_handle"] = f.flx_optimizer_to_bytes(self._handle, -1)[-1]
         return state
 

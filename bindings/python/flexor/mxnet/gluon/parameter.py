@@ -7,7 +7,6 @@ from collections import OrderedDict
 import numpy as np
 
 from .. import autograd, initializer
-from ..base import f
 from ..context import Context, cpu, current_context
 from ..ndarray import NDArray, array, load, save, zeros
 from ..symbol import var
@@ -86,8 +85,6 @@ class Parameter:
 
     def _attach(self):
         self._data.attach_grad(self._grad_req)
-        if self._grad_req != "null":
-            self._rest_version = f.flx_ndarray_version(self._data.grad)  # what Trainer knows a gradient by that no backward has written
 
     def initialize(self, init=None, ctx=None, default_init=None, force_reinit=False):
         """Makes the array, or notes how it is to be made once its shape is known."""
@@ -189,7 +186,6 @@ class Parameter:
     def zero_grad(self):
         if self._data is not None and self._grad_req != "null":
             self._data.grad[:] = 0
-            self._rest_version = f.flx_ndarray_version(self._data.grad)
 
     def reset_ctx(self, ctx):
         ctx = _one_context(ctx)

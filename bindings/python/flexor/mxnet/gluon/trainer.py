@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """mx.gluon.Trainer: an optimizer for a block's parameters."""
 from .. import optimizer as opt
-from ..base import f
 from .parameter import Parameter, ParameterDict
 
 
@@ -22,7 +21,6 @@ class Trainer:
         self._scale = float(optimizer_params.get("rescale_grad", 1.0))
         self._kvstore, self._update_on_kvstore = None, False
         self._init_optimizer(optimizer, optimizer_params)
-        self._seen = {}
 
     def _init_optimizer(self, optimizer, optimizer_params):
         param_dict = dict(enumerate(self._params))
@@ -58,19 +56,14 @@ class Trainer:
         self.step(batch_size, ignore_stale_grad)
 
     def _update(self, ignore_stale_grad):
-        update = self._updaters[0]
-        for i, p in enumerate(self._params):
-            if p.grad_req == "null":
-                continue
-            weight, grad = p.data(), p.data().grad
-            version = f.flx_ndarray_version(grad)
-            if version in (self._seen.get(i), p._rest_version):
-                if not ignore_stale_grad:
-                    raise UserWarning("the gradient of parameter %s has not been renewed by backward since the last step; is it part of the loss? "
-                                      "step(ignore_stale_grad=True) passes over it" % p.name)
-                continue
-            update(i, grad, weight)
-            self._seen[i] = version
+        weights = {i: p.data() for i, p in enumerate(self._params) if p.grad_req != "null"}
+        if hasattr(self._optimizer, "step"):  # a rule of the library, which knows what backward has written
+            if weights and not self._optimizer.step(weights, ignore_stale_grad):
+                raise UserWarning("the gradient of a parameter among %s has not been renewed by backward since the last step; are all part of the loss? "
+                                  "step(ignore_stale_grad=True) passes over those" % ", ".join(self._params[i].name for i in weights))
+            return
+        for i, weight in weights.items():
+            self._updaters[0](i, weight.grad, weight)
 
     def save_states(self, fname):
         with open(fname, "wb") as out:

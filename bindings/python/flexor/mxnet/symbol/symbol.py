@@ -29,10 +29,7 @@ def compose(op_name, inputs, names, options, name=None, attr=None, hint=None):
     extra = {"__%s__" % k.strip("_"): str(v) for k, v in attribute.current().get(attr).items()}
     flat = outputs_of(inputs)
     # inputs of several outputs (Concat(*split)) have no names of their own
-    s = own(f.flx_symbol_compose(op_name, name, flat, names if len(names) == len(flat) else (), options))
-    for k, v in extra.items():
-        f.flx_symbol_attr_set(s, k, v)
-    return s
+    return own(f.flx_symbol_compose(op_name, name, flat, names if len(names) == len(flat) else (), dict(options, **extra)))
 
 
 def function(op_name):
@@ -51,6 +48,11 @@ def function(op_name):
     return run
 
 
+def _shape_text(shape):
+    """A shape for the library, where MXNet's unknown size, 0, is None."""
+    return text(tuple(None if s in (0, -1, None) else int(s) for s in shape))
+
+
 def var(name, attr=None, shape=None, lr_mult=None, wd_mult=None, dtype=None, init=None, stype=None, profiler_scope=None, **kwargs):
     """A variable; sizes of 0 in `shape` are unknown."""
     if not isinstance(name, str):
@@ -58,7 +60,7 @@ def var(name, attr=None, shape=None, lr_mult=None, wd_mult=None, dtype=None, ini
     attrs = dict(attribute.current().get(attr))
     options = {k: str(v) for k, v in attrs.items()}
     if shape is not None:
-        options["shape"] = "(" + "".join("%s, " % (None if s in (0, -1, None) else s) for s in shape) + ")"
+        options["shape"] = _shape_text(shape)
     if dtype is not None:
         options["dtype"] = text(np.dtype(dtype)) if not isinstance(dtype, str) else dtype
     if init is not None:
@@ -98,14 +100,30 @@ _NAMES = {"broadcast_add": ("elemwise_add", "_plus"), "broadcast_sub": ("elemwis
 def binary(kind, lhs, rhs):
     """MXNet's arithmetic: symbols of equal shapes, or a symbol and a number. Nodes are named as MXNet names them: _plus0, _mulscalar0."""
     arrays, right, left = BINARY[kind]
+
+    def hinted(name):
+        # MXNet's nodes are called by the names that its Python code uses: _mulscalar0, but _equal_scalar0
+        return name if kind in COMPARISONS.values() or kind.startswith("logical") else "_" + name.replace("_", "")
     if isinstance(lhs, Symbol) and isinstance(rhs, Symbol):
         named, hint = _NAMES.get(arrays, (arrays.replace("broadcast", ""),) * 2)
         return compose(named if named in op_names() else arrays, (lhs, rhs), ("lhs", "rhs"), {}, hint=hint)
     if isinstance(lhs, Symbol) and isinstance(rhs, numeric_types):
-        return compose(right, (lhs,), (), {"scalar": text(rhs)}, hint="_" + right.replace("_", ""))
+        return compose(right, (lhs,), (), {"scalar": text(rhs)}, hint=hinted(right))
     if isinstance(rhs, Symbol) and isinstance(lhs, numeric_types):
-        return compose(left, (rhs,), (), {"scalar": text(lhs)}, hint="_" + left.replace("_", ""))
+        return compose(left, (rhs,), (), {"scalar": text(lhs)}, hint=hinted(left))
     raise TypeError("[%s] expected symbols or numbers, given %s and %s" % (kind, type(lhs).__name__, type(rhs).__name__))
+
+
+def _mxnet_text(key, value):
+    """An attribute of a variable as MXNet writes it: unknown sizes are 0, dtypes numbers."""
+    if value is not None and key == "__shape__":
+        return value.replace("None", "0")
+    if key == "__dtype__" and value in _DTYPE_NUMBERS:
+        return _DTYPE_NUMBERS[value]
+    return value
+
+
+_DTYPE_NUMBERS = {str(getattr(t, "name", t)): str(number) for number, t in DTYPES.items()}
 
 
 class Symbol(Native):
@@ -219,7 +237,9 @@ class Symbol(Native):
 
     # ---- attributes
     def attr(self, key):
-        return f.flx_symbol_attr_get(self, key)
+        if key == "name":
+            return self.name
+        return _mxnet_text(key, f.flx_symbol_attr_get(self, key))
 
     def list_attr(self, recursive=False):
         if recursive:
@@ -230,7 +250,7 @@ class Symbol(Native):
         found = {}
         for i in range(f.flx_symbol_attr_count(self)):
             node, key, value = f.flx_symbol_attr_at(self, i)
-            found.setdefault(node, {})[key] = value
+            found.setdefault(node, {})[key] = _mxnet_text(key, value)
         return found
 
     def _set_attr(self, **kwargs):
@@ -259,7 +279,7 @@ class Symbol(Native):
         return {k: v for k, v in known.items() if v is not None and k in inputs}
 
     def _infer_shape(self, partial, args, kwargs):
-        known = {k: "(" + "".join("%s, " % (None if s in (0, -1, None) else s) for s in v) + ")" for k, v in self._known(args, kwargs).items() if len(v)}
+        known = {k: _shape_text(v) for k, v in self._known(args, kwargs).items() if len(v)}
         all_of = self._inferred(known, True)
         found = tuple(all_of(part, "shape") for part in (ARGUMENT, OUTPUT, AUXILIARY))
         if not partial and any(0 in s or not s for part in found for s in part):

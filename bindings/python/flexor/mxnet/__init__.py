@@ -28,3 +28,9 @@ def __getattr__(name):
 
 def __dir__():
     return sorted(set(globals()) | set(_MODULES))
+
+
+def install():
+    """From now on `import mxnet` finds this package, in this process: for programs and libraries that are not to be touched."""
+    from ._install import install as put
+    put()

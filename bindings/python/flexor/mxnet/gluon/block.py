@@ -77,6 +77,8 @@ class HookHandle:
 class Block:
     """A layer or network: children and parameters are what its attributes hold; forward(*args) computes."""
 
+    _container = False  # Sequential and its like: summary shows what is in them
+
     def __init__(self, prefix=None, params=None):
         self._empty_prefix = prefix == ""
         self._prefix, self._params = _BlockScope.create(prefix, params, self._alias())
@@ -226,7 +228,7 @@ class Block:
                 shapes = [o.shape for o in (out if isinstance(out, (list, tuple)) else [out]) if isinstance(o, NDArray)]
                 own = {p: p.data().size for p in b.params.values() if p._data is not None}
                 rows.append((b.name, type(b).__name__, shapes[0] if len(shapes) == 1 else shapes, own))
-            if not block._children or block is self:
+            if not block._container:
                 handles.append(block.register_forward_hook(hook))
         active = getattr(self, "_active", False)
         self.hybridize(False)

@@ -4,6 +4,7 @@ import numpy as np
 
 from . import __getattr__ as _by_name
 from . import op as _op
+from ..base import op_names as _op_names
 from .ndarray import NDArray, array
 
 
@@ -67,4 +68,4 @@ def isnan(data):
 def __getattr__(name):
     if name.startswith("__"):
         raise AttributeError(name)
-    return _by_name("_contrib_" + name)
+    return _by_name("_contrib_" + name if "_contrib_" + name in _op_names() or "_" + name not in _op_names() else "_" + name)

@@ -4,7 +4,7 @@ import numpy as np
 
 from ... import NDArray as Native
 from .. import context as ctx_module
-from ..base import DTYPES, f, host_of, integer_types, number_of, numeric_types, op, op_names, prepared, texts
+from ..base import DTYPES, f, host_of, integer_types, number_of, numeric_types, op, op_names, prepared, text, texts
 
 # operation -> (operator on two arrays, on array and number, on number and array); where the order of the two does not matter the last is the second
 BINARY = {"add": ("broadcast_add", "_plus_scalar", "_plus_scalar"), "subtract": ("broadcast_sub", "_minus_scalar", "_rminus_scalar"),
@@ -48,15 +48,28 @@ def on_device(name, options, ctx=None, out=None):
     return r if out is not None or device.startswith("cpu") else own(f.flx_ndarray_copy(r, device))
 
 
+def _sizes_that_stay(inputs, options):
+    """broadcast_to: a size of 0 is the array's own."""
+    sizes = [int(s) for s in options["shape"].strip("()[] ").rstrip(",").split(",") if s.strip()]
+    options["shape"] = text(tuple(n or old for n, old in zip(sizes, inputs[0].shape)) if len(sizes) == inputs[0].ndim else tuple(sizes))
+
+
+# operator -> what is done to its attributes where MXNet's mean something that the library's do not
+_ADJUSTED = {"broadcast_to": _sizes_that_stay}
+
+
 def function(name):
     """mx.nd's function of an operator."""
     o = op(name)
+    adjust = _ADJUSTED.get(o.name)
 
     def run(*args, out=None, name=None, **kwargs):  # MXNet takes a name, which an array does not keep
         ctx = kwargs.pop("ctx", None)
-        inputs, _, options = o.sort_out(args, kwargs, NDArray)
+        inputs, _, options = o.sort_out(args, kwargs, Native)
         if not inputs:
             return on_device(o.name, options, ctx, out)
+        if adjust is not None and "shape" in options:
+            adjust(inputs, options)
         return call(o.name, inputs, options, out)
     run.__name__ = run.__qualname__ = name
     run.__doc__ = o.documentation()
@@ -66,8 +79,8 @@ def function(name):
 def binary(kind, lhs, rhs):
     """MXNet's arithmetic: of two arrays of shapes that broadcast, an array and a number, two numbers."""
     arrays, right, left = BINARY[kind]
-    if isinstance(lhs, NDArray):
-        if isinstance(rhs, NDArray):
+    if isinstance(lhs, Native):
+        if isinstance(rhs, Native):
             r = f.flx_call_binary(prepared(arrays), None, lhs, rhs)
         elif isinstance(rhs, numeric_types):
             r = f.flx_call_scalar(prepared(right), None, lhs, rhs)
@@ -75,9 +88,9 @@ def binary(kind, lhs, rhs):
             return binary(kind, lhs, array(rhs, dtype=lhs.dtype))
         else:
             raise TypeError("[%s] expected an NDArray or a number, given %s" % (kind, type(rhs).__name__))
-    elif isinstance(rhs, NDArray) and isinstance(lhs, numeric_types):
+    elif isinstance(rhs, Native) and isinstance(lhs, numeric_types):
         r = f.flx_call_scalar(prepared(left), None, rhs, lhs)
-    elif isinstance(rhs, NDArray) and isinstance(lhs, np.ndarray):
+    elif isinstance(rhs, Native) and isinstance(lhs, np.ndarray):
         return binary(kind, array(lhs, dtype=rhs.dtype), rhs)
     else:
         raise TypeError("[%s] expected an NDArray, given %s and %s" % (kind, type(lhs).__name__, type(rhs).__name__))
@@ -257,8 +270,8 @@ class NDArray(Native):
 
     def broadcast_to(self, shape):
         shape = shape_of(shape)
-        return call("broadcast_to", (self,), texts({"shape": shape})) if len(shape) == self.ndim else \
-            call("broadcast_to", (self.reshape((1,) * (len(shape) - self.ndim) + self.shape),), texts({"shape": shape}))
+        data = self if len(shape) == self.ndim else self.reshape((1,) * (len(shape) - self.ndim) + self.shape)
+        return call("broadcast_to", (data,), texts({"shape": tuple(n or old for n, old in zip(shape, data.shape))}))
 
     def transpose(self, *axes, **kwargs):
         axes = kwargs.get("axes", axes)

@@ -69,4 +69,18 @@ def shuffle(data, **kwargs):
     return call("_shuffle", (data,), {}, kwargs.get("out"))
 
 
-__all__ = ["uniform", "normal", "randn", "gamma", "exponential", "poisson", "negative_binomial", "generalized_negative_binomial", "randint", "multinomial", "shuffle"]
+def _like(draw):
+    def run(*args, data=None, **kwargs):
+        """As %s, in the shape, dtype and place of the array `data`."""
+        args = list(args)
+        data = args.pop() if data is None else data
+        return draw(*args, shape=data.shape, dtype=data.dtype, ctx=data.context, **kwargs)
+    run.__name__ = run.__qualname__ = draw.__name__ + "_like"
+    run.__doc__ = run.__doc__ % draw.__name__
+    return run
+
+
+_names = ["uniform", "normal", "gamma", "exponential", "poisson", "negative_binomial", "generalized_negative_binomial"]
+for _name in _names:
+    globals()[_name + "_like"] = _like(globals()[_name])
+__all__ = _names + [n + "_like" for n in _names] + ["randn", "randint", "multinomial", "shuffle"]

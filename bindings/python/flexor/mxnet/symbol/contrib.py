@@ -3,6 +3,7 @@
 from . import __getattr__ as _by_name
 from .. import name as _name
 from ..base import f as _f
+from ..base import op_names as _op_names
 from .symbol import Group, Symbol, own, var
 
 
@@ -60,4 +61,4 @@ def isnan(data):
 def __getattr__(name):
     if name.startswith("__"):
         raise AttributeError(name)
-    return _by_name("_contrib_" + name)
+    return _by_name("_contrib_" + name if "_contrib_" + name in _op_names() or "_" + name not in _op_names() else "_" + name)

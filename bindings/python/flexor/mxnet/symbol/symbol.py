@@ -19,7 +19,8 @@ def outputs_of(symbols):
     """Symbols of one output each, as compose wants its inputs."""
     flat = []
     for s in symbols:
-        flat += [s] if f.flx_symbol_count(s, OUTPUT) == 1 else list(s)
+        count = f.flx_symbol_count(s, OUTPUT)
+        flat += [s] if count == 1 else [f.flx_symbol_at(s, OUTPUT, i) for i in range(count)]
     return flat
 
 
@@ -41,7 +42,7 @@ def function(op_name):
         attr = dict(attr or {})
         for k in [k for k in kwargs if k.startswith("__") and k.endswith("__") or k in ("lr_mult", "wd_mult", "ctx_group")]:
             attr[k] = kwargs.pop(k)
-        inputs, names, options = o.sort_out(args, kwargs, Symbol)
+        inputs, names, options = o.sort_out(args, kwargs, Native)
         return compose(o.asked, inputs, names, options, name, attr)
     run.__name__ = run.__qualname__ = op_name
     run.__doc__ = o.documentation()
@@ -104,12 +105,12 @@ def binary(kind, lhs, rhs):
     def hinted(name):
         # MXNet's nodes are called by the names that its Python code uses: _mulscalar0, but _equal_scalar0
         return name if kind in COMPARISONS.values() or kind.startswith("logical") else "_" + name.replace("_", "")
-    if isinstance(lhs, Symbol) and isinstance(rhs, Symbol):
+    if isinstance(lhs, Native) and isinstance(rhs, Native):
         named, hint = _NAMES.get(arrays, (arrays.replace("broadcast", ""),) * 2)
         return compose(named if named in op_names() else arrays, (lhs, rhs), ("lhs", "rhs"), {}, hint=hint)
-    if isinstance(lhs, Symbol) and isinstance(rhs, numeric_types):
+    if isinstance(lhs, Native) and isinstance(rhs, numeric_types):
         return compose(right, (lhs,), (), {"scalar": text(rhs)}, hint=hinted(right))
-    if isinstance(rhs, Symbol) and isinstance(lhs, numeric_types):
+    if isinstance(rhs, Native) and isinstance(lhs, numeric_types):
         return compose(left, (rhs,), (), {"scalar": text(lhs)}, hint=hinted(left))
     raise TypeError("[%s] expected symbols or numbers, given %s and %s" % (kind, type(lhs).__name__, type(rhs).__name__))
 

@@ -9,6 +9,8 @@ from .activations import Activation
 
 
 class _Container:
+    _container = True
+
     def add(self, *blocks):
         """Appends blocks."""
         for block in blocks:

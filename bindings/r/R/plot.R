@@ -95,10 +95,18 @@ draw_graph <- function(g, batch = FALSE, cex = NULL, ...) {
   for (e in seq_along(from)) {
     a <- from[e]
     b <- to[e]
-    graphics::arrows(at$x[a], at$y[a] - half_h[a], at$x[b], at$y[b] + half_h[b], length = 0.06, col = "gray40")
     words <- g$edges$label[e]
     if (batch) words <- sub("^\\(1,", "(NA,", words)
-    graphics::text((at$x[a] + at$x[b]) / 2, (at$y[a] - half_h[a] + at$y[b] + half_h[b]) / 2, words, pos = 4, cex = cex * 0.85, col = "gray30")
+    if (at$y[a] - at$y[b] > 1.5) { # past other nodes: around them, on the right
+      skipped <- which(at$y < at$y[a] & at$y > at$y[b])
+      around <- max(at$x[c(skipped, a, b)] + half_w[c(skipped, a, b)]) + 0.05 + graphics::strwidth(words, cex = cex)
+      graphics::lines(c(at$x[a] + half_w[a], around, around), c(at$y[a], at$y[a], at$y[b]), col = "gray40")
+      graphics::arrows(around, at$y[b], at$x[b] + half_w[b], at$y[b], length = 0.06, col = "gray40")
+      graphics::text(around, (at$y[a] + at$y[b]) / 2, words, pos = 4, cex = cex * 0.85, col = "gray30")
+    } else {
+      graphics::arrows(at$x[a], at$y[a] - half_h[a], at$x[b], at$y[b] + half_h[b], length = 0.06, col = "gray40")
+      graphics::text((at$x[a] + at$x[b]) / 2, (at$y[a] - half_h[a] + at$y[b] + half_h[b]) / 2, words, pos = 4, cex = cex * 0.85, col = "gray30")
+    }
   }
   fill <- ifelse(nzchar(g$nodes$fill), g$nodes$fill, "white")
   graphics::rect(at$x - half_w, at$y - half_h, at$x + half_w, at$y + half_h, col = fill, border = "gray40")

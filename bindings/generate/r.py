@@ -37,6 +37,15 @@ def package_files(package):
                 yield os.path.relpath(os.path.join(folder, name), package)
 
 
+def defined(folder):
+    """Names of functions written by hand: nothing is generated in their place."""
+    names = set()
+    for name in os.listdir(folder):
+        with open(os.path.join(folder, name), encoding="utf-8") as f:
+            names |= set(re.findall(r"^([\w.]+) <- function", f.read(), re.M))
+    return names
+
+
 def make(registry, glue, wrapper, package, out):
     kept = set()
     with open(registry, encoding="utf-8") as f:
@@ -48,11 +57,10 @@ def make(registry, glue, wrapper, package, out):
             write(target, f.read())
         shutil.copymode(source, target)
     generated = {"R/aaa_glue.R": open(glue, encoding="utf-8").read(), "src/wrapper.c": open(wrapper, encoding="utf-8").read(),
-                 "R/registered.R": r_functions.source(registry), "LICENSE.note": None}
+                 "R/registered.R": r_functions.source(registry, defined(os.path.join(package, "R")))}
     for name, text in generated.items():
-        if text is not None:
-            kept.add(name)
-            write(os.path.join(out, name), text)
+        kept.add(name)
+        write(os.path.join(out, name), text)
     comments = []
     for name in sorted(k for k in kept if k.startswith("R/") and k.endswith(".R")):
         with open(os.path.join(out, name), encoding="utf-8") as f:

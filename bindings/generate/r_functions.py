@@ -182,8 +182,8 @@ def operator(entry):
     result = "an array" if one else "an array, or a list of arrays"
     if by_name or result_index:
         result += "; indices count from 1"
-    doc = comment(f"{entry['name']}", entry["doc"].replace("counted from 0", "counted from 1"), params, result, operator_example(name, entry, inputs, attrs, variadic),
-                  f"Operator `{entry['name']}` of Flexor" + (f", also called {', '.join('`' + a + '`' for a in entry['aliases'])}." if entry["aliases"] else "."))
+    doc = comment(f"Operator {entry['name']}", entry["doc"].replace("counted from 0", "counted from 1"), params, result, operator_example(name, entry, inputs, attrs, variadic),
+                  f"Other languages also call it {', '.join('`' + a + '`' for a in entry['aliases'])}." if entry["aliases"] else "")
     return doc + f"{name} <- function({', '.join(formals)}) {{\n" + "\n".join(body) + "\n}\n"
 
 
@@ -319,9 +319,9 @@ def plain(kind, entry):
     return doc + f"{name} <- function({', '.join(signature(attrs))}) {{\n  new_{kind}(\"{entry['name']}\", {settings})\n}}\n"
 
 
-def source(registry):
+def source(registry, taken=()):
     out = ["# SPDX-License-Identifier: Apache-2.0", "# Made by bindings/generate/r.py from the registry; not to be edited.", ""]
-    seen = set()
+    seen = {name[3:] for name in taken if name.startswith("nd_")}
     for entry in registry["operator"]:
         if is_public(entry) and entry["function"].rstrip("_") not in seen:
             seen.add(entry["function"].rstrip("_"))

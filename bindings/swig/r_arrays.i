@@ -22,7 +22,8 @@ static flx_call flx_r_operator(int which, int form) {
 }
 static int flx_r_is_array(SEXP s) { return flx_r_is_handle(s) && R_ExternalPtrProtected(s) == flx_r_ndarray.tag; }
 static int flx_r_is_plain(SEXP s) {
-  return (TYPEOF(s) == REALSXP || (TYPEOF(s) == INTSXP && INTEGER(s)[0] != NA_INTEGER)) && XLENGTH(s) == 1 && ATTRIB(s) == R_NilValue;
+  if ((TYPEOF(s) != REALSXP && TYPEOF(s) != INTSXP) || XLENGTH(s) != 1 || ATTRIB(s) != R_NilValue) return 0;
+  return TYPEOF(s) == REALSXP || INTEGER(s)[0] != NA_INTEGER;
 }
 /* Prepared calls of operators without attributes, by name: R keeps one CHARSXP for a text, so its address finds the call. */
 enum { FLX_R_CALLS = 1024 };

@@ -24,6 +24,7 @@ gradient <- function(params, f, train = TRUE) {
   if (length(odd)) bad("[gradient] `params` is an array or a list of arrays, given ", class(arrays[[odd[1]]])[1], " in it")
   if (!length(wanted)) bad("[gradient] `params` holds no array that has a gradient")
   for (a in arrays[wanted]) if (!flx_autograd_recorded(a)) flx_autograd_attach(a, "write", NULL)
+  random_sync()
   before <- flx_mode()
   hosts <- flx_state$recorded
   on.exit(flx_mode(before))

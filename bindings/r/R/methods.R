@@ -88,6 +88,19 @@ t.flexor_ndarray <- function(x) {
 #' @symbols
 aperm.flexor_ndarray <- function(a, perm = NULL, resize = TRUE, ...) call_one("transpose", list(a), if (!is.null(perm)) c(axes = axis_text(perm, TRUE)))
 
+#' The larger or smaller of two, element by element
+#'
+#' What `pmax` and `pmin` are for R's vectors.
+#' @param x,y arrays, or numbers of R
+#' @return an array; NaN where either is
+#' @examples
+#' nd_maximum(nd_array(c(-1, 2)), 0)
+#' @export
+nd_maximum <- function(x, y) arith(12L, x, y)
+#' @rdname nd_maximum
+#' @export
+nd_minimum <- function(x, y) arith(13L, x, y)
+
 #' Join arrays
 #'
 #' `c` joins the elements of vectors, `cbind` and `rbind` matrices by columns and rows. [nd_concat()] joins along any axis, [nd_stack()] along a new one.

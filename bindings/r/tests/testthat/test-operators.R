@@ -115,3 +115,16 @@ test_that("no function of base R is masked, every function has a page", {
   expect_equal(setdiff(intersect(ours, others), c("%*%", "show")), character())
   expect_gt(sum(startsWith(ours, "nd_")), 200)
 })
+test_that("nd_maximum and nd_minimum take arrays and numbers", {
+  x <- nd_array(a)
+  expect_equal(as.array(nd_maximum(x, 1)), pmax(a, 1))
+  expect_equal(as.array(nd_minimum(1, x)), pmin(1, a), ignore_attr = TRUE)
+  expect_equal(as.array(nd_maximum(x, nd_array(b))), pmax(a, b))
+})
+test_that("dropout in a gradient follows R's generator", {
+  once <- function() { set.seed(9); as.numeric(gradient(nd_array(rep(1, 20)), function(x) sum(nd_dropout(x, p = 0.5)))$x) }
+  expect_identical(once(), once())
+  net <- network() |> layer_dropout(0.5)
+  once <- function() { set.seed(9); as.numeric(gradient(nd_array(1, dim = c(2, 20)), function(x) sum(net(x)))$x) }
+  expect_identical(once(), once())
+})

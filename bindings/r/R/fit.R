@@ -165,7 +165,14 @@ fit_model <- function(input, spec) {
 core_options <- function(options) {
   if (!length(options)) return(NULL)
   if (is.null(names(options)) || any(names(options) == "")) flexor_stop("[flexor] an argument without a name is one too many.", "argument")
-  vapply(options, function(v) value_text(v), "")
+  entry <- flx_registry_find("options", "fit")
+  known <- vapply(seq_len(flx_entry_attr_count(entry)) - 1L, function(i) flx_entry_attr_text(entry, i, "name"), "")
+  for (name in setdiff(names(options), known)) {
+    all <- c(setdiff(names(formals(flexor.default)), c("x", "...")), "formula", "data", "subset", "contrasts", known)
+    far <- drop(utils::adist(name, all, ignore.case = TRUE))
+    flexor_stop(sprintf("[flexor] no argument is named `%s`.%s", name, if (min(far) <= 2) sprintf(" Did you mean `%s`?", all[which.min(far)]) else " ?flexor lists them."), "name")
+  }
+  vapply(options, value_text, "")
 }
 
 show_batches <- function(progress) isTRUE(progress) && interactive()

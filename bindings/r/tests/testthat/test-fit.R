@@ -175,6 +175,7 @@ test_that("what cannot be fitted is said clearly", {
   expect_error(quiet(x, iris$Species, network = network() |> layer_dense(2)), "gives 2 numbers .* 3 classes", class = "flexor_shape_error")
   expect_error(quiet(x, iris$Species, epochs = -1), "epochs must be", class = "flexor_argument_error")
   expect_error(quiet(x, iris$Species, no_such_option = 1), "no_such_option", class = "flexor_error")
+  expect_error(quiet(Species ~ ., iris, hiden = 3), "`hiden`. Did you mean `hidden`?", class = "flexor_name_error", fixed = TRUE)
   expect_error(quiet(x, iris$Species, metrics = "acuracy"), "acuracy", class = "flexor_error")
   expect_error(quiet(x, iris$Species, optimizer = "adan"), "adan", class = "flexor_error")
   expect_error(quiet(x), "y is missing")

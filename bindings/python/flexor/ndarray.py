@@ -318,8 +318,11 @@ class NDArray(f.Handle):
 
     def backward(self, out_grad: Optional["NDArray"] = None, retain_graph: bool = False, train_mode: bool = True, create_graph: bool = False) -> None:
         """Goes backward from here; `out_grad` is the head gradient (ones), of this shape. See autograd.backward."""
-        from . import autograd
-        autograd.backward(self, out_grad, retain_graph=retain_graph, create_graph=create_graph, train_mode=train_mode)
+        if retain_graph or create_graph or not train_mode or _core.hosts_exist():
+            from . import autograd
+            autograd.backward(self, out_grad, retain_graph=retain_graph, create_graph=create_graph, train_mode=train_mode)
+        else:
+            f.flx_autograd_backward((self,), () if out_grad is None else (out_grad,), f.FLX_TRAIN)
 
     def detach(self) -> "NDArray":
         """The same memory without history and gradient."""

@@ -13,13 +13,14 @@ namespace {
 class Outer {
  public:
   int64_t Place(const Entry& e) {
-    for (size_t i = 0; i < entries_.size(); ++i)
+    for (size_t i = fresh_; i < entries_.size(); ++i)
       if (entries_[i].node == e.node && entries_[i].output == e.output) return int64_t(i);
     entries_.push_back(e);
     return int64_t(entries_.size()) - 1;
   }
-  int64_t Fresh(const Entry& e) {  // a place of its own: a state that begins like another input must not change with it
+  int64_t Fresh(const Entry& e) {  // a place of its own, before all others: a state that begins like another input must not change with it, nor that input with the state
     entries_.push_back(e);
+    fresh_ = entries_.size();
     return int64_t(entries_.size()) - 1;
   }
   std::vector<Ref<Symbol>> symbols() const {
@@ -30,6 +31,7 @@ class Outer {
 
  private:
   std::vector<Entry> entries_;
+  size_t fresh_ = 0;
 };
 
 // A sub-graph and where its inputs come from: placeholder k (>= 0), or the outer value -1 - k.

@@ -177,6 +177,13 @@ TEST(WhileLoop, NoStepAtAll) {
   EXPECT_EQ(Read(got[1]), (std::vector<double>{9}));
 }
 
+TEST(WhileLoop, AStateThatBeginsAsAValueTheBodyReadsLeavesThatAlone) {
+  // while (n < 20) n = n k, where n begins as k itself
+  auto n = Var("n"), k = Var("k");
+  auto loop = ComposeWhileLoop("powers", *Op("_lesser_scalar", "less", {n}, {{"scalar", "20"}}), *Op("elemwise_mul", "times", {n, k}), 0, 9, {"n"}, {k});
+  EXPECT_EQ(Read(RunGraph(loop, {Of({3})})[0]), (std::vector<double>{27}));
+}
+
 TEST(Cond, RunsOneBranch) {
   auto a = Var("a"), b = Var("b"), x = Op("square", "outside", {Var("x")});
   auto pred = Op("_greater_scalar", "positive", {Op("sum", "total", {a})}, {{"scalar", "0"}});

@@ -212,6 +212,56 @@ def test_functions_of_ones_own():
         both.backward()
 
 
+@mx.operator.register("scaled_sigmoid_and_product")
+class Settings(mx.operator.CustomOpProp):
+    def __init__(self, scale="1"):
+        super().__init__()
+        self.scale = float(scale)
+
+    def list_arguments(self):
+        return ["a", "b"]
+
+    def list_outputs(self):
+        return ["s", "t"]
+
+    def infer_shape(self, in_shape):
+        return in_shape, [in_shape[0], in_shape[0]], []
+
+    def create_operator(self, ctx, in_shapes, in_dtypes):
+        return Scaled(self.scale)
+
+
+class Scaled(mx.operator.CustomOp):
+    def __init__(self, scale):
+        self.scale = scale
+
+    def forward(self, is_train, req, in_data, out_data, aux):
+        self.assign(out_data[0], req[0], self.scale / (1 + nd.exp(-in_data[0])))
+        self.assign(out_data[1], req[1], in_data[0] * in_data[1])
+
+    def backward(self, req, out_grad, in_data, out_data, in_grad, aux):
+        y = out_data[0] / self.scale
+        self.assign(in_grad[0], req[0], out_grad[0] * y * (1 - y) * self.scale + out_grad[1] * in_data[1])
+        self.assign(in_grad[1], req[1], out_grad[1] * in_data[0])
+
+
+def test_custom_operators():
+    a, b = nd.array([1, 2]), nd.array([3, 4])
+    a.attach_grad()
+    b.attach_grad()
+    with autograd.record():
+        s, t = nd.Custom(a, b, op_type="scaled_sigmoid_and_product", scale=2.0)
+        loss = (s + t * t).sum()
+    loss.backward()
+    is_(s, [1.4621172, 1.761594])
+    is_(a.grad, [18.393225, 64.209984])
+    is_(b.grad, [6, 32])
+    with pytest.raises(ValueError, match="scaled_sigmoid_and_product"):
+        nd.Custom(a, op_type="no_such")
+    with pytest.raises(TypeError, match="a, b"):
+        nd.Custom(a, op_type="scaled_sigmoid_and_product")
+
+
 def test_loops():
     out, states = nd.contrib.foreach(lambda x, s: (x + s[0], [x + s[0]]), nd.arange(3), [nd.zeros(1)])
     is_(out, [[0], [1], [3]])

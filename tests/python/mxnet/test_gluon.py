@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """mx.gluon: names, shapes that are found, hybridizing, files, trainers, data. What is expected was seen under MXNet 1.9.1."""
+import gc
 import json
 
 import numpy as np
@@ -114,6 +115,60 @@ def test_hybrid_gives_the_same():
         results.append([loss.asscalar()] + [p.grad().asnumpy().copy() for p in net.collect_params().values() if p.grad_req != "null"])
     for a, b in zip(*results):
         np.testing.assert_allclose(a, b, 1e-4, 1e-5)
+
+
+@pytest.mark.parametrize("kind", ["foreach", "while", "cond"])
+def test_loops_and_choices_hybridize(kind):
+    class Layer(nn.HybridBlock):
+        def __init__(self):
+            super().__init__()
+            self.w = self.params.get("w", shape=(2, 3), init="ones")
+
+        def hybrid_forward(self, F, x, w):
+            if kind == "foreach":
+                out, states = F.contrib.foreach(lambda d, s: (d * 2 + s[0], [d + s[0]]), x, [F.sum(w, axis=0)])
+                return F.broadcast_add(out, F.expand_dims(states[0], 0))
+            if kind == "while":  # a variable begins as a value that the body reads as well
+                _, states = F.contrib.while_loop(lambda i, a: F.sum(i) < 3, lambda i, a: ([a * w], [i + 1, a * w * 2]), [F.zeros((1,)), w], max_iterations=5)
+                return states[1] * x
+            return F.contrib.cond(F.sum(x) > 100, lambda: x * w, lambda: x * w * 2)
+    layer = Layer()
+    layer.initialize()
+    x, results = nd.array(np.arange(6).reshape(2, 3)), []
+    x.attach_grad()
+    for hybrid in (False, True):
+        layer.hybridize(hybrid)
+        with autograd.record():
+            out = layer(x)
+            loss = (out * out).sum()
+        loss.backward()
+        results.append([out.asnumpy(), x.grad.asnumpy().copy(), layer.w.grad().asnumpy().copy()])
+    for a, b in zip(*results):
+        np.testing.assert_allclose(a, b, 1e-5)
+
+
+def test_nothing_is_kept():
+    def once(hybrid):
+        net = two_layers()
+        net.initialize()
+        net.hybridize(hybrid)
+        trainer = gluon.Trainer(net.collect_params(), "adam")
+        for _ in range(2):
+            with autograd.record():
+                loss = gluon.loss.L2Loss()(net(nd.ones((3, 4))), nd.ones((3, 2)))
+            loss.backward()
+            trainer.step(3)
+        mod = mx.mod.Module(mx.sym.SoftmaxOutput(mx.sym.FullyConnected(mx.sym.var("data"), num_hidden=3), name="softmax"))
+        mod.fit(mx.io.NDArrayIter(np.ones((8, 3)), np.zeros(8), 4), num_epoch=1)
+
+    def live():
+        gc.collect()
+        return [mx.base.f.flx_handle_live(kind) for kind in ("ndarray", "symbol", "graph", "params", "optimizer", "metric", "task")]
+    counts = []
+    for i in range(4):
+        once(bool(i % 2))
+        counts.append(live())
+    assert counts[3] == counts[1]
 
 
 def test_files(tmp_path):

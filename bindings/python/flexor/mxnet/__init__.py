@@ -14,7 +14,7 @@ __version__ = "1.9.1"  # the version whose names these are
 # short names of modules, and the modules
 _MODULES = {"nd": "ndarray", "sym": "symbol", "init": "initializer", "mod": "module", "viz": "visualization", "kv": "kvstore", "mon": "monitor", "rnd": "random"}
 _MODULES.update({m: m for m in ("attribute", "autograd", "callback", "context", "engine", "executor", "gluon", "initializer", "io", "kvstore", "lr_scheduler", "metric",
-                                "model", "module", "monitor", "name", "ndarray", "optimizer", "profiler", "random", "recordio", "symbol", "test_utils", "util",
+                                "model", "module", "monitor", "name", "ndarray", "operator", "optimizer", "profiler", "random", "recordio", "symbol", "test_utils", "util",
                                 "visualization")})
 
 

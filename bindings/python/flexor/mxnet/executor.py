@@ -2,6 +2,7 @@
 """mx.executor: a symbol with its arrays, run forwards and backwards."""
 import numpy as np
 
+from .._core import run_task
 from .base import f, text
 from .context import Context, current_context
 from .ndarray import NDArray, array, zeros
@@ -18,6 +19,21 @@ def _by_name(names, given, what, default=None):
     if len(given) != len(names):
         raise ValueError("expected %d %s (%s), given %d" % (len(names), what, ", ".join(names), len(given)))
     return dict(zip(names, given))
+
+
+class Graph:
+    """A symbol ready to run; one that has to wait for its conditions is driven as a task."""
+
+    def __init__(self, symbol, options=None):
+        self.handle = f.flx_graph_create(symbol, options or {})
+        self._waits = f.flx_graph_text(self.handle, "waits") == "1"
+
+    def __call__(self, mode, arrays):
+        if not self._waits:
+            return [own(o) for o in f.flx_graph_run(self.handle, mode, arrays)]
+        task = f.flx_graph_start(self.handle, f.mode() if mode is None else mode, arrays)
+        run_task(task)
+        return [own(o) for o in f.flx_task_arrays(task)]
 
 
 class Executor:
@@ -42,7 +58,7 @@ class Executor:
         grads = _by_name(self._names, args_grad, "gradients")
         self._grad_req = {n: "null" if args_grad is None or grads[n] is None else reqs[n] for n in self._names}
         self.grad_dict = {n: g if self._grad_req[n] != "null" else None for n, g in grads.items()}
-        self._graph = f.flx_graph_create(symbol, {})
+        self._graph = Graph(symbol)
         # the arrays' memory, with the gradients of this executor alone: the caller's own arrays are left as they are
         self._inputs = {}
         self.outputs, self._monitor = [], None
@@ -87,14 +103,7 @@ class Executor:
         arrays = [self._input(n) for n in self._names] + self.aux_arrays
         mode = f.FLX_RECORD | f.FLX_TRAIN if is_train else 0
         self.outputs = []
-        if f.flx_graph_text(self._graph, "waits") == "1":
-            from .._core import run_task
-            task = f.flx_graph_start(self._graph, mode, arrays)
-            run_task(task)
-            results = f.flx_task_arrays(task)
-        else:
-            results = f.flx_graph_run(self._graph, mode, arrays)
-        self.outputs = [own(o) for o in results]
+        self.outputs = self._graph(mode, arrays)
         if self._monitor:
             self._show(arrays, mode)
         return self.outputs
@@ -121,10 +130,9 @@ class Executor:
         callback, everything = self._monitor
         inner = self._symbol.get_internals()
         names, inputs = inner.list_outputs(), set(self._symbol.list_inputs())
-        graph = f.flx_graph_create(inner, {})
-        for name, value in zip(names, f.flx_graph_run(graph, mode & ~f.FLX_RECORD & ~f.FLX_TRAIN, arrays)):
+        for name, value in zip(names, Graph(inner)(mode & ~f.FLX_RECORD & ~f.FLX_TRAIN, arrays)):
             if everything or name not in inputs:
-                callback(name, own(value))
+                callback(name, value)
 
     def copy_params_from(self, arg_params, aux_params=None, allow_extra_params=False):
         for given, mine in ((arg_params, self.arg_dict), (aux_params or {}, self.aux_dict)):
@@ -152,7 +160,7 @@ class Executor:
         return Executor(self._symbol, self._ctx, args, grads, self._grad_req, self.aux_dict)
 
     def debug_str(self):
-        return f.flx_graph_text(self._graph, "program")
+        return f.flx_graph_text(self._graph.handle, "program")
 
 
 def simple_bind(symbol, ctx, grad_req, type_dict, shapes):

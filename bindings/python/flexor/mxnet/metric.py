@@ -177,6 +177,45 @@ class CompositeEvalMetric(EvalMetric):
         return self._all(m.get_global() for m in self.metrics)
 
 
+@register
+class PCC(EvalMetric):
+    """Matthews' correlation for any number of classes: Pearson's of the matrix of confusion."""
+
+    def __init__(self, name="pcc", output_names=None, label_names=None, has_global_stats=True):
+        super().__init__(name, output_names, label_names, has_global_stats=True)
+
+    def reset(self):
+        self._matrix, self._all = numpy.zeros((1, 1)), numpy.zeros((1, 1))
+        self.num_inst = 0
+
+    def reset_local(self):
+        self._matrix = numpy.zeros((1, 1))
+
+    def update(self, labels, preds):
+        for label, pred in zip(_list(labels), _list(preds)):
+            pred, label = numpy.asarray(pred), numpy.asarray(label).astype(int).reshape(-1)
+            pred = pred.argmax(axis=1) if pred.shape != label.shape else pred.astype(int)
+            n = int(max(pred.max(), label.max(), len(self._all) - 1)) + 1
+            counts = numpy.zeros((n, n))
+            numpy.add.at(counts, (pred, label), 1)
+
+            def grown(old):
+                return counts + numpy.pad(old, ((0, n - len(old)),) * 2)
+            self._matrix, self._all = grown(self._matrix), grown(self._all)
+
+    @staticmethod
+    def _value(counts):
+        n, x, y = counts.sum(), counts.sum(axis=1), counts.sum(axis=0)
+        both = numpy.sqrt((n * n - (x * x).sum()) * (n * n - (y * y).sum()))
+        return float((counts.trace() * n - (x * y).sum()) / both) if both else float("nan")
+
+    def get(self):
+        return self.name, self._value(self._matrix)
+
+    def get_global(self):
+        return self.name, self._value(self._all)
+
+
 class CustomMetric(EvalMetric):
     """feval(label, prediction) on NumPy arrays gives a number, or (sum, count)."""
 

@@ -3,9 +3,8 @@
 from collections import OrderedDict
 
 from .. import ndarray, symbol
-from ..base import f
+from ..executor import Graph
 from ..ndarray import NDArray
-from ..ndarray.ndarray import own
 from ..symbol import Symbol
 from .block import Block
 from .parameter import DeferredInitializationError
@@ -40,7 +39,7 @@ class HybridBlock(Block):
 
     def __init__(self, prefix=None, params=None):
         super().__init__(prefix, params)
-        self._active, self._graphs, self._traced, self._options = False, {}, {}, {}
+        self._active, self._graphs, self._traced = False, {}, {}
 
     def __setattr__(self, name, value):
         super().__setattr__(name, value)
@@ -118,10 +117,10 @@ class HybridBlock(Block):
                 if n not in names and n not in params:
                     raise ValueError("%s needs %s, which is neither an input nor a parameter" % (self.name, n))
                 order.append(names.index(n) if n in names else params[n])
-            self._graphs[key] = (f.flx_graph_create(out, self._options), order)
+            self._graphs[key] = (Graph(out), order)
         graph, order = self._graphs[key]
         arrays = [flat[p] if isinstance(p, int) else p.data() for p in order]
-        return regroup([own(o) for o in f.flx_graph_run(graph, None, arrays)], out_form)
+        return regroup(graph(None, arrays), out_form)
 
     # ---- running
     def forward(self, x, *args):

@@ -211,3 +211,20 @@ class CosineEmbeddingLoss(Loss):
         label = label.reshape((-1, 1))
         loss = F.where(label == 1, 1.0 - cosine, F.clip(cosine - self._margin, 0, 1 - self._margin))
         return _weighted(F, loss, self._weight, sample_weight)
+
+
+class SDMLLoss(Loss):
+    """Smoothed deep metric learning: row i of x1 belongs to row i of x2, all others do not (Bonadiman and others, 2019)."""
+
+    def __init__(self, smoothing_parameter=0.3, weight=1.0, batch_axis=0, **kwargs):
+        super().__init__(weight, batch_axis, **kwargs)
+        self._smoothing = smoothing_parameter
+
+    def hybrid_forward(self, F, x1, x2):
+        batch = x1.shape[0]
+        if batch < 2:
+            raise ValueError("SDMLLoss needs a batch of at least two")
+        distances = F.sum(F.square(F.broadcast_sub(F.expand_dims(x1, 1), F.expand_dims(x2, 0))), axis=2)
+        labels = F.eye(batch) * (1 - self._smoothing) + (1 - F.eye(batch)) * self._smoothing / (batch - 1)
+        logits = F.log_softmax(-distances, axis=1)
+        return F.sum(labels * (F.log(labels + 1e-12) - logits), axis=1)

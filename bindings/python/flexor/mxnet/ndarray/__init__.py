@@ -94,6 +94,21 @@ def load(fname):
     return read(fname)
 
 
+def Custom(*args, **kwargs):
+    """An operator of one's own: see mx.operator."""
+    from ..operator import custom
+    return custom(*args, **kwargs)
+
+
+def load_frombuffer(buf):
+    """The arrays in the bytes of a file."""
+    import tempfile
+    with tempfile.NamedTemporaryFile(suffix=".params") as copy:
+        copy.write(buf)
+        copy.flush()
+        return load(copy.name)
+
+
 def from_numpy(ndarray, zero_copy=True):
     return array(ndarray, dtype=ndarray.dtype)
 

@@ -16,10 +16,24 @@ std::string OtherAxes(const char* who, const Shape& s, int64_t batch_axis) {  //
     if (i != batch) axes.push_back(i);
   return axes.empty() ? "" : Text(axes);
 }
+// w: one value for each sample, or what broadcasts to the loss. (n,) beside (n, 1) would silently make (n, n), each sample with all weights.
+Val Weighed(const Layer& layer, Val loss, Val w, int64_t batch_axis) {
+  const Shape l = ShapeOf(loss), given = ShapeOf(w);
+  const int batch = NormalAxis(layer.def.name, batch_axis, l.ndim());
+  if (given.ndim() == 1 && l.ndim() > 1 && given[0] == l[batch]) {
+    Shape along = Shape::Filled(l.ndim(), 1);
+    along[batch] = given[0];
+    w = ReshapeTo(w, along);
+  }
+  loss = loss * CastTo(w, TypeOf(loss));
+  if (ShapeOf(loss) != l)
+    Fail(Status::kShape, layer.def.name, "sample_weight must have one value for each sample, shape (", l[batch], ",), or broadcast to the loss's shape ", l, ", given ", given, ".");
+  return loss;
+}
 // Weighs, then takes the mean (or sum) over all but the batch. w: sample weights or empty.
 Val Finish(LayerContext& c, const Layer& layer, Val loss, Val w, const char* reduce = "_np_mean") {
   auto& s = layer.as<LossSettings>();
-  if (w) loss = loss * CastTo(w, TypeOf(loss));
+  if (w) loss = Weighed(layer, loss, w, s.batch_axis);
   if (s.weight != 1) loss = loss * s.weight;
   std::string axes = OtherAxes(layer.def.name, ShapeOf(loss), s.batch_axis);
   return axes.empty() ? loss : c.Op(reduce, {loss}, {{"axis", axes}});

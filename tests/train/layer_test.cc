@@ -106,6 +106,21 @@ TEST(Layer, IntegerInputIsAnErrorThatSaysWhatToDo) {
   EXPECT_TRUE(Has(text, "int64") && Has(text, "Cast")) << text;
 }
 
+TEST(Layer, SampleWeightsAreOneForEachSample) {
+  auto of = [](const Shape& s, std::vector<double> v) { return FromHost(v.data(), int64_t(v.size()) * 8, DType::kFloat64, false, s, DType::kFloat64); };
+  auto loss = [&](const Shape& weights, std::vector<double> w) {
+    return Read(Forward(*Layer::New("L2Loss"), Params(), {of({3, 2}, {1, 1, 2, 2, 4, 4}), of({3, 2}, {0, 0, 0, 0, 0, 0}), of(weights, std::move(w))})[0]);
+  };
+  const std::vector<double> want = {0.5, 0, 24};
+  EXPECT_EQ(loss({3}, {1, 0, 3}), want);
+  EXPECT_EQ(loss({3, 1}, {1, 0, 3}), want);
+  EXPECT_EQ(loss({3, 2}, {1, 1, 0, 0, 3, 3}), want);
+  EXPECT_EQ(loss({2}, {0, 2}), (std::vector<double>{0.5, 2, 8})) << "as it broadcasts";
+  EXPECT_EQ(Read(Forward(*Layer::New("SoftmaxCrossEntropyLoss"), Params(), {of({2, 2}, {0, 0, 0, 0}), of({2}, {0, 1}), of({2}, {0, 2})})[0])[0], 0);
+  std::string text = Failure([&] { loss({5, 3, 2}, std::vector<double>(30, 1)); }, Status::kShape);
+  EXPECT_TRUE(Has(text, "sample_weight") && Has(text, "(3,)")) << text;
+}
+
 TEST(Layer, ChildrenAreAddedBeforehand) {
   auto a = Layer::New("Sequential"), b = Layer::New("Sequential");
   Failure([&] { a->Add(a); }, Status::kArgument);

@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // Backward as a task: for tapes that hold the host's functions.
-#include <cmath>
-#include <limits>
-
 #include "exec/autograd.h"
 #include "guard.h"
 #include "pins.h"
@@ -15,31 +12,22 @@ class BackwardTask final : public Task {
  public:
   BackwardTask(std::vector<NDArray> heads, std::vector<NDArray> grads, std::vector<NDArray> targets, int mode)
       : run_(std::move(heads), std::move(grads), std::move(targets), mode) {}
-  Event Next(int64_t) override {
-    if (!failure_.empty()) Fail(Status::kHost, "backward", failure_);
-    if (asked_) return Event::kHost;
-    if (done_) return Event::kDone;
-    asked_ = run_.Next();
-    done_ = !asked_;
-    return asked_ ? Event::kHost : Event::kDone;
-  }
-  double Number(std::string_view) const override { return std::numeric_limits<double>::quiet_NaN(); }
-  int64_t token() const override { return asked_ ? run_.token() : -1; }
-  std::vector<NDArray> arrays() const override { return asked_ ? run_.inputs() : done_ ? run_.Results() : std::vector<NDArray>(); }
-  void Reply(const std::vector<NDArray>& arrays) override {
-    if (!asked_) Fail(Status::kState, "backward", "no host gradient is wanted now.");
-    run_.Reply(arrays);
-    asked_ = false;
-  }
-  void FailHost(std::string message) override {
-    if (!asked_) Fail(Status::kState, "backward", "no host gradient is wanted now.");
-    failure_ = message.empty() ? "the host function failed." : std::move(message);
-  }
 
  private:
+  Event Go(const Deadline&) override {
+    if (done_ || stopped()) return Event::kDone;
+    if (run_.Next()) {
+      HostAsk ask;
+      ask.what = "backward", ask.token = run_.token(), ask.arrays = run_.inputs();
+      ask.answer = [this](const std::vector<NDArray>& reply) { run_.Reply(reply); };
+      return Ask(std::move(ask));
+    }
+    done_ = true;
+    return Event::kDone;
+  }
+  std::vector<NDArray> Results() const override { return done_ ? run_.Results() : std::vector<NDArray>(); }
   BackwardRun run_;
-  bool asked_ = false, done_ = false;
-  std::string failure_;
+  bool done_ = false;
 };
 }  // namespace
 

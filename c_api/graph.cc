@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Graphs: symbols that run.
 #include <algorithm>
-#include <limits>
 
 #include "guard.h"
 #include "hybrid/ir_symbol.h"
@@ -16,23 +15,22 @@ constexpr int kRunModes = FLX_RECORD | FLX_TRAIN | FLX_TRACE;
 class GraphTask final : public Task {
  public:
   GraphTask(Ref<const Graph> graph, int mode, const std::vector<NDArray>& arrays) : run_(std::move(graph), mode, arrays) {}
-  Event Next(int64_t timeout_ms) override {
-    if (failure_) throw *failure_;
-    try {
-      if (!done_) done_ = run_.Go(timeout_ms);
-    } catch (const Error& e) {
-      failure_ = std::make_unique<const Error>(e);
-      throw;
-    }
-    return done_ ? Event::kDone : Event::kPending;
-  }
-  double Number(std::string_view) const override { return std::numeric_limits<double>::quiet_NaN(); }
-  std::vector<NDArray> arrays() const override { return done_ ? run_.outputs() : std::vector<NDArray>(); }
 
  private:
+  Event Go(const Deadline& d) override {
+    if (done_ || stopped()) return Event::kDone;
+    done_ = run_.Go(d.left());
+    if (done_) return Event::kDone;
+    auto* asked = run_.asked();
+    if (!asked) return Event::kPending;
+    HostAsk ask;
+    ask.what = "forward", ask.token = asked->token, ask.arrays = asked->inputs;
+    ask.answer = [this](const std::vector<NDArray>& reply) { run_.Reply(reply); };
+    return Ask(std::move(ask));
+  }
+  std::vector<NDArray> Results() const override { return done_ ? run_.outputs() : std::vector<NDArray>(); }
   GraphRun run_;
   bool done_ = false;
-  std::unique_ptr<const Error> failure_;
 };
 
 // One line a step: "3  FullyConnected  fc1  (data, fc1_weight, fc1_bias)".
@@ -107,7 +105,7 @@ flx_status flx_graph_run(flx_graph graph, int32_t mode, const flx_ndarray* array
     NeedPointer(who, "out_narrays", out_narrays);
     if (capacity < g->graph->outputs()) Fail(Status::kArgument, who, "the graph gives ", g->graph->outputs(), " arrays, `capacity` is ", capacity, ".");
     NeedPointer(who, "out_arrays", out_arrays);
-    if (g->graph->waits()) Fail(Status::kUnsupported, who, "the graph reads a condition on its way and must wait for it. Run it by flx_graph_start.");
+    if (g->graph->waits()) Fail(Status::kUnsupported, who, "the graph reads a condition on its way, or asks for code of the host's, and must wait for it. Run it by flx_graph_start.");
     GiveArrays(who, g->Run(mode, a.refs()), out_arrays, capacity, out_narrays);
   FLX_END
 }

@@ -582,11 +582,13 @@ FLX_DRAFT flx_status flx_task_token(flx_task task, int64_t *out_token);
 /** The arrays of `task`: a host function's inputs at FLX_HOST, or its results when done, in `out_arrays`/`capacity`/`out_narrays`. A capacity of 0 with a
  *  null `out_arrays` asks for the number alone. */
 FLX_DRAFT flx_status flx_task_arrays(flx_task task, flx_ndarray *out_arrays, int32_t capacity, int32_t *out_narrays);
-/** Answers FLX_HOST of `task` with the host function's results `arrays`/`narrays`; entries may be null (zero). Errors: FLX_ERROR_STATE if none is wanted. */
+/** Answers FLX_HOST of `task` with the host function's results `arrays`/`narrays`; entries may be null (gradients of zero). What does not fit (their number, shapes, dtypes) is an error that
+ *  names the function, and the answer is wanted still. Errors: FLX_ERROR_STATE if none is wanted, FLX_ERROR_SHAPE, FLX_ERROR_TYPE. */
 FLX_DRAFT flx_status flx_task_reply(flx_task task, const flx_ndarray *arrays, int32_t narrays);
 /** Answers FLX_HOST of `task` with a failure: the next flx_task_next reports `message` as FLX_ERROR_HOST. */
 FLX_DRAFT flx_status flx_task_fail(flx_task task, const char *message);
-/** Lets `task` finish this batch, keep the model usable, and then be done. */
+/** Lets `task` finish this batch, keep the model usable, and then be done. At any time, from any thread; a batch that still needs the host's code is given up, and nothing more
+ *  is asked. */
 FLX_DRAFT flx_status flx_task_stop(flx_task task);
 /** The history of a fit `task`: float64, epochs x columns, in `out_array`. */
 FLX_DRAFT flx_status flx_task_history(flx_task task, flx_ndarray *out_array);

@@ -56,7 +56,7 @@ class Graph : public detail::Shared<flx_graph> {
     flx_task t = nullptr;
     check(flx_graph_start(handle(), autograd::mode(), in.data(), n, &t));
     Task task = Task::adopt(t);
-    while (task.next() != Event::done) {}
+    task.run();
     return task.arrays();
   }
 

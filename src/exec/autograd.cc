@@ -339,9 +339,17 @@ const std::vector<NDArray>& BackwardRun::inputs() const { return state_->host_in
 void BackwardRun::Reply(const std::vector<NDArray>& grads) {
   State& s = *state_;
   if (!s.host) Fail(Status::kState, "backward", "no host gradient is wanted now.");
-  TapeNode* n = std::exchange(s.host, nullptr);
+  TapeNode* n = s.host;
+  const std::string who = HostLabel(n->token.get());
   if (int(grads.size()) != n->inputs.size())
-    Fail(Status::kArgument, "backward", "the host function has ", n->inputs.size(), " inputs, gradients given: ", grads.size(), ".");
+    Fail(Status::kArgument, "backward", who, " has ", n->inputs.size(), n->inputs.size() == 1 ? " input" : " inputs", ", gradients given: ", grads.size(), ". One for each, or null for zero.");
+  for (int i = 0; i < n->inputs.size(); ++i) {
+    const NDArray& g = grads[size_t(i)];
+    const Meta& m = n->inputs[i];
+    if (g && g->shape != m.shape) Fail(Status::kShape, "backward", who, ": the gradient of input ", i, " must have the input's shape ", m.shape, ", given ", Describe(*g), ".");
+    if (g && IsFloat(m.dtype) && !IsFloat(g->dtype)) Fail(Status::kType, "backward", who, ": the gradient of input ", i, " must be ", m.dtype, " as the input is, given ", Describe(*g), ".");
+  }
+  s.host = nullptr;
   s.Spread(*s.host_place, grads.data());
 }
 std::vector<NDArray> BackwardRun::Results() const {
@@ -363,7 +371,7 @@ std::vector<NDArray> BackwardRun::Results() const {
 namespace {
 void Drive(BackwardRun* run) {
   if (run->Next())
-    Fail(Status::kState, "backward", "a host function (", run->token(), ") is on the tape: start a task (flx_autograd_start) that its caller drives.");
+    Fail(Status::kState, "backward", HostLabel(run->token()), " is on the tape: start a task (flx_autograd_start) that its caller drives.");
 }
 }  // namespace
 void Backward(const std::vector<NDArray>& heads, const std::vector<NDArray>& head_grads, int mode) {

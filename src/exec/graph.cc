@@ -2,8 +2,10 @@
 #include "exec/graph.h"
 
 #include "base/reword.h"
+#include "exec/autograd.h"
 #include "exec/core.h"
 #include "exec/loop.h"
+#include "op/control/host.h"
 
 namespace flx {
 namespace {
@@ -81,6 +83,56 @@ void GraphRun::RunStep(Frame* f) {
   for (int k = 0; k < call.noutputs; ++k) f->values[size_t(s.first + k)] = std::move(out[k]);
 }
 
+void GraphRun::Ask(Frame* f) {
+  const Program::Step& s = f->program->steps[f->at];
+  if (mode_ & kTrace) FailHostHere(*s.node->op);
+  auto a = std::make_unique<Asked>();
+  try {
+    a->token = TokenOf(*static_cast<const HostAttrs*>(s.settings->attrs.get()));
+  } catch (const Error& e) {
+    FailInNode(e, s.node->name, s.node->kind());
+  }
+  for (int k = 0; k < s.ninputs; ++k) a->inputs.push_back(Detach(f->values[size_t(s.inputs[k])]));
+  asked_ = std::move(a);
+}
+void GraphRun::Reply(const std::vector<NDArray>& given) {
+  if (!asked_) Fail(Status::kState, "forward", "no host function is wanted now.");
+  Frame* f = frames_.back().get();
+  const Program::Step& s = f->program->steps[f->at];
+  const Call& call = *s.call;
+  const std::string who = HostLabel(asked_->token);
+  if (int(given.size()) != call.noutputs)
+    Fail(Status::kArgument, "forward", who, " gives ", call.noutputs, call.noutputs == 1 ? " output" : " outputs", " (attribute `outputs` of node `", s.node->name, "`), the reply has ", given.size(), " arrays.");
+  SmallVector<Shape, 8> shapes;
+  SmallVector<DType, 8> types;
+  for (auto& a : asked_->inputs) shapes.emplace_back(a->shape), types.emplace_back(a->dtype);
+  Inference want;
+  want.Run(call, call.attrs.get(), shapes.data(), types.data(), shapes.size());
+  std::vector<NDArray> in, out;
+  for (int i = 0; i < call.noutputs; ++i) {
+    const NDArray& y = given[size_t(i)];
+    if (!y) Fail(Status::kArgument, "forward", who, ": output ", i, " of the reply is null, expected ", want.yt[i], " ", want.ys[i], ".");
+    if (y->shape != want.ys[i])
+      Fail(Status::kShape, "forward", who, ": output ", i, " must be of shape ", want.ys[i], " (attribute `shapes` of node `", s.node->name, "`), given ", Describe(*y), ".");
+    if (y->dtype != want.yt[i]) Fail(Status::kType, "forward", who, ": output ", i, " must be ", want.yt[i], " as its first input is, given ", Describe(*y), ".");
+    if (!y->on_cpu()) Fail(Status::kDevice, "forward", who, ": output ", i, " must be on the CPU.");
+    out.push_back(Detach(y));  // what the host did to make it is the host's
+  }
+  bool record = false;
+  for (int k = 0; k < s.ninputs; ++k) {
+    in.push_back(f->values[size_t(s.inputs[k])]);
+    record |= (mode_ & kRecord) && IsRecorded(*in.back());
+  }
+  if (record) RecordHost(asked_->token, in, out);
+  for (int k = 0; k < call.noutputs; ++k) f->values[size_t(s.first + k)] = std::move(out[size_t(k)]);
+  asked_ = nullptr;
+  Leave(f);
+}
+void GraphRun::Leave(Frame* f) {
+  for (int32_t v : f->program->steps[f->at].last) f->values[size_t(v)] = nullptr;
+  ++f->at;
+}
+
 void GraphRun::Finish(Frame* f, std::vector<NDArray> results) {
   const Program::Step& s = f->program->steps[f->at];
   for (size_t k = 0; k < results.size(); ++k) f->values[size_t(s.first) + k] = std::move(results[k]);
@@ -89,6 +141,7 @@ void GraphRun::Finish(Frame* f, std::vector<NDArray> results) {
 
 bool GraphRun::Go(int64_t timeout_ms) {
   if (done_) return true;
+  if (asked_) return false;
   while (!frames_.empty()) {
     Frame* f = frames_.back().get();
     const Program& p = *f->program;
@@ -99,6 +152,10 @@ bool GraphRun::Go(int64_t timeout_ms) {
       continue;
     }
     const Program::Step& s = p.steps[f->at];
+    if (s.host) {
+      Ask(f);
+      return false;
+    }
     if (s.control == Control::kNone) {
       RunStep(f);
     } else {
@@ -110,8 +167,7 @@ bool GraphRun::Go(int64_t timeout_ms) {
       }
       if (f->loop) continue;  // a sub-graph was entered
     }
-    for (int32_t v : s.last) f->values[size_t(v)] = nullptr;
-    ++f->at;
+    Leave(f);
   }
   outputs_ = std::move(results_);
   static const auto& copy = Forever(Call::New("_copy"));

@@ -31,8 +31,14 @@ class GraphRun {
  public:
   GraphRun(Ref<const Graph> graph, int mode, const std::vector<NDArray>& arrays);
   ~GraphRun();
-  // Goes on until the outputs are there (true; they share no memory with the arrays given), or a condition that must be read is not ready when the time is up (false). timeout as in Engine.
+  // Goes on until the outputs are there (true; they share no memory with the arrays given), or a condition that must be read is not ready when the time is up
+  // (false), or the host is wanted (false, and asked()). timeout as in Engine.
   bool Go(int64_t timeout_ms);
+  // A node that the host computes: which function, and its inputs, without history.
+  struct Asked { int64_t token = -1; std::vector<NDArray> inputs; };
+  const Asked* asked() const { return asked_.get(); }
+  // The host's outputs. What is wrong with them is an error, and they are wanted still.
+  void Reply(const std::vector<NDArray>& outputs);
   const std::vector<NDArray>& outputs() const { return outputs_; }
 
   struct Loop;
@@ -47,6 +53,8 @@ class GraphRun {
  private:
   void Enter(const Program& p, std::vector<NDArray> inputs);  // in the order of index().inputs_order
   void RunStep(Frame* f);
+  void Ask(Frame* f);
+  void Leave(Frame* f);                                       // the step is done
   void Finish(Frame* f, std::vector<NDArray> results);        // of the control flow at work
   bool GoLoop(Frame* f, int64_t timeout_ms);                  // false: waits
   bool GoForeach(Frame* f);
@@ -58,6 +66,7 @@ class GraphRun {
   std::vector<NDArray> results_;  // of the sub-graph that ended last
   std::vector<NDArray> outputs_;
   std::vector<Ref<Storage>> inputs_;
+  std::unique_ptr<Asked> asked_;
   bool done_ = false;
 };
 

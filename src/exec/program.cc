@@ -32,6 +32,8 @@ Program::Program(Ref<Symbol> s) : symbol(std::move(s)), index(symbol->index()) {
     Step step;
     step.node = n, step.settings = n->settings(), step.control = ControlOf(*n->op);
     step.first = index.first_value[size_t(i)], step.inputs = index.inputs(i), step.ninputs = index.input_count(i);
+    step.host = n->op->trait(kHost);
+    waits |= step.host;
     if (step.control != Control::kNone) {
       waits |= step.control != Control::kForeach;
       for (auto& g : n->subgraphs) {

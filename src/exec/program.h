@@ -23,6 +23,7 @@ class Program {
     std::shared_ptr<const NodeSettings> settings;
     Ref<Call> call;                       // null: control flow, or known by shapes only
     Control control = Control::kNone;
+    bool host = false;                    // the host computes it
     int32_t first = 0;                    // its outputs are values first, first + 1, ...
     const int32_t* inputs = nullptr;
     int32_t ninputs = 0, shaped = -1;     // shaped: its place among the calls that shapes decide
@@ -32,7 +33,7 @@ class Program {
   const Ref<Symbol> symbol;
   const GraphIndex& index;
   std::vector<Step> steps;
-  bool waits = false;                     // a condition is read on the way
+  bool waits = false;                     // a condition is read on the way, or the host is asked
   // The calls of steps that make arrays whose shape their user decides (`_zeros` with an unknown size), for inputs of these shapes: in order of `shaped`.
   using Shaped = std::vector<Ref<Call>>;
   std::shared_ptr<const Shaped> CallsFor(const std::vector<NDArray>& values) const;

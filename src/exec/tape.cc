@@ -232,7 +232,8 @@ void RecordHost(int64_t token, const std::vector<NDArray>& inputs, const std::ve
     n->outputs.emplace_back(Meta{a->shape, a->dtype});
     n->saved_out.emplace_back(Saved{Bare(a.get()), a->storage->var.version.load()});
   }
-  for (size_t i = 0; i < outputs.size(); ++i) Own(n, outputs[i].get(), int(i));
+  for (size_t i = 0; i < outputs.size(); ++i)
+    if (IsFloat(outputs[i]->dtype)) Own(n, outputs[i].get(), int(i));
 }
 
 void AttachGrad(const NDArray& a, GradReq req, const NDArray& grad) {

@@ -32,7 +32,9 @@ FitTask::FitTask(Ref<Model> model, Ref<Layer> loss, Ref<Optimizer> optimizer, Re
   if (!loss_->def.loss) Fail(Status::kArgument, "fit", "expected a loss, given the layer ", loss_->def.name, ". SoftmaxCrossEntropyLoss for classes, L2Loss for numbers?");
   if (train == valid) Fail(Status::kArgument, "fit", "training and validation data must be two iterators, given one for both.");
   if (options_.resume && options_.checkpoint.empty()) Fail(Status::kArgument, "fit", "resume=True needs the option `checkpoint`, the path to go on from.");
-  if (options_.hybridize) {
+  if (model_->layer()->AsksHost()) {
+    hosted_ = std::make_unique<HostedLayer>(model_->layer(), loss_);
+  } else if (options_.hybridize) {
     HybridOptions hybrid;
     hybrid.passes = options_.passes;
     hybrid_ = Make<HybridLayer>(model_->layer()->Copy(), loss_, hybrid);
@@ -62,7 +64,7 @@ void FitTask::DetachGradients() {
 
 void FitTask::Scores::Add(const NDArray& losses, const std::vector<NDArray>& labels, const std::vector<NDArray>& outputs) {
   loss.Add(losses);
-  metrics->Update(labels, outputs);
+  metrics->Update(ScoredLabels(labels, outputs.size()), outputs, true);
 }
 bool FitTask::Scores::Read(const Deadline& d) {
   double v;
@@ -76,20 +78,9 @@ bool FitTask::Scores::Read(const Deadline& d) {
   return true;
 }
 
-Event FitTask::Next(int64_t timeout_ms) {
-  if (error_) std::rethrow_exception(error_);
-  try {
-    return Go(Deadline(timeout_ms));
-  } catch (...) {
-    error_ = std::current_exception();
-    DetachGradients();
-    throw;
-  }
-}
-
 Event FitTask::Go(const Deadline& d) {
   for (;;) {
-    if (stopped() && (phase_ == Phase::kTrain || phase_ == Phase::kValid || phase_ == Phase::kReport || phase_ == Phase::kStart || phase_ == Phase::kStandardize)) phase_ = Phase::kDone;
+    if (stopped() && (phase_ == Phase::kTrain || phase_ == Phase::kValid || phase_ == Phase::kReport || phase_ == Phase::kStart || phase_ == Phase::kStandardize)) phase_ = Phase::kDone, work_ = nullptr;
     switch (phase_) {
       case Phase::kStart:
         Start();
@@ -99,15 +90,19 @@ Event FitTask::Go(const Deadline& d) {
       case Phase::kValid: {
         bool train = phase_ == Phase::kTrain, look = phase_ == Phase::kStandardize;
         BatchSource& source = train || look ? train_ : valid_;
-        if (!ahead_.Wait(d) || !source.Ready(d.left())) return Event::kPending;
-        Batch batch;
-        if (!source.Next(&batch)) {
-          phase_ = look ? Phase::kStandardizeEnd : train ? Phase::kTrainEnd : Phase::kValidEnd;
-          break;
+        if (!work_) {
+          if (!ahead_.Wait(d) || !source.Ready(d.left())) return Event::kPending;
+          if (auto ask = source.Wanted()) return Ask(std::move(*ask));
+          auto work = std::make_unique<Work>();
+          if (!source.Next(&work->batch)) {
+            phase_ = look ? Phase::kStandardizeEnd : train ? Phase::kTrainEnd : Phase::kValidEnd;
+            break;
+          }
+          work_ = std::move(work);
         }
-        if (look) LookAt(batch);
-        else if (train) TrainOn(batch);
-        else ValidateOn(batch);
+        if (look) LookAt(work_->batch);
+        else if (!Advance(train)) return Event::kHost;
+        work_ = nullptr;
         if (train && options_.report_every && batch_ % options_.report_every == 0) phase_ = Phase::kReport;
         else if (d.over()) return Event::kPending;
         break;
@@ -125,7 +120,7 @@ Event FitTask::Go(const Deadline& d) {
         return Event::kBatch;
       }
       case Phase::kTrainEnd:
-        if (!prepared_) Fail(Status::kArgument, "fit", "the training data has no batch.");
+        if (batch_ == 0) Fail(Status::kArgument, "fit", "the training data has no batch", epoch_ ? flx::Text(" in epoch ", epoch_ + 1, ". Does its source begin anew?") : std::string("."));
         if (!train_scores_.Read(d)) return Event::kPending;
         train_seconds_ = std::chrono::duration<double>(std::chrono::steady_clock::now() - epoch_start_).count();
         if (valid_) valid_.Begin(0);
@@ -222,7 +217,6 @@ NDArray FitTask::Forward(int mode, const Batch& batch, std::vector<NDArray>* out
   return b.array(LayerContext(b, none).Run(*loss_, x)[0]);
 }
 NDArray FitTask::Step(const Batch& batch, std::vector<NDArray>* outputs) {
-  TicketScope scope(&tickets_);
   if (hybrid_) {
     std::vector<NDArray> x = batch.data;
     x.insert(x.end(), batch.labels.begin(), batch.labels.end());
@@ -239,26 +233,37 @@ NDArray FitTask::Step(const Batch& batch, std::vector<NDArray>* outputs) {
   return loss;
 }
 
-void FitTask::TrainOn(const Batch& batch) {
-  if (!prepared_) PrepareParams(batch);
-  std::vector<NDArray> outputs;
-  NDArray loss = Step(batch, &outputs);
-  if (options_.clip_gradient) ClipGradients();
-  {
-    std::lock_guard<std::mutex> lock(optimizer_->mutex());
-    optimizer_->Step(*model_->params());
-  }
-  train_scores_.Add(loss, batch.labels, outputs);
-  ahead_.Add(loss);
-  ++batch_, rows_ += batch.rows;
-}
-
-void FitTask::ValidateOn(const Batch& batch) {
-  std::vector<NDArray> outputs;
+bool FitTask::Compute(bool train) {
+  Work& w = *work_;
   TicketScope scope(&tickets_);
-  NDArray loss = Forward(kPlain, batch, &outputs);
-  valid_scores_.Add(loss, batch.labels, outputs);
-  ahead_.Add(loss);
+  if (!hosted_) {
+    w.loss = train ? Step(w.batch, &w.outputs) : Forward(kPlain, w.batch, &w.outputs);
+    return true;
+  }
+  if (!w.run) w.run = hosted_->Start(train ? kRecord | kTrain : kPlain, *model_->params(), w.batch.data, w.batch.labels, train);
+  if (!w.run->Go()) return Ask(w.run->Wanted()), false;
+  w.loss = Split(w.run->results(), &w.outputs);
+  w.run = nullptr;
+  return true;
+}
+bool FitTask::Advance(bool train) {
+  Work& w = *work_;
+  Scores& scores = train ? train_scores_ : valid_scores_;
+  if (!w.loss) {
+    if (train && !prepared_) PrepareParams(w.batch);
+    if (!Compute(train)) return false;
+    if (train) {
+      if (options_.clip_gradient) ClipGradients();
+      std::lock_guard<std::mutex> lock(optimizer_->mutex());
+      optimizer_->Step(*model_->params());
+      ++batch_, rows_ += w.batch.rows;
+    }
+    scores.Add(w.loss, w.batch.labels, w.outputs);
+    ahead_.Add(w.loss);
+  }
+  auto ask = WantedMetric(scores.metrics.get(), &w.metric, w.batch, w.outputs);
+  if (ask) Ask(std::move(*ask));
+  return !ask;
 }
 
 void FitTask::ClipGradients() {
@@ -319,7 +324,8 @@ double FitTask::Number(std::string_view field) const {
     std::lock_guard<std::mutex> lock(optimizer_->mutex());
     return optimizer_->Get("rate");
   }
-  std::vector<std::string> known = {"epoch", "epochs", "batch", "batches", "seconds", "samples_per_second", "learning_rate"};
+  if (field == "first") return Task::Number(field);
+  std::vector<std::string> known = {"first", "epoch", "epochs", "batch", "batches", "seconds", "samples_per_second", "learning_rate"};
   for (auto& c : columns_) {
     if (c == field) return field.substr(0, 6) == "valid." ? find(valid_scores_.values, field.substr(6)) : find(train_scores_.values, field);
     known.push_back(c);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The fit: its options and its state.
 #pragma once
-#include <exception>
 #include <map>
 
+#include "fit/hosted.h"
 #include "fit/standardize.h"
 #include "fit/work.h"
 
@@ -23,7 +23,6 @@ class FitTask final : public Task {
  public:
   FitTask(Ref<Model> model, Ref<Layer> loss, Ref<Optimizer> optimizer, Ref<Iter> train, Ref<Iter> valid, const Settings& options);
   ~FitTask() override;
-  Event Next(int64_t timeout_ms) override;
   double Number(std::string_view field) const override;
   std::string Text(std::string_view field) const override;
   NDArray History() const override;
@@ -41,7 +40,19 @@ class FitTask final : public Task {
     bool Read(const Deadline& d);          // false: time is up
   };
 
-  Event Go(const Deadline& d);
+  // A batch under way: the host may be asked in its midst.
+  struct Work {
+    Batch batch;
+    std::unique_ptr<HostedLayer::Run> run;
+    NDArray loss;                          // null: the step is not made yet
+    std::vector<NDArray> outputs;
+    int metric = 0;                        // the next one that the host may have to compute
+  };
+
+  Event Go(const Deadline& d) override;
+  void Broken() override { work_ = nullptr, DetachGradients(); }
+  bool Compute(bool train);                // the loss of work_, and gradients in training; false: the host is asked
+  bool Advance(bool train);                // goes on with work_; the same
   void Start();
   void BeginEpoch();
   void PrepareParams(const Batch& first);
@@ -49,8 +60,6 @@ class FitTask final : public Task {
   NDArray Step(const Batch& batch, std::vector<NDArray>* outputs);               // and gradients of its mean
   NDArray Split(std::vector<NDArray> results, std::vector<NDArray>* outputs) const;
   void LookAt(const Batch& batch);
-  void TrainOn(const Batch& batch);
-  void ValidateOn(const Batch& batch);
   void ClipGradients();
   void DetachGradients();
   void EndEpoch();
@@ -66,7 +75,6 @@ class FitTask final : public Task {
   FitOptions options_;
   Ref<Initializer> initializer_;
   Phase phase_ = Phase::kStart;
-  std::exception_ptr error_;
 
   uint64_t seed_ = 0;
   Ticket tickets_;                          // the fit's own stream: dropout does not depend on what else runs
@@ -74,6 +82,8 @@ class FitTask final : public Task {
   bool prepared_ = false;
   std::optional<Standardizing> standardizing_;  // until its pass is over
   Ref<HybridLayer> hybrid_;                 // null: imperatively
+  std::unique_ptr<HostedLayer> hosted_;     // if the model holds code of the host's
+  std::unique_ptr<Work> work_;
   std::vector<NDArray> trained_;            // parameters with a gradient that this fit attached
   RunAhead ahead_;
   Scores train_scores_, valid_scores_;

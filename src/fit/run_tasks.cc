@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Evaluate and predict: one pass over the data, in prediction mode.
-#include <exception>
-
-#include "fit/work.h"
+#include "fit/hosted.h"
 
 namespace flx {
 namespace {
@@ -12,54 +10,71 @@ class PassTask : public Task {
   PassTask(Ref<Model> model, Ref<Iter> data) : model_(std::move(model)), data_(std::move(data)) {
     if (!model_) Fail(Status::kArgument, "task", "the model is null.");
     if (!data_) Fail(Status::kArgument, "task", "the data iterator is null.");
-  }
-  Event Next(int64_t timeout_ms) final {
-    if (error_) std::rethrow_exception(error_);
-    try {
-      return Go(Deadline(timeout_ms));
-    } catch (...) {
-      error_ = std::current_exception();
-      throw;
-    }
+    if (model_->layer()->AsksHost()) hosted_ = std::make_unique<HostedLayer>(model_->layer(), nullptr);
   }
   double Number(std::string_view field) const override {
     if (field == "batch") return double(batch_);
     if (field == "batches") return data_.batches() ? double(data_.batches()) : std::numeric_limits<double>::quiet_NaN();
     if (field == "samples") return double(rows_);
     if (field == "seconds") return std::chrono::duration<double>((done_ ? end_ : std::chrono::steady_clock::now()) - start_).count();
-    std::vector<std::string> known = {"batch", "batches", "samples", "seconds"};
+    if (field == "first") return Task::Number(field);
+    std::vector<std::string> known = {"first", "batch", "batches", "samples", "seconds"};
     for (auto& c : columns()) known.push_back(c);
     Fail(Status::kName, "task", "there is no number `", field, "`.", DidYouMean(field, known), " There are: ", Join(known, ", "), ".");
   }
 
  protected:
-  virtual void Take(const Batch& batch, std::vector<NDArray> outputs) = 0;
+  virtual void Take(const Batch& batch, const std::vector<NDArray>& outputs) = 0;
+  // What the host must do with a batch that was taken; null: nothing more.
+  virtual std::unique_ptr<HostAsk> Wanted(const Batch&, const std::vector<NDArray>&) { return nullptr; }
   virtual bool Finish(const Deadline& d) = 0;  // false: time is up
   bool done() const { return done_; }
   Ref<Model> model_;
 
  private:
-  Event Go(const Deadline& d) {
+  struct Work {
+    Batch batch;
+    std::unique_ptr<HostedLayer::Run> run;
+    std::vector<NDArray> outputs;  // empty: it was not run yet
+  };
+  Event Go(const Deadline& d) final {
     if (done_) return Event::kDone;
     if (!begun_) data_.Begin(0), begun_ = true;
     while (!over_ && !stopped()) {
-      if (!ahead_.Wait(d) || !data_.Ready(d.left())) return Event::kPending;
-      Batch batch;
-      if (!data_.Next(&batch)) break;
-      auto outputs = model_->Predict(batch.data);
-      ahead_.Add(outputs[0]);
-      ++batch_, rows_ += batch.rows;
-      Take(batch, std::move(outputs));
+      if (!work_) {
+        if (!ahead_.Wait(d) || !data_.Ready(d.left())) return Event::kPending;
+        if (auto ask = data_.Wanted()) return Ask(std::move(*ask));
+        auto work = std::make_unique<Work>();
+        if (!data_.Next(&work->batch)) break;
+        work_ = std::move(work);
+      }
+      Work& w = *work_;
+      if (w.outputs.empty()) {
+        if (hosted_) {
+          if (!w.run) w.run = hosted_->Start(kPlain, *model_->params(), w.batch.data, {}, false);
+          if (!w.run->Go()) return Ask(w.run->Wanted());
+          w.outputs = w.run->results();
+        } else {
+          w.outputs = model_->Predict(w.batch.data);
+        }
+        ahead_.Add(w.outputs[0]);
+        ++batch_, rows_ += w.batch.rows;
+        Take(w.batch, w.outputs);
+      }
+      if (auto ask = Wanted(w.batch, w.outputs)) return Ask(std::move(*ask));
+      work_ = nullptr;
       if (d.over()) return Event::kPending;
     }
-    over_ = true;
+    over_ = true, work_ = nullptr;
     if (!Finish(d)) return Event::kPending;
     done_ = true, end_ = std::chrono::steady_clock::now();
     return Event::kDone;
   }
+  void Broken() final { work_ = nullptr; }
+  std::unique_ptr<HostedLayer> hosted_;  // if the model holds code of the host's
+  std::unique_ptr<Work> work_;
   BatchSource data_;
   RunAhead ahead_;
-  std::exception_ptr error_;
   bool begun_ = false, over_ = false, done_ = false;
   int64_t batch_ = 0, rows_ = 0;
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now(), end_;
@@ -90,7 +105,11 @@ class EvaluateTask final : public PassTask {
   }
 
  protected:
-  void Take(const Batch& batch, std::vector<NDArray> outputs) override { metrics_->Update(batch.labels, outputs); }
+  void Take(const Batch& batch, const std::vector<NDArray>& outputs) override {
+    metrics_->Update(ScoredLabels(batch.labels, outputs.size()), outputs, true);
+    metric_ = 0;
+  }
+  std::unique_ptr<HostAsk> Wanted(const Batch& batch, const std::vector<NDArray>& outputs) override { return WantedMetric(metrics_.get(), &metric_, batch, outputs); }
   bool Finish(const Deadline& d) override {
     std::vector<double> values(metrics_->names().size());
     for (size_t i = 0; i < values.size(); ++i)
@@ -101,22 +120,23 @@ class EvaluateTask final : public PassTask {
 
  private:
   Ref<Metric> metrics_;
+  int metric_ = 0;  // the next one that the host may have to compute
   std::vector<double> values_;
 };
 
 class PredictTask final : public PassTask {
  public:
   using PassTask::PassTask;
-  std::vector<NDArray> arrays() const override { return results_; }
   std::string Text(std::string_view field) const override {
     if (field != "progress") return Task::Text(field);
     return flx::Text(int64_t(Number("samples")), " samples  ", FixedText(Number("seconds"), 1), " s");
   }
 
  protected:
-  void Take(const Batch&, std::vector<NDArray> outputs) override {
+  std::vector<NDArray> Results() const override { return results_; }
+  void Take(const Batch&, const std::vector<NDArray>& outputs) override {
     pieces_.resize(outputs.size());
-    for (size_t i = 0; i < outputs.size(); ++i) pieces_[i].push_back(std::move(outputs[i]));
+    for (size_t i = 0; i < outputs.size(); ++i) pieces_[i].push_back(outputs[i]);
   }
   bool Finish(const Deadline& d) override {
     if (results_.empty())

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "fit/work.h"
 
+#include <algorithm>
 #include <cmath>
+
+#include "exec/autograd.h"
 
 namespace flx {
 
@@ -17,6 +20,19 @@ void BatchSource::Begin(int64_t epoch) {
 bool BatchSource::Ready(int64_t timeout_ms) const {
   std::lock_guard<std::mutex> lock(iter_->mutex());
   return iter_->Ready(timeout_ms);
+}
+std::unique_ptr<HostAsk> BatchSource::Wanted() const {
+  std::lock_guard<std::mutex> lock(iter_->mutex());
+  if (iter_->asks() < 0) return nullptr;
+  auto ask = std::make_unique<HostAsk>();
+  ask->what = "batch", ask->token = iter_->asks(), ask->first = !iter_->begun();
+  ask->answer = [iter = iter_](const std::vector<NDArray>& reply) {
+    std::vector<NDArray> arrays;
+    for (auto& a : reply) arrays.push_back(a ? Detach(a) : nullptr);
+    std::lock_guard<std::mutex> locked(iter->mutex());
+    iter->Give(std::move(arrays));
+  };
+  return ask;
 }
 bool BatchSource::Next(Batch* batch) {
   std::lock_guard<std::mutex> lock(iter_->mutex());
@@ -56,12 +72,25 @@ bool RunningMean::Read(const Deadline& d, double* mean) const {
   return true;
 }
 
-Ref<Metric> MakeMetrics(std::string_view names) {
-  auto m = Metric::Parse(names);
-  for (int i = 0; i < m->count(); ++i)
-    if (m->asks(i) >= 0) Fail(Status::kUnsupported, "task", "metrics of the host's cannot be asked for yet.");
-  return m;
+std::vector<NDArray> ScoredLabels(const std::vector<NDArray>& labels, size_t outputs) {
+  return {labels.begin(), labels.begin() + std::ptrdiff_t(std::min(labels.size(), outputs))};
 }
+std::unique_ptr<HostAsk> WantedMetric(Metric* metrics, int* at, const Batch& batch, const std::vector<NDArray>& outputs) {
+  while (*at < metrics->count() && metrics->asks(*at) < 0) ++*at;
+  if (*at == metrics->count()) return nullptr;
+  auto ask = std::make_unique<HostAsk>();
+  ask->what = "metric", ask->token = metrics->asks(*at);
+  for (auto& y : outputs) ask->arrays.push_back(Detach(y));
+  for (auto& l : ScoredLabels(batch.labels, outputs.size())) ask->arrays.push_back(l);
+  ask->answer = [metrics, at, rows = batch.rows](const std::vector<NDArray>& reply) {
+    if (reply.size() != 1) Fail(Status::kArgument, "metric", "`", metrics->names()[size_t(*at)], "` must give one array of one number, the mean over the batch, given ", reply.size(), " arrays.");
+    metrics->Give(*at, reply[0], rows);
+    ++*at;
+  };
+  return ask;
+}
+
+Ref<Metric> MakeMetrics(std::string_view names) { return Metric::Parse(names); }
 
 std::string NumberText(double v, int digits) {
   double size = std::abs(v);

@@ -1,28 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the tasks share: time limits, batches split into data and labels, and a bound on how far the host runs ahead of the engine.
+// What the tasks share: batches split into data and labels, and a bound on how far the host runs ahead of the engine.
 #pragma once
-#include <chrono>
 #include <deque>
 
-#include "base/deadline.h"
 #include "fit/task.h"
 
 namespace flx {
-
-class Deadline {
- public:
-  explicit Deadline(int64_t timeout_ms) : limit_(timeout_ms), end_(DeadlineAfter(timeout_ms)) {}
-  int64_t left() const {  // as a timeout: -1 without limit
-    if (limit_ < 0) return -1;
-    return std::max<int64_t>(0, std::chrono::duration_cast<std::chrono::milliseconds>(end_ - Clock::now()).count());
-  }
-  bool over() const { return limit_ >= 0 && Clock::now() >= end_; }
-
- private:
-  using Clock = std::chrono::steady_clock;
-  int64_t limit_;
-  Clock::time_point end_;
-};
 
 struct Batch {
   std::vector<NDArray> data, labels;
@@ -33,12 +16,12 @@ bool IsLabelName(std::string_view name);  // label..., or ...label as in softmax
 // An iterator under a task: locked while it is used, its filling rows cut off.
 class BatchSource {
  public:
-  explicit BatchSource(Ref<Iter> iter) : iter_(std::move(iter)) {
-    if (iter_ && iter_->asks() >= 0) Fail(Status::kUnsupported, "task", "batches of the host's cannot be asked for yet. Give an iterator over arrays.");
-  }
+  explicit BatchSource(Ref<Iter> iter) : iter_(std::move(iter)) {}
   explicit operator bool() const { return bool(iter_); }
   void Begin(int64_t epoch);
   bool Ready(int64_t timeout_ms) const;
+  // What the host must be asked before Next; null: nothing.
+  std::unique_ptr<HostAsk> Wanted() const;
   bool Next(Batch* batch);           // false: the epoch is over
   int64_t batches() const;           // in an epoch; 0: unknown
 
@@ -75,6 +58,10 @@ class RunningMean {
   int64_t count_ = 0;
 };
 
+// Labels as metrics see them: one for each output. What a loss takes beside them (sample weights) is its own.
+std::vector<NDArray> ScoredLabels(const std::vector<NDArray>& labels, size_t outputs);
+// The next value, from *at on, that the host must compute for this batch: null, and *at the number of values, if there is none. The answer moves *at on.
+std::unique_ptr<HostAsk> WantedMetric(Metric* metrics, int* at, const Batch& batch, const std::vector<NDArray>& outputs);
 Ref<Metric> MakeMetrics(std::string_view names);   // "" gives one without values
 std::string NumberText(double v, int digits);      // for a progress line: large and small numbers keep their leading digits
 

@@ -9,6 +9,7 @@ namespace {
 
 struct HostIterAttrs {
   int64_t batch_size = 0;
+  std::optional<int64_t> size;
   std::string label;
 };
 
@@ -18,7 +19,7 @@ class HostIter final : public Iter {
     names_ = names;
     if (names_.empty()) names_ = {"data", "label"};
   }
-  int64_t size() const override { return -1; }
+  int64_t size() const override { return attrs_.size ? *attrs_.size : -1; }
   int64_t batch_size() const override { return attrs_.batch_size > 0 ? attrs_.batch_size : -1; }
   int64_t asks() const override { return answered_ ? -1 : token_.get(); }
   void Give(std::vector<NDArray> arrays) override {
@@ -67,6 +68,7 @@ const Registered& HostIterOptions() {
   static const Registered& entry = *new Registered(Define<Registered, A>("host").family("iter")
       .doc("Options of an iterator whose batches the host's code gives.")
       .attr(&A::batch_size, "batch_size", "Rows in a full batch, for those who ask; batches may be of any size. 0: not said.").at_least(0)
+      .attr(&A::size, "size", "Samples in an epoch, for progress and for schedules that end with a fit. None: not known.").at_least(0)
       .attr(&A::label, "label", "Its name in messages."));
   return entry;
 }

@@ -19,10 +19,8 @@ std::vector<Shape> ShapesOf(const HostAttrs& a) {
     Fail(Status::kArgument, "_host", "`shapes` reads a shape for each output, as \"(None, 10)\" or \"[(None, 10), (3,)]\", None in front being the size of the first input's first axis: ",
          why, ", given `", a.shapes, "`.");
   };
-  std::vector<std::string> items;
   bool list = text.size() > 1 && (text[0] == '[' || (text[0] == '(' && Trim(text.substr(1)).substr(0, 1) == "("));
-  if (list) items = SplitNamed(text.substr(1, text.size() - 2));
-  else items.emplace_back(text);
+  auto items = SplitNamed(list ? text.substr(1, text.size() - 2) : text);
   if (int(items.size()) != a.outputs) refuse(Text("there are ", a.outputs, " outputs"));
   std::vector<Shape> shapes;
   for (auto& item : items) {

@@ -69,7 +69,9 @@ def attribute_doc(attr):
         text += " One of " + kind.replace("{", "").replace("}", "").replace("'", "").replace(" or None", "") + "."
     if attr["range"]:
         text += f" In {attr['range']}."
-    return " ".join(text.split()).replace("\n", " ")
+    for python, ours in (("None", "NULL"), ("True", "TRUE"), ("False", "FALSE")):
+        text = re.sub(rf"\b{python}\b", ours, text)
+    return " ".join(text.split())
 
 
 def given(attrs, value=value):
@@ -78,7 +80,8 @@ def given(attrs, value=value):
     for a in attrs:
         name = r_name(a["name"])
         one = f'c({quoted(a["name"])} = {value(a, name)})'
-        parts.append(one if a["required"] else f"if (!missing({name})) {one}")
+        unset = f"!is.null({name})" if default(a) == "NULL" else f"!missing({name})"
+        parts.append(one if a["required"] else f"if ({unset}) {one}")
     return "NULL" if not parts else "c(" + ",\n    ".join(parts) + ")"
 
 

@@ -206,12 +206,32 @@ def operator_example(name, entry, inputs, attrs, variadic):
         return [f"{name}({', '.join(values[:len(required)] + needed)})"]
     if [i["kind"] for i in inputs] == ["required"] and inputs[0]["doc"].rstrip(".").lower() in ANY_ARRAY and not variadic:
         return [f"{name}({', '.join(['nd_array(matrix(1:4, 2))'] + needed)})"]
+    described = [shape_of(i["doc"], inputs[0]["doc"]) for i in inputs if i["kind"] == "required"]
+    if described and all(described) and not variadic:
+        return [f"{name}({', '.join([f'nd_array(1, dim = c({d}))' for d in described] + needed)})"]
+    if entry["family"] == "optim" and not variadic and len({i["kind"] for i in inputs}) == 1 and not re.search(r"\bnumber\b|\bnorm\b", str(inputs)):
+        return [f"{name}({', '.join([f'nd_array(c(0.{k}, 0.{k + 1}))' for k in range(1, len(inputs) + 1)] + needed)})"]
+    required = [i for i in inputs if i["kind"] == "required"]
+    plain = not any("(" in i["doc"] or "least two" in i["doc"] for i in required) and not variadic
+    if plain and entry["family"] == "random" and required:
+        return [f"{name}({', '.join(['nd_array(c(1, 2))'] * len(required) + needed)})"]
+    if plain and entry["family"] in ("matrix", "indexing", "init", "nn") and entry["outputs"] == 1 and "batch" not in name and not (needed and len(required) > 1):
+        values = ["c(1, 2)" if i["name"].startswith("ind") or INDEX.search(i["doc"]) else "nd_array(matrix(1:4, 2))" for i in required]
+        return [f"{name}({', '.join(values + needed)})"]
     if variadic and len(inputs) == 0 and entry["family"] == "matrix" and not needed:
         return [f"{name}(nd_array(matrix(1:4, 2)), nd_array(matrix(5:8, 2)))"]
     return []
 
 
 ANY_ARRAY = ("the array", "any array", "an array", "the input", "any shape, float", "the array to reshape", "the array to flatten", "at least one axis, float", "any array of numbers")
+
+
+def shape_of(doc, first):
+    """Sizes for an example of an input whose doc begins with them, as `(batch, classes), float.`: every size 2; None where it does not."""
+    if re.match(r"(as|of the shape of) data", doc, re.I):
+        return shape_of(first, "")
+    m = re.match(r"\(((?:\w+(?:, )?)+),?\)(?=[.,; ]|$)", doc)
+    return ", ".join("2" for _ in m.group(1).split(",") if _.strip()) if m else None
 
 
 def shaped_example(name, entry, inputs, attrs):

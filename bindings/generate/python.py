@@ -62,11 +62,13 @@ def attributes(entry):
 def parameters(entry, array, symbolic):
     """[(name, annotation, default or None, by name only)] of an operator's inputs and attributes, and its list input (or None)."""
     out, many, seen_optional = [], None, False
+    # x.clip(0, 1) of a symbol as of an array: an input that has no others beside it is never left out, so that attributes may follow by position
+    alone = len(entry["inputs"]) == 1 and any(a["required"] for a in attributes(entry))
     for i in entry["inputs"]:
         if i["kind"] == "list":
             many = python_name(i["name"])
             continue
-        optional = symbolic or i["kind"] == "optional"
+        optional = symbolic and not alone or i["kind"] == "optional"
         out.append((python_name(i["name"]), f"Optional[{array}]" if optional else array, "None" if optional else None, False))
         seen_optional |= optional
     by_name = many is not None

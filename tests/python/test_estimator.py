@@ -114,6 +114,18 @@ def test_events_validation_and_stopping():
         clf.fit(X, Y, validation=(X[:1], ["rose"]))
 
 
+def test_weights():
+    def fit(rate, x, y, **given):
+        return fx.Regressor(nn.Dense(1), epochs=20, batch_size=150, optimizer=fx.SGD(rate), seed=1).fit(x, y, **given).predict(X[:, :3])
+    some = np.arange(150) >= 50  # a step on all, some of no weight, is a shorter step on the others
+    np.testing.assert_allclose(fit(0.003, X[:, :3], X[:, 3], weights=some), fit(0.002, X[some, :3], X[some, 3]), rtol=1e-3)
+    assert np.abs(fit(0.003, X[:, :3], X[:, 3], weights=some) - fit(0.003, X[:, :3], X[:, 3])).max() > 0.01
+    np.testing.assert_array_equal(fitted(epochs=2).predict_proba(X), fx.Classifier(mlp(), epochs=2, optimizer=fx.Adam(0.01), seed=1).fit(X, Y, weights=np.ones(150)).predict_proba(X))
+    for wrong in (np.ones(3), -np.ones(150), np.full(150, np.nan)):
+        with pytest.raises(ValueError, match="weights"):
+            fx.Classifier().fit(X, Y, weights=wrong)
+
+
 def test_patience_and_checkpoint(tmp_path):
     clf = fx.Classifier(mlp(), epochs=50, patience=2, optimizer=fx.SGD(0.0)).fit(X, Y, validation=0.2)
     assert clf.history.epochs == 3

@@ -82,5 +82,10 @@ def test_interrupted_elsewhere():
         while True:
             clf.predict(IMAGES)
     assert interrupted(predict_for_ever, 0.2) < 30
+
+    def slow(y_true, y_pred):
+        time.sleep(0.01)
+        return 0.0
+    assert interrupted(lambda: fx.Classifier(network(), epochs=10000, metrics=[slow]).fit(IMAGES, LABELS), 0.3) < 30
     assert interrupted(lambda: [None for _ in iter(lambda: list(fx.data.DataLoader(IMAGES, LABELS, batch_size=8)), None)], 0.2) < 30
     assert clf.score(IMAGES, LABELS) > 0.5

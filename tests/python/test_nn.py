@@ -255,6 +255,10 @@ def test_copies_and_pickles(tmp_path):
         np.testing.assert_array_equal(made(x).asnumpy(), want)
         made[0].parameters()["bias"][:] = 100
         np.testing.assert_array_equal(net(x).asnumpy(), want)
+    for part in (net[0], net[1], net[1].own, net[1].rest):  # a part alone
+        y = data(2, 3) if part is net[0] else data(2, 4)
+        np.testing.assert_array_equal(copy.deepcopy(part)(y).asnumpy(), part(y).asnumpy())
+    assert net[1].own._inputs == [(None, 4)]
     fresh = pickle.loads(pickle.dumps(nn.Sequential(nn.Dense(2), ScaleShift())))
     assert fresh.initialize(input_shape=(None, 3))(x).shape == (5, 2)
     net.save(tmp_path / "net.flx")

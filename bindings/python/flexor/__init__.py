@@ -28,7 +28,7 @@ __version__ = _core.f.flx_version()
 _MODULES = ("autograd", "config", "contrib", "data", "datasets", "device", "estimator", "history", "init", "metric", "model", "mxnet", "nd", "nn", "op", "optimizer",
             "profiler", "random", "schedule", "sym", "trainer")
 _NAMES = {
-    "Symbol": "sym", "Trainer": "trainer", "Model": "model", "load": "model", "save": "model", "Classifier": "estimator", "Regressor": "estimator",
+    "Symbol": "sym", "Trainer": "trainer", "load": "model", "save": "model", "Classifier": "estimator", "Regressor": "estimator",
     "History": "history", "split": "data", "DataLoader": "data", "waitall": "device", "seed": "random", "cpu": "device", "num_gpus": "device"}
 # Modules all of whose names are the package's too (fx.Adam, fx.SGD ...), in this order, if they have them in __all__.
 _OPEN = ("optimizer", "schedule")

@@ -122,21 +122,21 @@ def is_source(x: Any) -> bool:
 
 
 class HostSource:
-    """Batches that any Python iterable gives, as (data, label) or several arrays each, for a fit of the core. Every epoch begins a new iteration; a generator has one only.
+    """Batches that any Python iterable gives, as (data, label) or (data, more data, label), for a fit of the core. Every epoch begins a new iteration; a generator has one only.
 
     The iterable runs on the thread that fits, one batch when the core needs it; what it raises comes out of the fit."""
 
-    def __init__(self, batches: Any, convert: Callable[[Sequence[Any]], List[Any]], names: Sequence[str] = ("data", "label")) -> None:
-        self.batches, self.convert, self.names = batches, convert, names
-        self.once = iter(batches) is batches
+    def __init__(self, batches: Any, convert: Callable[[Sequence[Any]], List[Any]]) -> None:
+        self.batches, self.convert = batches, convert
         self.now: Optional[Iterator[Any]] = iter(batches)
+        self.once = self.now is batches
         self.epoch = 0
         try:
             self.first = self._arrays(next(self.now))
         except StopIteration:
             raise ArgumentError("[fit] the source of batches gave no batch.") from None
         self.ahead: Optional[List[Any]] = self.first
-        self.names = (list(names) + [f"label{i}" for i in range(1, len(self.first))])[:len(self.first)]
+        self.names = ["data"] + [f"data{i}" for i in range(1, len(self.first) - 1)] + ["label"]
 
     def _arrays(self, batch: Any) -> List[Any]:
         return self.convert(list(batch) if isinstance(batch, (tuple, list)) else [batch])

@@ -180,6 +180,16 @@ def target(y: Any, rows: int, estimator: Any) -> np.ndarray:
     return made
 
 
+def weights_of(weights: Any, rows: int) -> np.ndarray:
+    """Weights of samples as float32, checked."""
+    made = np.ascontiguousarray(weights, np.float32)
+    if made.shape != (rows,):
+        raise ValueError(f"weights: expected one number for each of {rows} samples, given shape {made.shape}")
+    if not np.isfinite(made).all() or (made < 0).any():
+        raise ValueError("weights: expected finite numbers of 0 or more")
+    return made
+
+
 def classes_of(y: np.ndarray, estimator: Any) -> Tuple[np.ndarray, np.ndarray]:
     """The labels in rising order, and the index of each sample's label."""
     if y.ndim == 2 and y.shape[1] == 1:

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import copy
-from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from . import _core, _events, _sklearn, metric, optimizer as optimizers
 from ._core import f
 from ._settings import setting_text
 from ._sklearn import NotFittedError
-from .errors import ArgumentError, StateError
+from .errors import ArgumentError
 from .history import History
 from .nn.layer import Layer
 from .nn.parameters import Parameters
@@ -104,7 +104,7 @@ class _Estimator(_sklearn.Parameterized):
         self.verbose = verbose
 
     # ---- fitting ----------------------------------------------------------------------------------------------------------------------------
-    def fit(self, X: Any, y: Any = None, validation: Any = None) -> Any:
+    def fit(self, X: Any, y: Any = None, validation: Any = None, weights: Any = None) -> Any:
         """Fits the network to X and y; returns the estimator.
 
         Parameters
@@ -115,12 +115,14 @@ class _Estimator(_sklearn.Parameterized):
             Labels of any kind (Classifier) or numbers (Regressor).
         validation : (X, y), a share such as 0.2, or a source of batches, optional
             What to measure after each epoch; a share is taken from the training data.
+        weights : array-like of one number a sample, optional
+            What each sample's loss is multiplied by; the loss of a batch is the mean of these products.
 
         Ctrl-C ends it after the batch at work, leaves the network usable, and raises KeyboardInterrupt."""
         progress = _events.Progress() if self.verbose else None
         every = int(self.report_every) or (20 if progress is not None and progress.tqdm is not None else 0)
         try:
-            for event in self._fit(X, y, validation, every):
+            for event in self._fit(X, y, validation, every, weights):
                 if progress is not None:
                     progress(event)
         finally:
@@ -128,51 +130,63 @@ class _Estimator(_sklearn.Parameterized):
                 progress.close()
         return self
 
-    def fit_iter(self, X: Any, y: Any = None, validation: Any = None, report_every: Optional[int] = None) -> Iterator[_events.Event]:
+    def fit_iter(self, X: Any, y: Any = None, validation: Any = None, weights: Any = None, report_every: Optional[int] = None) -> Iterator[_events.Event]:
         """Fits as `fit` does, giving its events one by one: after each epoch, and after every `report_every` batches. Leaving the loop ends the fit in good order."""
-        return self._fit(X, y, validation, int(self.report_every if report_every is None else report_every))
+        return self._fit(X, y, validation, int(self.report_every if report_every is None else report_every), weights)
 
-    def _fit(self, x: Any, y: Any, validation: Any, report_every: int) -> Iterator[_events.Event]:
+    def _fit(self, x: Any, y: Any, validation: Any, report_every: int, weights: Any) -> Iterator[_events.Event]:
         go_on = self.warm_start and hasattr(self, "network_")
+        arrays: List[np.ndarray] = []
+        held_out: Optional[List[np.ndarray]] = None
         if y is None and _events.is_source(x):
+            if weights is not None:
+                raise ValueError("weights: a source of batches has none")
             train, shapes, outputs = self._source(x, go_on)
-            held_out = None
         else:
             data = _sklearn.features(x, self, True)
             target, outputs = self._encode(_sklearn.target(y, len(data), self), go_on)
-            held_out = None
+            arrays, shapes = [data, target], [(None, *data.shape[1:])]
+            if weights is not None:
+                arrays.append(_sklearn.weights_of(weights, len(data)))
             if isinstance(validation, float):
-                data, target, held_out = self._hold_out(data, target, validation)
-            elif isinstance(validation, int) and not isinstance(validation, bool) and validation == 0:
-                validation = None
-            train, shapes = self._batches(data, target, True), [(None, *data.shape[1:])]
-        valid = None
-        if held_out is not None:
-            valid = self._batches(*held_out, False)
-        elif isinstance(validation, (tuple, list)) and len(validation) == 2:
-            data = _sklearn.features(validation[0], self, False)
-            valid = self._batches(data, self._known(_sklearn.target(validation[1], len(data), self)), False)
-        elif validation is not None:
-            if not _events.is_source(validation):
-                raise ValueError(f"validation: expected (X, y), a share such as 0.2, or a source of batches, given {type(validation).__name__}")
-            valid = self._iter_of(validation)
+                arrays, held_out = self._hold_out(arrays, validation)
+        valid = self._valid(validation, held_out)
+        network, handle, found = self._network(shapes, outputs, go_on)
+        loss = self._loss_for(found, outputs)
+        if arrays:
+            if weights is not None:  # of the predictions' rank, so that each sample has its own
+                arrays[2] = arrays[2].reshape(-1, *[1] * (len(found[0]) - 1))
+            train = self._batches(arrays, True)
+        model = f.flx_model_create(handle, None if network._values is None else network._values.handle)
+        network._set_values(Parameters(handle=f.flx_model_params(model)), shapes)
+        self.history_ = History()
+        options = _core.texts(
+            epochs=self.epochs, metrics=metric.task_text(self._metrics(loss)), patience=self.patience, checkpoint=self.checkpoint or "", resume=bool(self.resume),
+            clip_gradient=self.clip_gradient, seed=self._seed(), initializer="" if self.initializer is None else setting_text(self.initializer), hybridize=bool(self.hybridize),
+            passes=self.passes, report_every=report_every)
+        return self._events_of(f.flx_fit_start(model, loss._core(), optimizers.get(self.optimizer).create(), train, valid, options))
+
+    def _network(self, shapes: Sequence[Any], outputs: int, go_on: bool) -> Tuple[Layer, Any, Sequence[Any]]:
+        """The network to fit, the layer of the core that it is, and its output shapes."""
         if not go_on:
             self.network_ = copy.deepcopy(self.network) if self.network is not None else self._default_network(shapes, outputs)
         if not isinstance(self.network_, Layer):
             raise TypeError(f"network: expected a layer of flexor.nn, given {type(self.network_).__name__}")
-        network = self.network_
-        handle = network._core(shapes)
-        found = out_shapes(handle, shapes)
-        loss = self._loss_for(found, outputs)
-        model = f.flx_model_create(handle, None if network._values is None else network._values.handle)
-        network._set_values(Parameters(handle=f.flx_model_params(model)), shapes)
-        self.history_ = History()
-        options: Dict[str, Any] = dict(
-            epochs=self.epochs, metrics=metric.task_text(self._metrics(loss)), patience=self.patience, checkpoint=self.checkpoint or "", resume=bool(self.resume),
-            clip_gradient=self.clip_gradient, seed=self._seed(), initializer="" if self.initializer is None else setting_text(self.initializer), hybridize=bool(self.hybridize),
-            passes=self.passes, report_every=report_every)
-        task = f.flx_fit_start(model, loss._core(), optimizers.get(self.optimizer).create(), train, valid, _core.texts(**options))
-        return self._events_of(task)
+        handle = self.network_._core(shapes)
+        return self.network_, handle, out_shapes(handle, shapes)
+
+    def _valid(self, validation: Any, held_out: Optional[Sequence[np.ndarray]]) -> Any:
+        """The batches to validate on; None if there are none."""
+        if held_out is not None:
+            return self._batches(held_out[:2], False)
+        if validation is None:
+            return None
+        if isinstance(validation, (tuple, list)) and len(validation) == 2:
+            data = _sklearn.features(validation[0], self, False)
+            return self._batches([data, self._known(_sklearn.target(validation[1], len(data), self))], False)
+        if not _events.is_source(validation):
+            raise ValueError(f"validation: expected (X, y), a share such as 0.2, or a source of batches, given {type(validation).__name__}")
+        return self._iter_of(validation)
 
     def _events_of(self, task: Any) -> Iterator[_events.Event]:
         for event in _events.events(task, self.history_):
@@ -183,42 +197,39 @@ class _Estimator(_sklearn.Parameterized):
     def _seed(self) -> int:
         return int(np.random.randint(0, 2**31 - 1)) if self.seed is None else int(self.seed)
 
-    def _batches(self, data: np.ndarray, target: np.ndarray, train: bool) -> Any:
+    def _batches(self, arrays: Sequence[np.ndarray], train: bool) -> Any:
         from . import nd
         options = _core.texts(batch_size=self.batch_size, shuffle=bool(self.shuffle), seed=self._seed()) if train else _core.texts(batch_size=self.batch_size)
-        return f.flx_iter_from_arrays([nd.array(data), nd.array(target)], ["data", "label"], options)
+        return f.flx_iter_from_arrays([nd.array(a) for a in arrays], ["data", "label", "label_weight"][:len(arrays)], options)
 
-    def _hold_out(self, data: np.ndarray, target: np.ndarray, share: float) -> Tuple[Any, Any, Tuple[Any, Any]]:
+    def _hold_out(self, arrays: Sequence[np.ndarray], share: float) -> Tuple[List[np.ndarray], List[np.ndarray]]:
         from .data import split
         if not 0 < share < 1:
             raise ValueError(f"validation: expected a share between 0 and 1, given {share}")
-        stratify = target if self._estimator_type == "classifier" else None
-        train, valid = split(len(data), 1 - share, seed=self.seed or 0, stratify=stratify)
+        train, valid = split(len(arrays[0]), 1 - share, seed=self.seed or 0, stratify=arrays[1] if self._estimator_type == "classifier" else None)
         if not len(train) or not len(valid):
-            raise ValueError(f"validation: a share of {share} of {len(data)} samples leaves nothing to {'validate' if len(train) else 'train'} on")
-        return data[train], target[train], (data[valid], target[valid])
+            raise ValueError(f"validation: a share of {share} of {len(arrays[0])} samples leaves nothing to {'validate' if len(train) else 'train'} on")
+        return [a[train] for a in arrays], [a[valid] for a in arrays]
 
     def _iter_of(self, source: Any) -> Any:
         from .data import BatchIter, DataLoader
-        if isinstance(source, DataLoader) and self._plain_labels():
+        if isinstance(source, DataLoader):
             source = source.source() or source
         if isinstance(source, BatchIter):
-            return source.handle
+            return source._create()
         return _events.HostSource(source, self._convert).handle()
 
     def _source(self, source: Any, go_on: bool) -> Tuple[Any, List[Any], int]:
         """A source of the core, the shapes of its data, and how many outputs the network must have (0: whatever it has)."""
         from .data import BatchIter, DataLoader
         outputs = self._begin_source(go_on)
-        if isinstance(source, DataLoader) and self._plain_labels():
+        if isinstance(source, DataLoader):
             source = source.source() or source
         if isinstance(source, BatchIter):
-            f.flx_iter_reset(source.handle)
-            first = list(next(iter(source), ()))
-            if not first:
+            handle, probe = source._create(), source._create()  # the fit's own, so that epochs begin with the first, and the source given stays where it is
+            if f.flx_iter_next(probe, -1) != f.FLX_BATCH:
                 raise ArgumentError("[fit] the source of batches gave no batch.")
-            source.reset()
-            handle = type(source)._create(source)  # its own, so that epochs begin with the first
+            first = list(f.flx_iter_arrays(probe))
         else:
             host = _events.HostSource(source, self._convert)
             first, handle = host.first, host.handle()
@@ -260,7 +271,7 @@ class _Estimator(_sklearn.Parameterized):
         if not self.__sklearn_is_fitted__():
             raise _sklearn.not_fitted(self)
         data = _sklearn.features(X, self, False)
-        batches = self._batches(data, self._known(_sklearn.target(y, len(data), self)), False)
+        batches = self._batches([data, self._known(_sklearn.target(y, len(data), self))], False)
         wanted = metric.task_text(self._metrics(None) if metrics is None else [metrics] if isinstance(metrics, str) or callable(metrics) else metrics)
         task = f.flx_evaluate_start(self.network_._model(), batches, [wanted])
         _core.run_task(task)
@@ -283,9 +294,6 @@ class _Estimator(_sklearn.Parameterized):
 
     def _begin_source(self, go_on: bool) -> int:
         raise NotImplementedError
-
-    def _plain_labels(self) -> bool:
-        return True
 
     def _loss_for(self, found: Sequence[Any], outputs: int) -> Layer:
         raise NotImplementedError

@@ -72,8 +72,8 @@ class DataLoader:
         return n // self.batch_size if self.last == "drop" else -(-n // self.batch_size)
 
     def source(self) -> Optional[ArrayIter]:
-        """A source of the core for the same batches, where there is one: of arrays."""
-        return self._order() if self._arrays else None
+        """A source of the core for the same batches, where there is one: of data and labels in arrays."""
+        return self._order() if self._arrays and len(self.dataset.arrays) == 2 else None
 
     def __iter__(self) -> Iterator[Any]:
         epoch, self.epoch = self.epoch, self.epoch + 1

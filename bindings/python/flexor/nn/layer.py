@@ -136,14 +136,26 @@ class Layer:
     # ---- running ------------------------------------------------------------------------------------------------------------------------------
     def __call__(self, *inputs: Any) -> Any:
         """Runs the layer on NDArrays (NumPy arrays are copied into some), or applies it to Symbols. Records and trains as flexor.autograd says."""
+        handle = self._handle
+        for x in inputs:
+            if type(x) is not NDArray:
+                break
+        else:
+            if handle is not None and inputs:  # the short way: a layer of the core
+                values = self._values
+                results = f.flx_layer_run(handle, None if values is None else values._handle or values.handle, None, inputs)
+                return results[0] if len(results) == 1 else tuple(results)
+        return self._run(inputs)
+
+    def _run(self, inputs: Sequence[Any]) -> Any:
+        """The long way: inputs of other kinds, a layer that is run for the first time or is not the core's."""
         if not inputs:
             raise ArgumentError(f"[{self._label()}] expected an input, given none.")
         if not isinstance(inputs[0], NDArray):
             from .tracing import Symbol, apply
             if isinstance(inputs[0], Symbol):
                 return apply(self, inputs)
-        if not all(type(x) is NDArray for x in inputs):
-            inputs = tuple(x if isinstance(x, NDArray) else _array(x, self) for x in inputs)
+        inputs = tuple(x if isinstance(x, NDArray) else _array(x, self) for x in inputs)
         handle = self._handle
         if handle is None:
             if self._is_core():
@@ -152,8 +164,7 @@ class Layer:
                 handle = self._core([x.shape for x in inputs])
             else:
                 return self._forward(inputs)
-        values = self._values
-        results = f.flx_layer_run(handle, None if values is None else values.handle, _core.mode(), inputs)
+        results = f.flx_layer_run(handle, None if self._values is None else self._values.handle, None, inputs)
         return results[0] if len(results) == 1 else tuple(results)
 
     def _forward(self, inputs: Sequence[Any]) -> Any:
@@ -193,6 +204,7 @@ class Layer:
             if not shapes:
                 raise StateError(f"[{self._label()}] holds a layer of your own, so the input's shape must be known. Give input_shape.")
             key = tuple((None, *s[1:]) for s in shapes)
+            self.__dict__["_inputs"] = list(key)
             handle = self._traced.get(key)
             if handle is not None:
                 return handle

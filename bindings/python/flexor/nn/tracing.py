@@ -25,6 +25,7 @@ class _Trace(threading.local):
         self.paths: Optional[Dict[int, str]] = None  # of the layers inside: id -> prefix of its parameters
         self.variables: Dict[str, Any] = {}          # parameters asked for
         self.applied: Set[str] = set()
+        self.shapes: Dict[int, List[Shape]] = {}     # of the inputs of layers that are not the core's: id -> shapes
 
 
 _trace = _Trace()
@@ -72,9 +73,10 @@ def apply(layer: Any, symbols: Sequence[Any]) -> Any:
         outputs = _outputs(made)
         return outputs[0] if len(outputs) == 1 else tuple(outputs)
     own: Dict[str, Any] = {}
+    _trace.shapes[id(layer)] = [shape_of(s) for s in symbols]
     from .layer import Layer
     if type(layer).forward is not Layer.forward:
-        declared = layer._declared([shape_of(s) for s in symbols])
+        declared = layer._declared(_trace.shapes[id(layer)])
         layer.__dict__["_own"] = tuple(declared)
         for name, p in declared.items():
             full = path + name
@@ -91,12 +93,12 @@ class _Tracing:
         self.layer = layer
 
     def __enter__(self) -> None:
-        self.before = _trace.paths, _trace.variables, _trace.applied
+        self.before = _trace.paths, _trace.variables, _trace.applied, _trace.shapes
         _trace.paths = {id(inner): prefix for prefix, inner in self.layer._walk()}
-        _trace.variables, _trace.applied = {}, set()
+        _trace.variables, _trace.applied, _trace.shapes = {}, set(), {}
 
     def __exit__(self, *_: Any) -> None:
-        _trace.paths, _trace.variables, _trace.applied = self.before
+        _trace.paths, _trace.variables, _trace.applied, _trace.shapes = self.before
 
 
 def chain(layer: Any, inputs: Sequence[Any]) -> Any:
@@ -125,19 +127,20 @@ def _operator(name: str, parts: Sequence[Any], options: Dict[str, Any]) -> Any:
     return _core.invoke(name, list(parts), options)
 
 
-def _graph(layer: Any, shapes: Sequence[Shape], probe: int) -> Tuple[Any, List[str]]:
+def _graph(layer: Any, shapes: Sequence[Shape], probe: int) -> Tuple[Any, List[str], Dict[int, List[Shape]]]:
+    """The graph of a layer with `probe` for each unknown size, the names of its inputs, and what shapes the layers inside met."""
     names = ["data" if i == 0 else f"data{i}" for i in range(len(shapes))]
     known = [tuple(probe if n is None else n for n in s) for s in shapes]
     data = [_inferred(f.flx_symbol_variable(n, {"shape": _core.text(s), "dtype": "float32"})) for n, s in zip(names, known)]
     with _Tracing(layer), NameScope(""):  # names of nodes are counted from 0, so that equal layers give equal graphs
-        result = apply(layer, data)
+        result, met = apply(layer, data), _trace.shapes
     results = list(result) if isinstance(result, (tuple, list)) else [result]
     if not results or not all(isinstance(r, Symbol) for r in results):
         raise UnsupportedError(f"[{layer._label()}] forward must give what it computed from its inputs; it gave {', '.join(type(r).__name__ for r in results) or 'nothing'} when it was "
                                "called with Symbols. A NumPy function becomes an operation by flexor.autograd.operator.")
     graph = results[0] if len(results) == 1 else f.flx_symbol_group(results)
     free = [f.flx_symbol_variable(n, {}) for n in names]
-    return f.flx_symbol_substitute(graph, free, names), names
+    return f.flx_symbol_substitute(graph, free, names), names, met
 
 
 def build(layer: Any, shapes: Sequence[Shape]) -> Any:
@@ -158,10 +161,13 @@ def build(layer: Any, shapes: Sequence[Shape]) -> Any:
         if layer._label() not in str(e):
             e.args = (f"{e} [while tracing {layer._label()}]", *e.args[1:])
         raise
-    if len({_shape_of_graph(g) for g, _ in graphs}) > 1:
+    for _, inner in layer._walk():  # so that each can be copied or saved alone
+        if id(inner) in graphs[0][2]:
+            inner.__dict__["_inputs"] = _common([g[2][id(inner)] for g in graphs])
+    if len({_shape_of_graph(g[0]) for g in graphs}) > 1:
         raise ArgumentError(f"[{layer._label()}] forward builds the size of the batch into what it computes, so it would be right for that size alone. In a reshape write 0 for a size that stays "
                             "and -1 for one that follows; do not use x.shape[0] as a number.")
-    graph, names = graphs[0]
+    graph, names, _ = graphs[0]
     return f.flx_layer_from_symbol(graph, layer._name or type(layer).__name__, names)
 
 
@@ -178,6 +184,11 @@ def out_shapes(handle: Any, shapes: Sequence[Shape]) -> List[Shape]:
         data = [_inferred(f.flx_symbol_variable(f"data{i}", {"shape": _core.text(tuple(probe if n is None else n for n in s))})) for i, s in enumerate(shapes)]
         symbol = _inferred(f.flx_layer_apply(handle, "", data))
         found.append([f.flx_symbol_shape(symbol, f.FLX_OUTPUT, i)[-1] for i in range(f.flx_symbol_count(symbol, f.FLX_OUTPUT))])
-    if not unknown:
-        return [tuple(s) for s in found[0]]
-    return [tuple(a if a == b else None for a, b in zip(*pair)) for pair in zip(*found)]
+    return _common(found)
+
+
+def _common(probed: Sequence[Sequence[Shape]]) -> List[Shape]:
+    """Shapes as they are for any size: None where two probes differ."""
+    if len(probed) == 1:
+        return [tuple(s) for s in probed[0]]
+    return [tuple(a if a == b else None for a, b in zip(*pair)) for pair in zip(*probed)]

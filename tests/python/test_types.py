@@ -7,8 +7,7 @@ import sys
 
 import pytest
 
-pytest.importorskip("mypy", reason="mypy is not installed (tools/test puts it into build/venv-tests)")
-import flexor  # noqa: E402
+import flexor
 
 PACKAGE = os.path.dirname(os.path.abspath(flexor.__file__))
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -54,6 +53,11 @@ def mypy(*args, cwd):
     env.pop("PYTHONPATH", None)
     run = subprocess.run([sys.executable, "-m", "mypy", "--cache-dir", str(cwd / "cache"), *args], capture_output=True, text=True, cwd=cwd, env=env)
     return run.returncode, run.stdout + run.stderr
+
+
+@pytest.fixture(autouse=True, scope="module")
+def needed():
+    pytest.importorskip("mypy", reason="mypy is not installed (tools/test puts it into build/venv-tests)")
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,6 @@ import zipfile
 
 import pytest
 
-pytest.importorskip("scikit_build_core", reason="scikit-build-core is not installed (tools/test puts it into build/venv-tests)")
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.environ.get("FLEXOR_TEST_BUILD", os.path.join(ROOT, "build", "release"))
 
@@ -27,8 +26,13 @@ print("fine", fx.__version__)
 """
 
 
+@pytest.fixture(autouse=True, scope="module")
+def needed():
+    pytest.importorskip("scikit_build_core", reason="scikit-build-core is not installed (tools/test puts it into build/venv-tests)")
+
+
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory):
+def wheel(needed, tmp_path_factory):
     folder = tmp_path_factory.mktemp("wheel")
     env = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
     run = subprocess.run([sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "--no-index", "-w", str(folder), os.path.join(ROOT, "bindings", "python"),

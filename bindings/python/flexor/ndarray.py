@@ -21,7 +21,7 @@ def _cast(x: f.Handle, number: int) -> "NDArray":
     return x if _number(x) == number else _unary(_CAST[number], None, x)  # type: ignore[return-value]
 
 
-def _meet(call: f.Handle, x: f.Handle, y: f.Handle, floats: bool) -> f.Handle:
+def _meet(call: f.Handle, x: f.Handle, y: f.Handle, floats: bool) -> "NDArray":
     """Runs `call` on two arrays in the dtype where they meet."""
     a, b = _number(x), _number(y)
     both = _dtypes.promote(a, b)

@@ -23,3 +23,8 @@ chance <- predict(model, scans, type = "prob")
 print(chance)
 stopifnot(all(abs(rowSums(chance) - 1) < 1e-5))
 print(predict(model, scans))
+
+# and kept as a model file of Flexor
+copy <- tempfile(fileext = ".flx")
+save_model(model, copy)
+stopifnot(identical(predict(load_model(copy), scans), predict(model, scans)))

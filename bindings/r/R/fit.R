@@ -135,11 +135,11 @@ check_outputs <- function(layer, shape, target) {
 }
 
 fit_model <- function(input, spec) {
-  one_number(spec$epochs, "epochs", 0, whole = TRUE)
+  one_number(spec$epochs, "epochs", 1, whole = TRUE)
   one_number(spec$batch_size, "batch_size", 1, whole = TRUE)
   target <- if (is.null(input$target)) target_of(input$y) else input$target
   parts <- split_validation(input, spec$validation, target)
-  seed <- if (is.null(spec$seed)) sample.int(.Machine$integer.max, 1L) else one_number(spec$seed, "seed", 0, whole = TRUE)
+  seed <- if (is.null(spec$seed)) draw_seed() else one_number(spec$seed, "seed", 0, whole = TRUE)
   shape <- c(NA, input$blueprint$dims)
   outputs <- if (target$task == "classification") length(target$classes) else max(1L, length(target$columns))
   # a regression on an array of any other shape needs a network of one's own
@@ -157,7 +157,6 @@ fit_model <- function(input, spec) {
                         seed = seed, rows = c(training = if (is.null(input$source)) rows_of(parts$train$x) else NA_integer_, validation = if (!is.null(parts$valid$x)) rows_of(parts$valid$x)), na.action = input$na.action,
                         interrupted = FALSE), class = "flexor_fit")
   options <- c(epochs = whole_text(spec$epochs), seed = whole_text(seed), metrics = metrics_text(spec$metrics, target, link), core_options(spec$options))
-  if (spec$epochs == 0) flexor_stop("[flexor] epochs must be at least 1.", "argument")
   if (show_batches(spec$progress) && is.na(options["report_every"])) options["report_every"] <- "20"
   task <- flx_fit_start(handle, loss, optimizer_handle(optimizer), train, valid, options)
   drive_fit(task, fit, spec, start$history)
@@ -217,9 +216,10 @@ drive_fit <- function(task, fit, spec, history_before) {
     run_callbacks(spec$callbacks, state_of())
   }
   tryCatch(run_task(task, on_event), interrupt = function(i) {
-    fit <- finish(TRUE)
-    message(sprintf("interrupted after %d of %d epochs; last_fit() has the model", epochs_of(fit$history), spec$epochs))
-    again <- structure(class = c("flexor_interrupt", "interrupt", "condition"), list(message = "interrupted", call = NULL, fit = fit))
+    begun <- flx_params_count(flx_model_params(fit$model$handle)) > 0 # the first batch makes the parameters
+    if (begun) fit <- finish(TRUE)
+    message(if (begun) sprintf("interrupted after %d of %d epochs; last_fit() has the model", epochs_of(fit$history), spec$epochs) else "interrupted before the first batch")
+    again <- structure(class = c("flexor_interrupt", "interrupt", "condition"), list(message = "interrupted", call = NULL, fit = if (begun) fit))
     signalCondition(again)
     invokeRestart("abort")
   })

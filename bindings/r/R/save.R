@@ -30,7 +30,7 @@ from_text <- function(text) unserialize(memDecompress(base64_bytes(text), "gzip"
 
 # All of a fit that the core's model does not hold. Its formula's environment stays behind: it may hold anything.
 fit_facts <- function(fit) {
-  facts <- fit[c("target", "link", "blueprint", "history", "epochs", "batch_size", "loss", "seed", "rows")]
+  facts <- fit[intersect(c("target", "link", "blueprint", "history", "epochs", "batch_size", "loss", "seed", "rows"), names(fit))]
   if (!is.null(facts$blueprint$terms)) environment(facts$blueprint$terms) <- globalenv()
   facts$history$seconds <- NULL # the same fit gives the same bytes
   facts

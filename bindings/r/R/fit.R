@@ -50,21 +50,23 @@ metrics_text <- function(metrics, target, link) {
   }, "")
   paste(texts, collapse = ", ")
 }
-host_text <- function(name, f, target, link) sprintf("Host(token=%.0f, name=%s)", host_function(host_metric(f, target, link)), name)
+host_text <- function(name, f, target, link) {
+  measure <- r_metric(f, target, link)
+  answer <- function(what, arrays) list(flx_ndarray_create_from(as.double(measure(arrays[[1L]], arrays[[2L]])), FLX_FLOAT64, FLX_COLUMN_MAJOR, 1, FLX_FLOAT64, NULL))
+  sprintf("Host(token=%.0f, name=%s)", host_function(answer), name)
+}
 share_right <- function(p, truth) mean(max.col(p, "first") == as.integer(truth))
-# An R metric is given what predict gives: probabilities and a factor, or numbers and numbers.
-host_metric <- function(f, target, link) {
+# An R metric as a function of arrays of the core: it is given what predict gives: probabilities and a factor, or numbers and numbers.
+r_metric <- function(f, target, link) {
   force(f); force(target); force(link)
-  function(what, arrays) {
-    prediction <- arrays[[1L]]
-    label <- arrays[[2L]]
+  function(prediction, label) {
     p <- shape_output(as.array(to_probability(prediction, link)), target, if (target$task == "classification") "prob" else "response")
     truth <- as.array(label)
     truth <- if (target$task == "classification") factor(target$classes[as.vector(truth) + 1L], levels = target$classes)
              else if (length(dim(truth)) > 1L) truth else as.vector(truth)
     value <- f(p, truth)
     if (!is.numeric(value) || length(value) != 1L) flexor_stop(sprintf("[flexor] a metric must give one number, given %s.", described(value)), "argument")
-    list(data_array(array(value, 1L)))
+    value
   }
 }
 
@@ -90,16 +92,12 @@ split_validation <- function(input, validation, target) {
   if (rows_of(x$x) != rows_of(y)) flexor_stop(sprintf("[flexor] the validation data's x has %d rows and its y %d.", rows_of(x$x), rows_of(y)), "shape")
   list(train = input, valid = list(x = x$x, y = y))
 }
-array_iter <- function(input, target, batch_size, shuffle, seed, device_labels = TRUE) {
-  arrays <- list(data_array(input$x))
-  names <- "data"
-  if (device_labels) {
-    arrays <- c(arrays, list(labels_of(input$y, target)))
-    names <- c(names, "label")
-  }
+array_iter <- function(input, target, batch_size, shuffle, seed, rank) {
+  arrays <- list(data_array(input$x), labels_of(input$y, target))
+  names <- c("data", "label")
   if (!is.null(input$weights)) {
     if (length(input$weights) != rows_of(input$x)) flexor_stop(sprintf("[flexor] weights has %d values for %d rows.", length(input$weights), rows_of(input$x)), "shape")
-    arrays <- c(arrays, list(label_array(input$weights)))
+    arrays <- c(arrays, list(label_array(array(input$weights, c(length(input$weights), rep(1L, rank - 1L)))))) # a weight for each row, whatever the loss of a row is
     names <- c(names, "weight_label") # what is named ..label goes to the loss
   }
   flx_iter_from_arrays(arrays, names, c(batch_size = whole_text(batch_size), shuffle = if (shuffle) "True" else "False", seed = whole_text(seed)))
@@ -131,7 +129,7 @@ check_outputs <- function(layer, shape, target) {
     flexor_stop(sprintf("[flexor] the network gives %g numbers for an observation and y has %d classes: end it with layer_dense(%d).", units, k, k), "shape")
   if (target$task == "regression" && length(out) == 2L && !is.null(target$columns) && units != length(target$columns))
     flexor_stop(sprintf("[flexor] the network gives %g numbers for an observation and y has %d columns: end it with layer_dense(%d).", units, length(target$columns), length(target$columns)), "shape")
-  units
+  list(units = units, rank = length(out))
 }
 
 fit_model <- function(input, spec) {
@@ -145,13 +143,13 @@ fit_model <- function(input, spec) {
   # a regression on an array of any other shape needs a network of one's own
   start <- start_model(spec, shape, outputs)
   optimizer <- if (!is.null(spec$optimizer)) spec$optimizer else adam(if (is.null(spec$network)) 0.01 else 0.001)
-  units <- check_outputs(start$layer, shape, target)
-  loss <- loss_handle(if (is.null(spec$loss)) default_loss(target, units) else spec$loss)
+  gives <- check_outputs(start$layer, shape, target)
+  loss <- loss_handle(if (is.null(spec$loss)) default_loss(target, gives$units) else spec$loss)
   link <- link_of(target$task, loss)
-  train <- if (is.null(input$source)) array_iter(parts$train, target, spec$batch_size, spec$shuffle, seed) else input$source(target)
-  valid <- if (!is.null(parts$valid$source)) parts$valid$source() else if (!is.null(parts$valid)) array_iter(parts$valid, target, max(spec$batch_size, 256), FALSE, 0)
+  train <- if (is.null(input$source)) array_iter(parts$train, target, spec$batch_size, spec$shuffle, seed, gives$rank) else input$source(target)
+  valid <- if (!is.null(parts$valid$source)) parts$valid$source() else if (!is.null(parts$valid)) array_iter(parts$valid, target, max(spec$batch_size, 256), FALSE, 0, gives$rank)
   handle <- flx_model_create(start$layer, start$params)
-  host <- grepl("\"_host\"", flx_layer_to_json(start$layer), fixed = TRUE)
+  host <- grepl("_host", flx_layer_to_json(start$layer), fixed = TRUE)
   fit <- structure(list(model = new_model(handle, if (host) start$network, shape), network = start$network, task = target$task, classes = target$classes, target = target,
                         link = link, blueprint = input$blueprint, terms = input$blueprint$terms, history = NULL, epochs = spec$epochs, batch_size = spec$batch_size, optimizer = optimizer, loss = flx_layer_text(loss, "kind"),
                         seed = seed, rows = c(training = if (is.null(input$source)) rows_of(parts$train$x) else NA_integer_, validation = if (!is.null(parts$valid$x)) rows_of(parts$valid$x)), na.action = input$na.action,

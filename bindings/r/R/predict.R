@@ -189,7 +189,7 @@ evaluate.flexor_fit <- function(object, x, y = NULL, metrics = NULL, batch_size 
   for (i in seq_along(metrics)) {
     m <- metrics[[i]]
     if (is.function(m)) {
-      value <- as.array(host_metric(m, object$target, object$link)("metric", list(raw, label))[[1L]])[1L]
+      value <- r_metric(m, object$target, object$link)(raw, label)
       out[[if (is.null(names(metrics)) || names(metrics)[i] == "") "metric" else names(metrics)[i]]] <- value
       next
     }

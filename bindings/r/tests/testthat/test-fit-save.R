@@ -70,6 +70,20 @@ test_that("workers of the package parallel take a fit", {
   expect_identical(do.call(rbind, away), expected)
 })
 
+test_that("a fit with R code of its own goes through saveRDS", {
+  halve <- new_operator("halve", forward = function(x) x / 2, backward = function(dy, x, y) dy / 2)
+  half <- new_layer("half", forward = function(x, p) halve(x))
+  net <- network() |> layer_dense(8, activation = "tanh") |> half() |> layer_dense(3)
+  own <- quiet(Species ~ ., iris, network = net, epochs = 3, seed = 1)
+  file <- tempfile(fileext = ".rds")
+  saveRDS(own, file)
+  p <- predict(own, iris, type = "prob")
+  expect_identical(predict(readRDS(file), iris, type = "prob"), p)
+  out <- tempfile(fileext = ".rds")
+  child(sprintf("saveRDS(predict(readRDS('%s'), iris, type = 'prob'), '%s')", file, out))
+  expect_identical(readRDS(out), p)
+})
+
 test_that("class names of any letters survive", {
   y <- factor(rep(c("gr\u00fcn", "\"quoted\"", "back\\slash\n", "\U1F600"), 10))
   x <- matrix(rnorm(80), 40)

@@ -213,14 +213,15 @@ class Module(BaseModule):
     def forward(self, data_batch, is_train=None):
         self._ready("bind", "init_params")
         inputs = dict(zip([d.name for d in self._data_shapes], data_batch.data))
-        if data_batch.label is not None:
-            inputs.update(zip([d.name for d in self._label_shapes], data_batch.label))
+        label = getattr(data_batch, "label", None)  # programs make batches of their own, with data alone
+        if label is not None:
+            inputs.update(zip([d.name for d in self._label_shapes], label))
         inputs = {n: a for n, a in inputs.items() if n in self._exec.arg_dict}
         if any(self._exec.arg_dict[n].shape != a.shape for n, a in inputs.items()):
             # another batch size, or other sizes: bound anew, with the same parameters
             def now(descriptions, arrays):
                 return [io.DataDesc(d.name, a.shape, d.dtype, d.layout) for d, a in zip(descriptions, arrays)]
-            labels = now(self._label_shapes, data_batch.label) if data_batch.label else \
+            labels = now(self._label_shapes, label) if label else \
                 [io.DataDesc(d.name, (data_batch.data[0].shape[0],) + d.shape[1:], d.dtype, d.layout) for d in self._label_shapes]
             self.reshape(now(self._data_shapes, data_batch.data), labels)
         self._exec.forward(self.for_training if is_train is None else is_train, **inputs)

@@ -137,7 +137,7 @@ for _kind in _BINARY:
 
 
 def __getattr__(name):
-    if name in ("random", "contrib", "linalg", "image", "sparse", "op", "_internal"):
+    if name in ("random", "contrib", "linalg", "image", "op", "_internal"):
         import importlib
         return importlib.import_module("%s.%s" % (__name__, name))
     if name.startswith("__") or name not in _op_names():

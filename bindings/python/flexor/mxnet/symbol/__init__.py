@@ -67,7 +67,7 @@ pow = power  # noqa: F821, A001  made above
 
 
 def __getattr__(name):
-    if name in ("random", "contrib", "linalg", "image", "sparse", "op", "_internal"):
+    if name in ("random", "contrib", "linalg", "image", "op", "_internal"):
         import importlib
         return importlib.import_module("%s.%s" % (__name__, name))
     if name.startswith("__") or name not in _op_names():

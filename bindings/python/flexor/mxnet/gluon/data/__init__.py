@@ -8,7 +8,7 @@ __all__ = ["ArrayDataset", "BatchSampler", "DataLoader", "Dataset", "FilterSampl
 
 
 def __getattr__(name):
-    if name in ("vision", "batchify"):
+    if name == "vision":
         import importlib
         return importlib.import_module("." + name, __name__)
     raise AttributeError(name)

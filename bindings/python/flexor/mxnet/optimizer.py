@@ -268,6 +268,6 @@ def get_updater(optimizer):
 
 
 __all__ = ["Optimizer", "Updater", "create", "get_updater", "register"]
-from .optimizer_more import DCASGD, LAMB, SGLD, Nadam, Test, ccSGD  # noqa: E402  they are subclasses of what stands above
+from .optimizer_more import DCASGD, LAMB, LARS, LBSGD, SGLD, Nadam, Test, ccSGD  # noqa: E402  they are subclasses of what stands above
 
-__all__ += ["DCASGD", "LAMB", "SGLD", "Nadam", "Test", "ccSGD"]
+__all__ += ["DCASGD", "LAMB", "LARS", "LBSGD", "SGLD", "Nadam", "Test", "ccSGD"]

@@ -2,6 +2,8 @@
 """Optimizers of MXNet that the registry has no entry for, as rules on arrays. They are part of mx.optimizer."""
 import math
 
+import numpy as np
+
 from . import ndarray as nd
 from .ndarray import zeros
 from .optimizer import SGD, Optimizer
@@ -100,6 +102,94 @@ class LAMB(Optimizer):
         nd.lamb_update_phase2(weight, g, weight.norm(), g.norm(), lr=self._get_lr(index), out=weight, **self._bounds)
 
 
+class _Sgd(Optimizer):
+    """SGD with a rate of the rule's own for each weight; float16 weights may have a master copy."""
+
+    def __init__(self, momentum=0.0, **kwargs):
+        super().__init__(**kwargs)
+        self.momentum = momentum
+
+    def create_state(self, index, weight):
+        return _zeros(weight) if self.momentum else None
+
+    def create_state_multi_precision(self, index, weight):
+        if self.multi_precision and weight.dtype == np.float16:
+            master = weight.astype(np.float32)
+            return self.create_state(index, master), master
+        return self.create_state(index, weight)
+
+    def update_multi_precision(self, index, weight, grad, state):
+        self.update(index, weight, grad, state)
+
+    def _apply(self, weight, grad, state, lr, wd, momentum):
+        more = {"lr": lr, "wd": wd, "rescale_grad": self.rescale_grad, "out": weight}
+        if self.clip_gradient:
+            more["clip_gradient"] = self.clip_gradient
+        momentum_state, *master = state if isinstance(state, tuple) else (state,)
+        if momentum_state is None:
+            (nd.mp_sgd_update if master else nd.sgd_update)(weight, grad, *master, **more)
+        else:
+            (nd.mp_sgd_mom_update if master else nd.sgd_mom_update)(weight, grad, momentum_state, *master, momentum=momentum, **more)
+
+
+@Optimizer.register
+class LARS(_Sgd):
+    """SGD whose rate is scaled, weight by weight, to the lengths of weight and gradient (You and others, 2017); biases, gammas and betas are not."""
+
+    def __init__(self, momentum=0.0, lazy_update=True, eta=0.001, eps=0, momentum_correction=True, **kwargs):
+        super().__init__(momentum, **kwargs)
+        self.eta, self.eps, self.momentum_correction, self._rate, self._last = eta, eps, momentum_correction, None, None
+
+    def set_wd_mult(self, args_wd_mult):
+        """Of parameters with names only weights decay."""
+        super().set_wd_mult({**{n: 0.0 for n in self.idx2name.values() if n.endswith("_gamma")}, **args_wd_mult})
+
+    def update(self, index, weight, grad, state):
+        self._update_count(index)
+        now = self.lr_scheduler(self.num_update) if self.lr_scheduler is not None else self.lr
+        self._last, self._rate = now if self._rate is None else self._rate, now
+        lr, wd = self._get_lr(index), self._get_wd(index)
+        if not self.idx2name.get(index, str(index)).endswith(("gamma", "beta", "bias")):
+            w, g = weight.astype("float32").norm().asscalar(), (grad.astype("float32") * self.rescale_grad).norm().asscalar()
+            if w > 0 and g > 0:
+                lr *= self.eta * w / (g + wd * w + self.eps)
+        corrected = self.momentum * (self._rate / self._last) if self.momentum_correction and self._last else self.momentum
+        self._apply(weight, grad, state, lr, wd, corrected)
+
+
+@Optimizer.register
+class LBSGD(_Sgd):
+    """SGD for large batches: `batch_scale` gradients are added up before each step, and the rate grows to so many times itself while it warms up."""
+
+    def __init__(self, momentum=0.0, multi_precision=False, warmup_strategy="linear", warmup_epochs=5, batch_scale=1, updates_per_epoch=32, begin_epoch=0,
+                 num_epochs=60, **kwargs):
+        super().__init__(momentum, multi_precision=multi_precision, **kwargs)
+        self.warmup_strategy, self.batch_scale, self.num_epochs = warmup_strategy, batch_scale, num_epochs
+        self._warmup, self._begin, self._sums = warmup_epochs * updates_per_epoch, begin_epoch * updates_per_epoch, {}
+
+    def _growth(self, count, weight, grad, wd):
+        if self.warmup_strategy == "lars":
+            w, g = float((weight * weight).sum().asscalar()), float((grad * grad).sum().asscalar())
+            return min(max(math.sqrt(w / (g + wd * w + 1e-18)), 0.01), 100)
+        if count >= self._warmup:
+            return float(self.batch_scale)
+        if self._warmup <= 1:
+            return 1.0
+        share = count / self._warmup
+        return 1 + (self.batch_scale - 1) * {"linear": share, "power2": share * share, "sqrt": math.sqrt(share)}.get(self.warmup_strategy, 0)
+
+    def update(self, index, weight, grad, state):
+        lr, wd = self._get_lr(index), self._get_wd(index)  # before this update counts, as in MXNet
+        self._update_count(index)
+        total, count = self._sums.get(index, (None, self._begin))
+        total, count = grad.copy() if total is None else total + grad, count + 1
+        if count % self.batch_scale == 0:
+            mean = total / self.batch_scale
+            self._apply(weight, mean, state, lr * self._growth(count, weight, mean, wd), wd, self.momentum)
+            total = None
+        self._sums[index] = total, count
+
+
 @Optimizer.register
 class Test(Optimizer):
     """weight += rescale_grad * grad, which tests use."""
@@ -117,4 +207,4 @@ class ccSGD(SGD):
 
 
 Optimizer.register(ccSGD)
-__all__ = ["DCASGD", "LAMB", "Nadam", "SGLD", "Test", "ccSGD"]
+__all__ = ["DCASGD", "LAMB", "LARS", "LBSGD", "Nadam", "SGLD", "Test", "ccSGD"]

@@ -256,6 +256,17 @@ def test_an_optimizer_of_ones_own():
     is_(net.weight.data(), [[1 - 0.5 * 3 / 4]])
     assert trainer.optimizer.num_update == 1
 
+    class Twice(mx.optimizer.SGD):
+        def update(self, index, weight, grad, state):
+            super().update(index, weight, grad * 2, state)
+    trainer = gluon.Trainer(net.collect_params(), Twice(learning_rate=0.1))
+    before = net.weight.data().asnumpy().copy()
+    with autograd.record():
+        loss = net(nd.ones((1, 1)))
+    loss.backward()
+    trainer.step(1)
+    is_(net.weight.data(), before - 0.2)
+
 
 @pytest.mark.parametrize("layer", [lambda: rnn.LSTM(4, 2, bidirectional=True), lambda: rnn.GRU(4, layout="NTC"), lambda: rnn.RNN(4)])
 def test_recurrent_layers_are_their_cells(layer):

@@ -171,7 +171,7 @@ class _Registered(Optimizer):
         self._send((index,))
         f.flx_optimizer_update(self._handle, str(index), weight, grad)
 
-    def step(self, weights, ignore_stale):
+    def step_all(self, weights, ignore_stale):
         """Updates {index: weight} from their attached gradients in one call; False if some gradient was not renewed since the last one."""
         kept = self._step_params
         if kept is None or kept[0].keys() != weights.keys() or any(kept[0][i] is not w for i, w in weights.items()):
@@ -209,6 +209,12 @@ class _Registered(Optimizer):
         saved = state.pop("_handle")
         super().__setstate__(state)
         self._start(saved)
+
+
+def steps_all(optimizer):
+    """Whether the library may update all parameters in one call: its own rule, whose update no subclass has written anew."""
+    kind = type(optimizer)
+    return isinstance(optimizer, _Registered) and kind.update is _Registered.update and kind.update_multi_precision is _Registered.update_multi_precision
 
 
 def _value(default):

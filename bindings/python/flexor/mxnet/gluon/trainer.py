@@ -57,8 +57,8 @@ class Trainer:
 
     def _update(self, ignore_stale_grad):
         weights = {i: p.data() for i, p in enumerate(self._params) if p.grad_req != "null"}
-        if hasattr(self._optimizer, "step"):  # a rule of the library, which knows what backward has written
-            if weights and not self._optimizer.step(weights, ignore_stale_grad):
+        if opt.steps_all(self._optimizer):  # a rule of the library, which knows what backward has written
+            if weights and not self._optimizer.step_all(weights, ignore_stale_grad):
                 raise UserWarning("the gradient of a parameter among %s has not been renewed by backward since the last step; are all part of the loss? "
                                   "step(ignore_stale_grad=True) passes over those" % ", ".join(self._params[i].name for i in weights))
             return

@@ -4,7 +4,7 @@ options(warn = 1)
 library(testthat)
 library(flexor)
 file <- commandArgs(trailingOnly = TRUE)[1]
-results <- test_file(file, reporter = "check", stop_on_failure = FALSE, package = "flexor")
+results <- test_file(file, reporter = "summary", stop_on_failure = FALSE, package = "flexor")
 state <- vapply(results, function(test) {
   is <- function(class) any(vapply(test$results, inherits, TRUE, class))
   if (is("expectation_failure") || is("expectation_error")) "FAILED" else if (is("expectation_skip")) "SKIPPED" else "passed"

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The functions made from the registry: each public operator is there, documented, with the registry's names and defaults; nothing is written by hand."""
+import importlib
 import importlib.util
 import inspect
 import json
@@ -128,3 +129,19 @@ def test_the_top_level():
         if importlib.util.find_spec("flexor." + name):
             assert inspect.ismodule(getattr(fx, name)) and (getattr(fx, name).__doc__ or name == "mxnet"), name
     assert {"nd", "Classifier", "NDArray", "ShapeError"} <= set(dir(fx)) and fx.__version__ == fx.device.info()["version"]
+
+
+def test_everything_public_is_documented():
+    missing = []
+    for module in ("nd", "op", "sym", "symbol", "autograd", "random", "profiler", "config", "device", "errors", "contrib", "ndarray", "nn", "init", "optimizer", "schedule",
+                   "metric", "trainer", "estimator", "data", "datasets", "model", "history"):
+        space = vars(importlib.import_module("flexor." + module))
+        for name, thing in space.items():
+            if name.startswith("_") or not callable(thing) or not getattr(thing, "__module__", "").startswith("flexor"):
+                continue
+            if not inspect.getdoc(thing):
+                missing.append(f"{module}.{name}")
+            for n, part in vars(thing).items() if inspect.isclass(thing) else ():
+                if not n.startswith("_") and (callable(part) or isinstance(part, property)) and not inspect.getdoc(part):
+                    missing.append(f"{module}.{name}.{n}")
+    assert not missing, missing

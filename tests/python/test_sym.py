@@ -195,3 +195,52 @@ def test_passes():
     assert s.transform("fuse").list_arguments() == s.list_arguments()
     with pytest.raises(fx.StateError):
         sym.relu(sym.var("x")).transform("fuse")
+
+
+# ---- functions of Python in graphs ------------------------------------------------------------------------------------------------------------
+
+def clip01():
+    @autograd.operator
+    def clip(x):
+        seen.append(threading.get_ident())
+        return x.clip(0, 1)
+
+    @clip.gradient
+    def _(dy, x, y):
+        seen.append(threading.get_ident())
+        return dy * ((x > 0) & (x < 1))
+    seen = clip.seen = []
+    return clip
+
+
+def test_a_python_operator_in_a_graph():
+    clip = clip01()
+    y = clip(sym.var("x", shape=(3,)) * 1) * 3
+    assert y.shape == (3,) and y.list_arguments() == ["x"]
+    x = nd.array([-1, 0.5, 2])
+    x.attach_grad()
+    g = y.graph()
+    assert g(x=x).tolist() == [0, 1.5, 3]
+    with autograd.record():
+        z = g(x=x)
+    z.backward()
+    assert x.grad.tolist() == [0, 3, 0] and set(clip.seen) == {threading.get_ident()}
+
+
+def test_shapes_and_outputs_of_python_operators():
+    @autograd.operator(outputs=2, shapes=lambda s: [s, (1,)])
+    def two(x):
+        return x + 1, x.sum(keepdims=True)
+    u, v = two(sym.var("x", shape=(3,)))
+    assert u.shape == (3,) and v.shape == (1,)
+    a, b = sym.group([u, v]).eval(x=nd.array([1, 2, 3]))
+    assert a.tolist() == [2, 3, 4] and b.tolist() == [6]
+
+
+def test_what_a_python_operator_raises_comes_out_of_a_graph():
+    @autograd.operator
+    def bad(x):
+        raise KeyError("mine")
+    with pytest.raises(KeyError, match="mine") as e:
+        bad(sym.var("x", shape=(2,))).eval(x=nd.ones(2))
+    assert any(entry.name == "bad" for entry in e.traceback)

@@ -44,6 +44,14 @@ def test_views_and_shapes():
         assert got.shape == view.shape and got.tolist() == view.tolist()
 
 
+def test_read_only_memory_is_copied():
+    host = np.arange(3.0)
+    host.flags.writeable = False
+    x = nd.from_dlpack(host)
+    x += 1
+    assert x.tolist() == [1, 2, 3] and host.tolist() == [0, 1, 2]
+
+
 def test_own_arrays_go_round():
     x = nd.arange(4)
     y = nd.from_dlpack(x)

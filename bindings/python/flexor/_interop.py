@@ -4,7 +4,7 @@ from typing import Any, Optional, Tuple
 
 import numpy as np
 
-from . import _dtypes
+from . import _convert, _dtypes
 from . import _flexor as f
 from .errors import UnsupportedError
 from .ndarray import NDArray
@@ -40,15 +40,22 @@ def to_dlpack(x: NDArray, max_version: Optional[Tuple[int, int]], dl_device: Any
     return f.capsule(address, versioned)
 
 
+def _capsule(source: Any) -> Any:
+    try:
+        return source.__dlpack__(max_version=(1, 0))
+    except TypeError:  # from before DLPack 1.0
+        pass
+    return source.__dlpack__()
+
+
 def from_dlpack(source: Any) -> NDArray:
     """An array over the memory of `source`, whatever has __dlpack__ (NumPy, PyTorch, JAX ...), without a copy, or over a DLPack capsule. What is read-only there is
     copied."""
     f.flx_dlpack_collect()
+    if isinstance(source, np.ndarray) and not source.flags.writeable:
+        return _convert.from_numpy(source)  # NumPy before 2.1 cannot say so by DLPack
     if hasattr(source, "__dlpack__"):
-        try:
-            source = source.__dlpack__(max_version=(1, 0))
-        except TypeError:  # from before DLPack 1.0
-            source = source.__dlpack__()
+        source = _capsule(source)
     address, versioned = f.capsule_address(source)
     out = (f.flx_ndarray_from_dlpack if versioned else f.flx_ndarray_from_dlpack_legacy)(address)
     f.capsule_used(source)

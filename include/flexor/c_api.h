@@ -410,7 +410,7 @@ FLX_DRAFT flx_status flx_graph_trace(const flx_ndarray *arrays, int32_t narrays,
                                      const char *const *values, int32_t npairs, flx_graph *out_graph);
 /** The symbol that `graph` runs, its monitored internals being outputs, in `out_symbol`. */
 FLX_DRAFT flx_status flx_graph_symbol(flx_graph graph, flx_symbol *out_symbol);
-/** A text about `graph`: `field` is waits ("1" if it reads a condition on its way, so that flx_graph_run refuses it; else "0"), planned ("1" or "0"), program (its nodes), or, of
+/** A text about `graph`: `field` is waits ("1" if it reads a condition on its way or holds code of the host's, so that flx_graph_run refuses it; else "0"), planned ("1" or "0"), program (its nodes), or, of
  *  the plan used last: graph (what the passes left), plan (steps and the places of their arrays), passes (what each changed, and its time), print (option print: the
  *  graph around each pass), memory, signatures, prologue (what is computed once for each version of the parameters), svg or dot (a picture of graph); `out_text` is yours. Errors: FLX_ERROR_NAME. */
 FLX_DRAFT flx_status flx_graph_text(flx_graph graph, const char *field, char **out_text);
@@ -419,7 +419,7 @@ FLX_DRAFT flx_status flx_graph_text(flx_graph graph, const char *field, char **o
  *  FLX_TRAIN. Errors name the node: FLX_ERROR_SHAPE, FLX_ERROR_TYPE; FLX_ERROR_UNSUPPORTED for a graph that waits (flx_graph_start runs it). */
 FLX_DRAFT flx_status flx_graph_run(flx_graph graph, int32_t mode, const flx_ndarray *arrays, int32_t narrays, flx_ndarray *out_arrays, int32_t capacity,
                                    int32_t *out_narrays);
-/** Begins to run `graph` on `arrays`/`narrays` with `mode`, as flx_graph_run does, in `out_task`: for graphs with conditions, which must be waited for. When it is done,
+/** Begins to run `graph` on `arrays`/`narrays` with `mode`, as flx_graph_run does, in `out_task`: for graphs with conditions or code of the host's (operator `_host`), which must be waited for. When it is done,
  *  flx_task_arrays has the outputs. */
 FLX_DRAFT flx_status flx_graph_start(flx_graph graph, int32_t mode, const flx_ndarray *arrays, int32_t narrays, flx_task *out_task);
 

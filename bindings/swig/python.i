@@ -90,6 +90,13 @@ static PyObject *flx_py_mode_set(PyObject *m, PyObject *bits) {
   flx_py_mode = (int32_t)v;
   return PyLong_FromLong(old);
 }
+static PyObject *flx_py_mode_change(PyObject *m, PyObject *const *args, Py_ssize_t n) {
+  long old = flx_py_mode, set = n == 2 ? PyLong_AsLong(args[0]) : 0, clear = n == 2 ? PyLong_AsLong(args[1]) : 0;
+  if (n != 2) PyErr_SetString(PyExc_TypeError, "change_mode(set, clear)");
+  if (PyErr_Occurred()) return NULL;
+  flx_py_mode = (int32_t)((old & ~clear) | set);
+  return PyLong_FromLong(old);
+}
 static PyObject *flx_py_same(PyObject *m, PyObject *o) { /* the handle's value, for hashes and for tests */
   void *h;
   return flx_py_handle(o, &h) ? NULL : PyLong_FromVoidPtr(h);
@@ -181,6 +188,7 @@ static PyMethodDef flx_py_more[] = {
   {"find", (PyCFunction)(void (*)(void))flx_py_find, METH_FASTCALL, "find(kept, values): kept[values][1] if kept[values][0] has the same types, too; else None"},
   {"mode", flx_py_mode_get, METH_NOARGS, "mode() -> int: the bits (FLX_RECORD, FLX_TRAIN ...) that calls of this thread with mode None have"},
   {"set_mode", flx_py_mode_set, METH_O, "set_mode(bits) -> int: sets them, and gives those before"},
+  {"change_mode", (PyCFunction)(void (*)(void))flx_py_mode_change, METH_FASTCALL, "change_mode(set, clear) -> int: sets and clears bits, and gives those before"},
   {"value", flx_py_same, METH_O, "value(handle) -> int: the opaque number that the library knows it by, 0 for a null handle"},
   {NULL, NULL, 0, NULL}};
 

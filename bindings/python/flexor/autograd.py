@@ -8,7 +8,7 @@
     x.grad                      # 2 x
 
 Recording and training mode belong to the thread that set them."""
-from typing import TYPE_CHECKING, Any, List, Optional, Sequence, Union
+from typing import TYPE_CHECKING, Any, Optional, Sequence, Union
 
 from . import _core
 from . import _flexor as f
@@ -17,6 +17,8 @@ from .ndarray import NDArray
 if TYPE_CHECKING:
     from ._host import Function as Function, operator as operator
 
+_change, _put_back = f.change_mode, f.set_mode
+_RECORD_AND_TRAIN = f.FLX_RECORD | f.FLX_TRAIN
 Arrays = Union[NDArray, Sequence[NDArray]]
 
 
@@ -25,14 +27,17 @@ class _Scope:
     __slots__ = ("_set", "_clear", "_old")
 
     def __init__(self, to_set: int, to_clear: int) -> None:
-        self._set, self._clear, self._old = to_set, to_clear, []  # type: int, int, List[int]
+        self._set = to_set
+        self._clear = to_clear
+        self._old: Any = None  # (the bits before, what stood here before)
 
     def __enter__(self) -> "_Scope":
-        self._old.append(f.set_mode(f.mode() & ~self._clear | self._set))
+        self._old = _change(self._set, self._clear), self._old
         return self
 
     def __exit__(self, *_: Any) -> None:
-        f.set_mode(self._old.pop())
+        old, self._old = self._old
+        _put_back(old)
 
     def __call__(self, function: Any) -> Any:
         """As a decorator: the function runs in the scope."""
@@ -47,7 +52,7 @@ class _Scope:
 
 def record(train_mode: bool = True) -> _Scope:
     """A scope in which calls are recorded for backward, in training mode unless `train_mode` is False."""
-    return _Scope(f.FLX_RECORD | f.FLX_TRAIN, 0) if train_mode else _Scope(f.FLX_RECORD, f.FLX_TRAIN)
+    return _Scope(_RECORD_AND_TRAIN, 0) if train_mode else _Scope(f.FLX_RECORD, f.FLX_TRAIN)
 
 
 def pause(train_mode: bool = False) -> _Scope:

@@ -9,7 +9,7 @@ if (is.na(file)) {
   file <- file.path(here, "../../tests/golden/files/models/lenet_bn_01-0000.params")
 }
 model <- load_model(file)
-print(model)
+print(summary(model))
 print(vapply(coef(model), function(p) paste(dim(p), collapse = " x "), ""))
 
 # scans without their margin, shrunk to 10 x 10 by the mean of 2 x 2 pixels

@@ -180,10 +180,11 @@ evaluate.flexor_fit <- function(object, x, y = NULL, metrics = NULL, batch_size 
   if (length(keep) > 1L) y <- take_rows(y, which(keep))
   raw <- raw_outputs(object$model, used, batch_size)[[1L]]
   label <- labels_of(y, object$target, "evaluate")
-  loss <- flx_layer_run(loss_handle(object$loss), NULL, 0, list(raw, label))[[1L]]
+  # a file of another language does not say the loss
+  loss <- if (!is.null(object$loss)) flx_layer_run(loss_handle(object$loss), NULL, 0, list(raw, label))[[1L]]
   if (is.null(metrics)) metrics <- if (object$task == "classification") "accuracy" else "mae"
   if (is.function(metrics)) metrics <- list(metric = metrics)
-  out <- c(loss = mean(as.array(loss)))
+  out <- c(numeric(), loss = if (!is.null(loss)) mean(as.array(loss)))
   if (inherits(metrics, "flexor_metric")) metrics <- list(metrics)
   scores <- raw
   for (i in seq_along(metrics)) {

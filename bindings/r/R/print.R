@@ -53,16 +53,20 @@ fit_memory <- function(object, bytes, table) {
 #' @export
 print.flexor_summary <- function(x, ...) {
   fit <- x$fit
-  cat(fit_title(fit, x$table), "\n\n", sep = "")
-  if (!is.null(x$layers)) print_columns(x$layers)
-  cat(sprintf("\n%s", plural(x$parameters, "parameter")))
+  cat(fit_title(fit, x$table), "\n", sep = "")
+  if (!is.null(x$layers)) {
+    cat("\n")
+    print_columns(x$layers)
+    cat("\n")
+  }
+  cat(sprintf("%s", plural(x$parameters, "parameter")))
   if (!is.null(x$table)) cat(sprintf(", %s trained", format(x$table$totals$trained, big.mark = ",", scientific = FALSE)))
   cat(sprintf("\nmemory: %s of parameters", size_text(x$memory[["parameters"]])))
   if (!is.na(x$memory[["batch"]])) cat(sprintf("; at least %s in training (parameters, gradients, outputs of %s rows)", size_text(2 * x$memory[["parameters"]] + x$memory[["batch"]]), whole_text(fit$batch_size)))
   cat("\n")
-  if (!is.null(fit$loss)) cat(sprintf("\nloss %s, seed %s, batches of %s", fit$loss, whole_text(fit$seed), whole_text(fit$batch_size)))
+  if (!is.null(fit$loss)) cat(sprintf("loss %s, seed %s, batches of %s", fit$loss, whole_text(fit$seed), whole_text(fit$batch_size)))
   if (!is.null(fit$rows)) cat(sprintf(", %s", paste(format(fit$rows, trim = TRUE), names(fit$rows), "rows", collapse = ", ")))
-  cat("\n")
+  if (!is.null(fit$loss)) cat("\n")
   if (epochs_of(fit$history)) cat(epoch_line(fit$history), "\n", sep = "")
   invisible(x)
 }

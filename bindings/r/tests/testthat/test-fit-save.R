@@ -103,3 +103,18 @@ test_that("JSON", {
   bytes <- as.raw(sample(0:255, 1000, TRUE))
   for (n in c(0:4, 1000)) expect_identical(flexor:::base64_bytes(flexor:::base64_text(bytes[seq_len(n)])), bytes[seq_len(n)])
 })
+
+test_that("a file that says less than ours is measured and trained further", { # as other languages write them
+  handle <- flexor:::flx_model_from_bytes(fit$model$bytes, NULL)
+  flexor:::flx_model_meta_set(handle, "r.fit", NULL)
+  file <- tempfile(fileext = ".flx")
+  flexor:::flx_model_save(handle, file, -1)
+  other <- load_model(file)
+  x <- as.matrix(iris[1:4])
+  expect_identical(predict(other, x), unname(predict(fit, iris)))
+  expect_equal(evaluate(other, x, iris$Species), evaluate(fit, iris)["accuracy"])
+  expect_output(print(summary(other)), "parameters")
+  more <- quiet(x, iris$Species, network = other, epochs = 30, seed = 1)
+  expect_gt(tail(more$history$accuracy, 1), tail(fit$history$accuracy, 1))
+  expect_error(plot(other), "no history", class = "flexor_state_error")
+})

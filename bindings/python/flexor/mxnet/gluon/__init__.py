@@ -6,7 +6,7 @@ from .block import Block
 from .hybrid import HybridBlock, SymbolBlock
 from .parameter import Constant, DeferredInitializationError, Parameter, ParameterDict
 
-_MODULES = ("nn", "rnn", "loss", "data", "utils", "block", "parameter", "trainer")
+_MODULES = ("nn", "rnn", "loss", "data", "utils", "block", "parameter", "trainer", "model_zoo")
 
 
 def __getattr__(name):

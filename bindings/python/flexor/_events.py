@@ -40,7 +40,8 @@ class Event(Values):
     validation data. Prints as a line of progress. `stop()` ends the fit after this batch."""
 
     def __init__(self, task: Any, kind: str, columns: Sequence[str]) -> None:
-        number = lambda name: f.flx_task_number(task, name)  # noqa: E731
+        def number(name: str) -> float:
+            return f.flx_task_number(task, name)
         self.kind = kind
         self.epoch, self.epochs, self.batch = (int(number(n)) for n in ("epoch", "epochs", "batch"))
         batches = number("batches")

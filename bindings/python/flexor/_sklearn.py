@@ -10,7 +10,7 @@ from typing import Any, Dict, List, Optional, Tuple
 
 import numpy as np
 
-from . import _core
+from .ndarray import NDArray
 
 
 class NotFittedError(ValueError, AttributeError):
@@ -84,7 +84,7 @@ def features(x: Any, estimator: Any, fitting: bool) -> np.ndarray:
     if hasattr(x, "toarray") or type(x).__module__.startswith("scipy.sparse"):
         raise TypeError("Sparse data was passed for X, but dense data is required. Use '.toarray()' to convert to a dense numpy array.")
     names = _names(x)
-    data = x.asnumpy() if isinstance(x, _core.Handle) else np.asarray(x)
+    data = x.asnumpy() if isinstance(x, NDArray) else np.asarray(x)
     if data.dtype.kind == "c":
         raise ValueError(f"Complex data not supported\n{data}\n")
     if data.ndim == 0:
@@ -168,7 +168,7 @@ def target(y: Any, rows: int, estimator: Any) -> np.ndarray:
         raise ValueError(f"This {type(estimator).__name__} estimator requires y to be passed, but the target y is None.")
     if hasattr(y, "toarray"):
         raise TypeError("Sparse data was passed for y, but dense data is required. Use '.toarray()' to convert to a dense numpy array.")
-    made = y.asnumpy() if isinstance(y, _core.Handle) else np.asarray(y)
+    made = y.asnumpy() if isinstance(y, NDArray) else np.asarray(y)
     if made.dtype.kind == "c":
         raise ValueError(f"Complex data not supported\n{made}\n")
     if made.ndim == 0 or len(made) != rows:

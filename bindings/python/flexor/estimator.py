@@ -17,6 +17,7 @@ from ._settings import setting_text
 from ._sklearn import NotFittedError
 from .errors import ArgumentError
 from .history import History
+from .ndarray import NDArray
 from .nn.layer import Layer
 from .nn.parameters import Parameters
 from .nn.tracing import out_shapes
@@ -242,8 +243,8 @@ class _Estimator(_sklearn.Parameterized):
         from . import nd
         if len(batch) < 2:
             raise ArgumentError("[fit] expected batches of data and label, given one array alone.")
-        data = [a if isinstance(a, _core.Handle) else nd.array(np.asarray(a, np.float32)) for a in batch[:-1]]
-        label = batch[-1].asnumpy() if isinstance(batch[-1], _core.Handle) else np.asarray(batch[-1])
+        data = [a if isinstance(a, NDArray) else nd.array(np.asarray(a, np.float32)) for a in batch[:-1]]
+        label = batch[-1].asnumpy() if isinstance(batch[-1], NDArray) else np.asarray(batch[-1])
         return data + [nd.array(self._known(label))]
 
     # ---- after the fit ------------------------------------------------------------------------------------------------------------------------
@@ -391,7 +392,7 @@ class Classifier(_Estimator):
     def score(self, X: Any, y: Any) -> float:
         """The share of samples whose label is predicted."""
         predicted = self.predict(X)
-        y = np.asarray(y.asnumpy() if isinstance(y, _core.Handle) else y).reshape(-1)
+        y = np.asarray(y.asnumpy() if isinstance(y, NDArray) else y).reshape(-1)
         if len(y) != len(predicted):
             raise ValueError(f"Found input variables with inconsistent numbers of samples: [{len(predicted)}, {len(y)}]")
         return float(np.mean(predicted == y))
@@ -447,7 +448,7 @@ class Regressor(_Estimator):
     def score(self, X: Any, y: Any) -> float:
         """The coefficient of determination R²: 1 - (squared errors) / (squared deviations from the mean), the mean over several numbers a sample."""
         predicted = self.predict(X).astype(np.float64)
-        y = np.asarray(y.asnumpy() if isinstance(y, _core.Handle) else y, np.float64).reshape(predicted.shape)
+        y = np.asarray(y.asnumpy() if isinstance(y, NDArray) else y, np.float64).reshape(predicted.shape)
         wrong, spread = ((y - predicted) ** 2).sum(0), ((y - y.mean(0)) ** 2).sum(0)
         if len(y) < 2:
             return float("nan")

@@ -45,7 +45,7 @@ def to_model(estimator: Any) -> Any:
         raise not_fitted(estimator)
     model = estimator.network_._model()
     classifier = estimator._estimator_type == "classifier"
-    kept = {k: v for k, v in estimator.get_params().items() if k not in _NOT_KEPT and isinstance(v, (int, float, str, bool, type(None)))}
+    kept: Dict[str, Any] = {k: v for k, v in estimator.get_params().items() if k not in _NOT_KEPT and isinstance(v, (int, float, str, bool, type(None)))}
     if isinstance(estimator.optimizer, Optimizer):
         rule, schedule = estimator.optimizer, estimator.optimizer.schedule
         kept["optimizer"] = [rule.kind, rule.settings(), None if schedule is None else [schedule.kind, schedule.settings()]]

@@ -152,7 +152,8 @@ class Layer:
         if not inputs:
             raise ArgumentError(f"[{self._label()}] expected an input, given none.")
         if not isinstance(inputs[0], NDArray):
-            from .tracing import Symbol, apply
+            from ..symbol import Symbol
+            from .tracing import apply
             if isinstance(inputs[0], Symbol):
                 return apply(self, inputs)
         inputs = tuple(x if isinstance(x, NDArray) else _array(x, self) for x in inputs)
@@ -205,9 +206,8 @@ class Layer:
                 raise StateError(f"[{self._label()}] holds a layer of your own, so the input's shape must be known. Give input_shape.")
             key = tuple((None, *s[1:]) for s in shapes)
             self.__dict__["_inputs"] = list(key)
-            handle = self._traced.get(key)
-            if handle is not None:
-                return handle
+            if key in self._traced:
+                return self._traced[key]
             if len(self._traced) >= 8:
                 self._traced.clear()
             handle = self._traced[key] = build(self, key)

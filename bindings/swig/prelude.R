@@ -7,16 +7,21 @@ flx_error_classes <- function(status) {
   name <- names(flx_statuses)[match(status, flx_statuses)]
   c(if (!is.na(name)) paste0("flexor_", tolower(sub("FLX_ERROR_", "", name)), "_error"), "flexor_error", "error", "condition")
 }
-# The call of the user's that led here: the outermost of the package's functions, counted from the innermost up to the first that is not the package's.
+# The call of the user's that led here: the outermost of the package's functions that called each other. What R's own functions (lapply) do between them is passed over;
+# arguments are computed late, so that the stack alone would name a function whose argument failed.
 flx_call <- function() {
   home <- environment(flx_call)
   if (!isNamespace(home)) return(NULL)
+  parents <- sys.parents()
+  i <- sys.parent() # flx_raise
   found <- NULL
-  for (i in rev(seq_len(sys.nframe() - 1L))) {
+  while (i > 0L) {
     f <- sys.function(i)
-    ours <- identical(topenv(environment(f)), home)
-    if (ours && !is.primitive(f)) found <- sys.call(i)
-    else if (!is.null(found) && !identical(environment(f), .BaseNamespaceEnv)) break # lapply and its like are between ours
+    if (is.null(environment(f))) break
+    if (identical(topenv(environment(f)), home)) found <- sys.call(i)
+    else if (!identical(environment(f), .BaseNamespaceEnv)) break
+    from_c <- is.name(sys.call(i)[[1]]) && as.character(sys.call(i)[[1]]) %in% c("flx_raise", "arith_slow", "call_one") && parents[i] == 0L
+    i <- min(if (from_c) i - 1L else parents[i], i - 1L)
   }
   if (is.call(found) && is.name(found[[1]])) # a method: what the user wrote is the generic
     found[[1]] <- as.name(sub("\\.flexor_[a-z_]+$", "", as.character(found[[1]])))

@@ -128,7 +128,7 @@ params_handle <- function(params) {
 run_network <- function(self, x, params) {
   if (!is_array(x)) x <- nd_array(x)
   if (!is.null(params) && !is.list(params) && !is_kind(params, "flexor_params")) bad("[network] `params` is a list of arrays, as init_params() gives, given ", class(params)[1])
-  if (is.list(params)) params <- unclass(params)
+  if (is.list(params)) params <- lapply(unclass(params), function(a) if (is_array(a)) a else nd_array(a))
   if (!any(vapply(self$layers, is_own, NA))) {
     h <- self$handles[["any"]]
     if (is.null(h) || !is_alive(h)) h <- layer_handle_of(self, dim(x))

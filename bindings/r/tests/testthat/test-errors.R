@@ -22,6 +22,11 @@ test_that("the call is the user's", {
   expect_equal(called(gradient(x, f)), quote(nd_dot(x, p)))
   net <- network() |> layer_dense(2)
   expect_equal(called(net(x, list())), quote(net(x, list())))
+  expect_equal(called(nd_softmax(nd_dot(x, x) + 1)), quote(nd_dot(x, x)))
+  expect_equal(called(mean(x, axis = 7)), quote(mean(x, axis = 7)))
+  expect_equal(called(t(x + 1:5)), quote(x + 1:5))
+  g <- function(y) nd_dot(y, y)
+  expect_equal(called(nd_relu(g(x))), quote(nd_dot(y, y)))
   expect_equal(called(dim(x) <- c(5, 5)), call("dim<-", quote(`*tmp*`), value = c(5, 5)))
 })
 test_that("text and fields arrive unharmed", {

@@ -100,3 +100,23 @@ test_that("a layer of one's own runs eagerly and traced alike", {
   expect_error(init_params(network() |> reader(), c(NA, 2)), "traced", class = "flexor_unsupported_error")
   expect_error(network() |> new_layer("bad", function(input) 3, function(x, p) x)() |> init_params(c(NA, 2)), "param()", fixed = TRUE)
 })
+test_that("an operator of one's own in a layer is fitted, on R's thread, and its errors come out of the fit", {
+  calls <- 0
+  thread <- NULL
+  squash <- new_operator("squash", forward = function(x) { calls <<- calls + 1; x / (1 + abs(x)) }, backward = function(dy, x, y) dy / (1 + abs(x))^2)
+  layer <- new_layer("squash", forward = function(x, p) squash(x))
+  net <- network() |> layer_dense(8) |> layer() |> layer_dense(3)
+  set.seed(1)
+  x <- scale(as.matrix(iris[1:4]))
+  fit <- flexor(x, iris$Species, network = net, epochs = 15, batch_size = 16, optimizer = adam(0.02), progress = FALSE)
+  expect_gt(calls, 15 * 9)
+  expect_gt(mean(predict(fit, x) == iris$Species), 0.85)
+  soft <- as.matrix(nd_softmax(net(x, coef(fit))))
+  expect_equal(unname(predict(fit, x, type = "prob")), soft, tolerance = 1e-4, ignore_attr = TRUE)
+  odd <- structure(class = c("odd", "error", "condition"), list(message = "50 %s", call = quote(mine())))
+  broken <- new_operator("broken", forward = function(x) x, backward = function(dy, x, y) stop(odd))
+  layer <- new_layer("broken", forward = function(x, p) broken(x))
+  e <- tryCatch(flexor(x, iris$Species, network = network() |> layer_dense(3) |> layer(), epochs = 2, progress = FALSE), error = identity)
+  expect_identical(e, odd)
+  expect_s3_class(flexor(x, iris$Species, hidden = 4, epochs = 1, progress = FALSE), "flexor_fit") # all goes on
+})

@@ -6,6 +6,7 @@ import pickle
 import subprocess
 import sys
 import threading
+import types
 import warnings
 
 import numpy as np
@@ -140,6 +141,35 @@ def test_verbose_prints_a_line_an_epoch(capsys):
     fx.Classifier(mlp(), epochs=2, verbose=1).fit(X, Y)
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 2 and lines[1].startswith("epoch 2/2  loss ")
+
+
+def test_verbose_on_a_terminal_is_a_bar(monkeypatch, capsys):
+    class Bar:
+        made, written = [], []
+
+        def __init__(self, **given):
+            self.total, self.n, self.closed = given["total"], 0, False
+            Bar.made.append(self)
+
+        def set_description(self, text, refresh):
+            self.text = text
+
+        def set_postfix_str(self, text, refresh):
+            assert text.startswith("loss ")
+
+        def update(self, by):
+            self.n += by
+
+        def close(self):
+            self.closed = True
+
+        write = staticmethod(lambda text, file: Bar.written.append(text))
+
+    monkeypatch.setitem(sys.modules, "tqdm.auto", types.SimpleNamespace(tqdm=Bar))
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    fx.Classifier(mlp(), epochs=2, batch_size=2, verbose=1).fit(X, Y)
+    assert [(b.total, b.n, b.closed, b.text) for b in Bar.made] == [(75, 75, True, "epoch 1/2"), (75, 75, True, "epoch 2/2")]
+    assert len(Bar.written) == 2 and Bar.written[1].startswith("epoch 2/2  loss ") and not capsys.readouterr().out
 
 
 def test_history_prints_and_plots(capsys):

@@ -46,7 +46,8 @@ add_layer <- function(network, kind, name = NULL, settings = NULL, children = li
 #' @return a function that puts the layer behind a network: `net |> my_layer()`
 #' @examples
 #' scale_shift <- new_layer("scale_shift",
-#'   params  = function(input) list(scale = param(input[-1], "ones"), shift = param(input[-1], "zeros")),
+#'   params  = function(input) list(scale = param(input[-1], "ones"),
+#'                                  shift = param(input[-1], "zeros")),
 #'   forward = function(x, p) x * p$scale + p$shift)
 #' network() |> layer_flatten() |> scale_shift() |> layer_dense(10)
 #' @export

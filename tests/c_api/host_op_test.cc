@@ -246,7 +246,8 @@ TEST(HostOp, ALabelOutlivesTheToken) {
 TEST(HostOp, SummaryAndPictureShowIt) {
   Layer net = nn::Sequential{nn::Dense(2), host_layer(19, "seen", "(None, 7)")};
   EXPECT_NE(net.summary({{"data", {4, 3}}}).find("(4, 7)"), std::string::npos) << net.summary({{"data", {4, 3}}});
-  detail::RawOptions o(Options{{"data", {4, 3}}});
+  const Options shapes = {{"data", {4, 3}}};
+  detail::RawOptions o(shapes);
   char* dot = nullptr;
   check(flx_layer_draw(net.handle(), o.keys(), o.values(), o.size(), "dot", &dot));
   EXPECT_NE(detail::take_text(dot).find("_host"), std::string::npos);

@@ -272,7 +272,11 @@ double Cpu(clockid_t clock) {
 // its time: so no call may take a great part of a step. In processor time, since other programs may run.
 TEST(HostTask, NextReturnsWhileALongStepRuns) {
   for (bool hybridize : {true, false}) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    const int64_t n = 512, rows = 2048;
+#else
     const int64_t n = 512, rows = 8192;
+#endif
     Layer net = nn::Sequential{nn::Dense(n), nn::Dense(n), nn::Dense(n), nn::Dense(n)};
     Model model(net);
     Iter it = Iter::from_arrays({NDArray(std::vector<float>(size_t(rows * n)), Shape{rows, n}), NDArray(std::vector<float>(size_t(rows)), Shape{rows})}, {"data", "label"}, {{"batch_size", rows}});

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dlpack_structs.h"
+
 /* The first rule that fits function and argument holds. A new function needs a rule only where none of these suits it. */
 typedef struct {
   const char *function, *arg, *value;
@@ -326,36 +328,16 @@ static int64_t make_data(abi_call *c, const char *how) {
   return n;
 }
 /* A DLPack tensor of two floats that nobody has to let go of, as the one struct and the other; and letting go of what the library made. */
-typedef struct {
-  void *data;
-  int32_t device[2], ndim;
-  uint8_t code, bits;
-  uint16_t lanes;
-  int64_t *shape, *strides;
-  uint64_t offset;
-} tensor;
-typedef struct {
-  uint32_t major, minor;
-  void *context;
-  void (*drop)(void *);
-  uint64_t flags;
-  tensor t;
-} managed;
-typedef struct {
-  tensor t;
-  void *context;
-  void (*drop)(void *);
-} legacy;
-static int64_t dlpack_tensor(const char *function) {
+static int64_t tensor_address(const char *function) {
   static float data[2];
   static int64_t shape[1] = {2};
-  static managed m = {1, 0, NULL, NULL, 0, {data, {1, 0}, 1, 2, 32, 1, shape, NULL, 0}};
-  static legacy l = {{data, {1, 0}, 1, 2, 32, 1, shape, NULL, 0}, NULL, NULL};
+  static dlpack_versioned m = {1, 0, NULL, NULL, 0, {data, {1, 0}, 1, 2, 32, 1, shape, NULL, 0}};
+  static dlpack_legacy l = {{data, {1, 0}, 1, 2, 32, 1, shape, NULL, 0}, NULL, NULL};
   return (int64_t)(intptr_t)(strstr(function, "legacy") ? (void *)&l : (void *)&m);
 }
 static void drop_tensor(const char *function, void *made) {
-  if (strstr(function, "legacy")) ((legacy *)made)->drop(made);
-  else ((managed *)made)->drop(made);
+  if (strstr(function, "legacy")) ((dlpack_legacy *)made)->drop(made);
+  else ((dlpack_versioned *)made)->drop(made);
 }
 static const char *file_or(const char *text) { return text && *text == '@' ? scratch_file(text + 1) : text; }
 
@@ -386,7 +368,7 @@ void abi_make(abi_call *c, const abi_function *f) {
       case ABI_INT64:
         for (size_t k = 0; k < sizeof integers / sizeof *integers; ++k)
           if (!strcmp(integers[k].arg, a->name)) c->v[i].i = integers[k].value;
-        if (!strcmp(a->name, "address")) c->v[i].i = dlpack_tensor(f->name);
+        if (!strcmp(a->name, "address")) c->v[i].i = tensor_address(f->name);
         break;
       case ABI_DOUBLE: c->v[i].d = 1; break;
       case ABI_TEXT: c->v[i].p = (void *)file_or(rule_for(f->name, a->name)); break;

@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "dlpack_structs.h"
 #include "harness.h"
 
 static float *address_of(flx_mapping m, int64_t *nbytes) {
@@ -55,27 +56,12 @@ void test_mappings(void) {
 }
 
 void test_dlpack(void) {
-  typedef struct {
-    void *data;
-    int32_t device[2], ndim;
-    uint8_t code, bits;
-    uint16_t lanes;
-    int64_t *shape, *strides;
-    uint64_t offset;
-  } tensor;
-  typedef struct managed {
-    uint32_t major, minor;
-    void *context;
-    void (*drop)(struct managed *);
-    uint64_t flags;
-    tensor t;
-  } managed;
   flx_ndarray a = make_array(3, 2), b = NULL, y = NULL;
   int32_t ready = 0, n = 0;
   int64_t address = 0, count = -1, before = live_handles();
   double value = 0;
   EXPECT_OK(flx_ndarray_to_dlpack(a, -1, &ready, &address));
-  managed *m = (managed *)(intptr_t)address;
+  dlpack_versioned *m = (dlpack_versioned *)(intptr_t)address;
   EXPECT(ready == 1 && m->major == 1 && m->flags == 0 && m->t.ndim == 1 && m->t.shape[0] == 3 && m->t.strides[0] == 1 && m->t.bits == 32);
   EXPECT_OK(flx_ndarray_from_dlpack(address, &b));
   ((float *)m->t.data)[0] = 5;
@@ -92,7 +78,7 @@ void test_dlpack(void) {
   EXPECT_OK(flx_autograd_attach(a, "write", NULL));
   EXPECT_OK(flx_invoke("relu", FLX_RECORD, &a, 1, NULL, NULL, 0, &y, 1, &n));
   EXPECT_OK(flx_ndarray_to_dlpack(y, -1, &ready, &address));
-  m = (managed *)(intptr_t)address;
+  m = (dlpack_versioned *)(intptr_t)address;
   EXPECT(m->flags == 1);
   flx_free(y);
   EXPECT(((float *)m->t.data)[0] == 5);

@@ -179,7 +179,23 @@ class NDArrayIter(DataIter):
         return max(0, self.cursor + self.batch_size - self.num_data) if self.last_batch_handle == "pad" else 0
 
 
-class ResizeIter(DataIter):
+class _OfBatches(DataIter):
+    """An iterator that makes whole batches; `current_batch` is the one it stands at."""
+
+    def getdata(self):
+        return self.current_batch.data
+
+    def getlabel(self):
+        return self.current_batch.label
+
+    def getindex(self):
+        return self.current_batch.index
+
+    def getpad(self):
+        return self.current_batch.pad
+
+
+class ResizeIter(_OfBatches):
     """An iterator whose epoch has `size` batches, whatever the other one's has."""
 
     def __init__(self, data_iter, size, reset_internal=True):
@@ -205,20 +221,8 @@ class ResizeIter(DataIter):
         self.cur += 1
         return True
 
-    def getdata(self):
-        return self.current_batch.data
 
-    def getlabel(self):
-        return self.current_batch.label
-
-    def getindex(self):
-        return self.current_batch.index
-
-    def getpad(self):
-        return self.current_batch.pad
-
-
-class PrefetchingIter(DataIter):
+class PrefetchingIter(_OfBatches):
     """Several iterators as one; the library's sources prefetch by themselves."""
 
     def __init__(self, iters, rename_data=None, rename_label=None):
@@ -253,18 +257,6 @@ class PrefetchingIter(DataIter):
             return False
         self.current_batch = DataBatch([a for b in batches for a in b.data], [a for b in batches for a in (b.label or [])], batches[0].pad, batches[0].index)
         return True
-
-    def getdata(self):
-        return self.current_batch.data
-
-    def getlabel(self):
-        return self.current_batch.label
-
-    def getindex(self):
-        return self.current_batch.index
-
-    def getpad(self):
-        return self.current_batch.pad
 
 
 class MXDataIter(DataIter):

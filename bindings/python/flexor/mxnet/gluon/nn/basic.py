@@ -31,29 +31,27 @@ class _Container:
     def __iter__(self):
         return iter(self._children.values())
 
-
-class Sequential(_Container, Block):
-    """Blocks one after the other."""
-
-    def forward(self, x, *args):
+    def _chain(self, x, args):
         for block in self._children.values():
             x = block(x, *args)
             args = ()
             if isinstance(x, (tuple, list)):
                 x, args = x[0], tuple(x[1:])
         return (x,) + args if args else x
+
+
+class Sequential(_Container, Block):
+    """Blocks one after the other."""
+
+    def forward(self, x, *args):
+        return self._chain(x, args)
 
 
 class HybridSequential(_Container, HybridBlock):
     """HybridBlocks one after the other."""
 
     def hybrid_forward(self, F, x, *args):
-        for block in self._children.values():
-            x = block(x, *args)
-            args = ()
-            if isinstance(x, (tuple, list)):
-                x, args = x[0], tuple(x[1:])
-        return (x,) + args if args else x
+        return self._chain(x, args)
 
 
 class Dense(HybridBlock):

@@ -21,9 +21,11 @@ struct FlexorError <: Exception
     message::String
 end
 Base.showerror(io::IO, e::FlexorError) = print(io, "FlexorError (", e.kind, "): ", e.message)
+# What makes an exception of a failed call: a package puts its own function here.
+const _exception = Ref{Any}(FlexorError)
 @noinline function _raise(status::Int32)
     kind = ccall((:flx_last_error_field, libflexor), Ptr{UInt8}, (Cstring,), "kind")
-    throw(FlexorError(status, unsafe_string(kind), unsafe_string(ccall((:flx_last_error, libflexor), Ptr{UInt8}, ()))))
+    throw(_exception[](Int(status), unsafe_string(kind), unsafe_string(ccall((:flx_last_error, libflexor), Ptr{UInt8}, ()))))
 end
 _check(status::Int32) = status == 0 ? nothing : _raise(status)
 

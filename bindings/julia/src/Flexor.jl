@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+Flexor: deep learning on the engine that all languages of Flexor share.
+
+Arrays are `NDArray`s, models are plain values (`Chain`, `Dense` ...), parameters are explicit, `!` means in place, axes and classes count from 1, observations come first.
+`Flexor.nd` has a function for every operator of the library.
+"""
+module Flexor
+
+import LinearAlgebra, Libdl, Random, Serialization, Statistics
+using Statistics: mean
+
+"The C ABI, a function each; made from the header."
+module Glue
+import Libdl
+include("../generated/glue.jl")
+end
+using .Glue: Handle, free!
+
+include("errors.jl")
+include("ndarray.jl")
+include("calls.jl")
+include("indexing.jl")
+include("elementwise.jl")
+include("broadcast.jl")
+include("reductions.jl")
+include("autograd.jl")
+include("settings.jl")
+include("layers.jl")
+include("tasks.jl")
+include("data.jl")
+include("history.jl")
+include("model.jl")
+include("fit.jl")
+include("library.jl")
+include("../generated/operators.jl")
+include("../generated/settings.jl")
+
+export NDArray, free!, nd, gradient, withgradient, pause, mean
+export FlexorError, GenericError, InvalidArgumentError, DTypeError, ShapeError, OutOfRangeError, UnknownNameError, HandleError, UnsupportedError, MemoryLimitError, FileError, FormatError,
+       DeviceError, NetworkError, HostError, StateError, InternalError
+export Layer, Chain, Conv, MaxPool, MeanPool, flatten, relu, sigmoid, softmax, setup, summarize, draw, hybridize
+export Momentum, update!, batches, splitobs, fit, predict, predict_proba, evaluate, accuracy, stop!, Classifier, Regressor, plot
+
+function __init__()
+    Glue._exception[] = make_error
+    beside = joinpath(@__DIR__, "..", "lib", Glue.libflexor)
+    Glue.load_library(get(ENV, "LIBFLEXOR", isfile(beside) ? beside : Glue.libflexor))
+    empty!(prepared)
+    empty!(layer_handles)
+end
+end

@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+# Fitted models and their files. One .flx file serves every language: classes and task are metadata for all, what only Julia needs begins with `julia.`.
+
+"A network to be fitted that tells classes apart; labels may be any values with `==`."
+struct Classifier
+    network::Layer
+end
+"A network to be fitted that gives numbers."
+struct Regressor
+    network::Layer
+end
+Classifier(f::Function) = Classifier(as_layer(f))
+
+"A fitted model: `predict(fitted, x)`, `fitted.history`, `fitted.classes`, `fitted.parameters`."
+mutable struct Fitted
+    task::String
+    network::Layer
+    classes::Union{Nothing,Vector}
+    history::Union{Nothing,History}
+    columns::Bool  # a regression's result has columns, as its targets had
+    model::Union{Nothing,Handle}
+end
+Base.getproperty(f::Fitted, name::Symbol) = name === :parameters ? merge(split_params(Glue.flx_model_params(f.model))...) : getfield(f, name)
+Base.propertynames(::Fitted) = (:task, :network, :classes, :history, :parameters)
+function Base.show(io::IO, f::Fitted)
+    print(io, "Fitted ", f.task == "classification" ? "classifier of $(length(f.classes)) classes" : "model")
+    f.history === nothing || length(f.history) == 0 || print(io, ", ", length(f.history), " epochs, loss ", number_text(f.history.loss[end]))
+end
+Glue.free!(f::Fitted) = free!(f.model)
+
+# ---- a list of strings as JSON
+json_text(s::AbstractString) = string('"', sprint(io -> foreach(c -> c == '"' || c == '\\' ? print(io, '\\', c) : c < ' ' ? print(io, "\\u", string(UInt32(c), base = 16, pad = 4)) : print(io, c), s)), '"')
+json_list(items) = string('[', join(map(json_text, items), ", "), ']')
+function read_json_list(json)
+    out, i, chars = String[], 1, collect(json)
+    while i <= length(chars)
+        if chars[i] == '"'
+            word = IOBuffer()
+            i += 1
+            while chars[i] != '"'
+                if chars[i] == '\\'
+                    i += 1
+                    c = chars[i]
+                    if c == 'u'
+                        code = parse(UInt32, String(chars[i+1:i+4]), base = 16)
+                        i += 4
+                        if 0xd800 <= code < 0xdc00  # the first half of a character beyond 0xffff
+                            code = 0x10000 + ((code - 0xd800) << 10) + (parse(UInt32, String(chars[i+3:i+6]), base = 16) - 0xdc00)
+                            i += 6
+                        end
+                        print(word, Char(code))
+                    else
+                        print(word, c == 'n' ? '\n' : c == 't' ? '\t' : c == 'r' ? '\r' : c == 'b' ? '\b' : c == 'f' ? '\f' : c)
+                    end
+                else
+                    print(word, chars[i])
+                end
+                i += 1
+            end
+            push!(out, String(take!(word)))
+        elseif isdigit(chars[i]) || chars[i] == '-'
+            j = i
+            while j < length(chars) && !(chars[j+1] in ",] ")
+                j += 1
+            end
+            push!(out, String(chars[i:j]))
+            i = j
+        end
+        i += 1
+    end
+    return out
+end
+
+# Labels keep their type where it is a plain one; another language's are whole numbers if all of them are.
+only_character(s) = first(s)
+const label_kinds = Dict{String,Any}("Int" => x -> parse(Int, x), "String" => identity, "Symbol" => Symbol, "Bool" => x -> parse(Bool, x), "Char" => only_character, "Float" => x -> parse(Float64, x))
+kind_of_labels(classes) = all(c -> c isa Bool, classes) ? "Bool" : all(c -> c isa Integer, classes) ? "Int" : all(c -> c isa AbstractFloat, classes) ? "Float" :
+                          all(c -> c isa Symbol, classes) ? "Symbol" : all(c -> c isa Char, classes) ? "Char" : "String"
+function read_classes(texts, kind)
+    kind === nothing && (kind = all(t -> tryparse(Int, t) !== nothing, texts) ? "Int" : "String")
+    return map(get(label_kinds, kind, identity), texts)
+end
+function describe!(f::Fitted)
+    meta(key, value) = Glue.flx_model_meta_set(f.model, key, value)
+    meta("task", f.task)
+    if f.classes !== nothing
+        meta("classes", json_list(map(string, f.classes)))
+        meta("julia.labels", kind_of_labels(f.classes))
+    end
+    f.columns && meta("julia.columns", "true")
+    return f
+end
+function fitted_from(model)
+    task, classes = Glue.flx_model_meta_get(model, "task"), Glue.flx_model_meta_get(model, "classes")
+    layer = LoadedLayer(Glue.flx_layer_to_json(Glue.flx_model_layer(model)))
+    labels = classes === nothing ? nothing : read_classes(read_json_list(classes), Glue.flx_model_meta_get(model, "julia.labels"))
+    return Fitted(something(task, classes === nothing ? "regression" : "classification"), layer, labels, nothing, Glue.flx_model_meta_get(model, "julia.columns") !== nothing, model)
+end
+"""
+    Flexor.save(path, fitted)
+    Flexor.save(path, network, parameters, states = (;))
+
+Writes a model to a .flx file, which every language reads."""
+save(path::AbstractString, f::Fitted) = (Glue.flx_model_save(describe!(f).model, path, -1); path)
+function save(path::AbstractString, l::Layer, sets::NamedTuple...)
+    Glue.flx_model_save(Glue.flx_model_create(layer_handle(l), params_handle(sets...)), path, -1)
+    return path
+end
+"""
+    Flexor.load(path)
+
+Reads a .flx file of any language as a fitted model."""
+load(path::AbstractString) = fitted_from(Glue.flx_model_load(path, nothing))
+
+function Serialization.serialize(s::Serialization.AbstractSerializer, f::Fitted)
+    Serialization.serialize_type(s, Fitted)
+    Serialization.serialize(s, (Glue.flx_model_to_bytes(describe!(f).model, -1)[2], f.history, f.classes))
+end
+function Serialization.deserialize(s::Serialization.AbstractSerializer, ::Type{Fitted})
+    bytes, history, classes = Serialization.deserialize(s)
+    f = fitted_from(Glue.flx_model_from_bytes(bytes, nothing))
+    f.history, f.classes = history, classes
+    return f
+end

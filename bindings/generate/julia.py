@@ -22,7 +22,8 @@ def name_of(name):
 
 
 def is_axis(attr):
-    return bool(AXES.search(attr["name"])) and ("long" in attr["type"] or attr["type"].startswith("int"))
+    """Whether a whole number of it counts axes, or is the first of a range: it counts from 1 here. (A range's `end`, which the library leaves out, is the last one here.)"""
+    return bool(AXES.search(attr["name"]) or attr["name"] == "begin") and ("long" in attr["type"] or attr["type"].startswith("int"))
 
 
 def presence(entry):
@@ -85,7 +86,7 @@ def operator(entry):
     formals = [call_names[i["name"]] + (" = nothing" if i["kind"] == "optional" else "") for i in takes]
     indexed = {i["name"] for i in inputs if i["name"].startswith("ind") or INDEX.search(i["doc"])}
     given = [f"from_one({call_names[i['name']]})" if i["name"] in indexed else call_names[i["name"]] for i in inputs]
-    arrays = f"({''.join(g + ', ' for g in given)}{'several...' if variadic else ''})"
+    arrays = f"({''.join(g + ', ' for g in given)}{'several...,' if variadic else ''})"
     if variadic:
         formals = [f for f in formals if "=" not in f] + ["several..."]
     more = [f"{a} = {call_names[i]} === nothing ? {no} : {yes}" for a, (i, yes, no) in there.items()] + [f"{c} = length(several) + {len(inputs)}" for c in count]

@@ -31,7 +31,7 @@ def main(examples, *command):
     passed = failed = skipped = 0
     for name in sorted(os.listdir(examples)):
         path = os.path.join(examples, name)
-        if not name.endswith((".py", ".R")):
+        if not name.endswith((".py", ".R", ".jl")):
             continue
         with tempfile.TemporaryDirectory() as folder:
             if name.startswith("quickstart."):

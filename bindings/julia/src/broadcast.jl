@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# Dots on arrays. An expression of several operators runs as one graph, which the library fuses into one kernel; the graph is kept by the expression's form.
+# Dots on arrays: each function of an expression is an operator of the library.
 
 struct ArrayStyle <: Base.Broadcast.BroadcastStyle end
 const Expression = Base.Broadcast.Broadcasted{ArrayStyle}

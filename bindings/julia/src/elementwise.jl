@@ -20,7 +20,7 @@ relu(x::Real) = max(x, zero(x))
 sigmoid(x::Real) = 1 / (1 + exp(-x))
 const unary = IdDict{Any,String}((-) => "negative", abs => "abs", sqrt => "sqrt", exp => "exp", log => "log", log2 => "log2", log10 => "log10", log1p => "log1p", expm1 => "expm1",
     sin => "sin", cos => "cos", tan => "tan", asin => "arcsin", acos => "arccos", atan => "arctan", sinh => "sinh", cosh => "cosh", tanh => "tanh", asinh => "arcsinh",
-    acosh => "arccosh", atanh => "arctanh", cbrt => "cbrt", abs2 => "square", inv => "reciprocal", sign => "sign", floor => "floor", ceil => "ceil", trunc => "trunc", round => "rint",
+    acosh => "arccosh", atanh => "arctanh", cbrt => "cbrt", abs2 => "square", inv => "reciprocal", sign => "sign", floor => "floor", ceil => "ceil", trunc => "trunc",
     relu => "relu", sigmoid => "sigmoid")
 const floating = Set{Any}([sqrt, exp, log, log2, log10, log1p, expm1, sin, cos, tan, asin, acos, atan, sinh, cosh, tanh, asinh, acosh, atanh, cbrt, inv, sigmoid])
 
@@ -118,5 +118,9 @@ Base.:*(a::NDArray{<:Any,2}, b::NDArray{<:Any,2}) = product(a, b)
 Base.:*(a::NDArray{<:Any,2}, b::NDArray{<:Any,1}) = product(a, b)
 Base.:*(a::NDArray{<:Any,2}, b::Union{Matrix,Vector}) = product(a, NDArray(b))
 Base.:*(a::Matrix, b::Union{NDArray{<:Any,2},NDArray{<:Any,1}}) = product(NDArray(a), b)
+for Turned in (LinearAlgebra.Adjoint{<:Any,<:AbstractMatrix}, LinearAlgebra.Transpose{<:Any,<:AbstractMatrix})
+    @eval Base.:*(a::NDArray{<:Any,2}, b::$Turned) = product(a, NDArray(b))
+    @eval Base.:*(a::$Turned, b::NDArray{<:Any,2}) = product(NDArray(a), b)
+end
 LinearAlgebra.dot(a::NDArray{<:Any,1}, b::NDArray{<:Any,1}) = number_or_array(product(a, b))
 LinearAlgebra.norm(a::NDArray) = number_or_array(call_one("norm", (a,)))

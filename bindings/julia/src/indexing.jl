@@ -55,8 +55,21 @@ function assign!(a::NDArray{T,N}, x, parts) where {T,N}
         return a
     end
     host = Array(a)
-    host[parts...] = x isa NDArray ? Array(x) : x
+    x isa Number ? (host[parts...] .= x) : (host[parts...] = x isa NDArray ? Array(x) : x)
     copyto!(a, host)
+end
+
+# a[parts...] .= x
+struct Place{A<:NDArray,P}
+    array::A
+    parts::P
+end
+Base.Broadcast.dotview(a::NDArray{T,N}, parts::Vararg{Part,N}) where {T,N} = Place(a, parts)
+function Base.Broadcast.materialize!(place::Place, e)
+    x = evaluate(e)
+    x isa Number && return assign!(place.array, x, place.parts)
+    target = place.array[place.parts...]
+    assign!(place.array, assign_all!(target isa NDArray ? target : NDArray(target), as_array(x)), place.parts)
 end
 
 # Julia's order: the first axis runs first.

@@ -225,7 +225,7 @@ function predict_all(_, out, models...)
     scans = Flexor.digits()[1][8001:8010, :, :, :]
     for path in models
         model, base = Flexor.load(path), joinpath(out, basename(path))
-        write(base * ".scores", to_bytes(Flexor.scores(model, scans)))
+        write(base * ".scores", to_bytes(Flexor.wrap(F.flx_model_run(model.model, 0, (NDArray(scans),))[1])))
         Flexor.save(base * ".flx", model)
     end
 end

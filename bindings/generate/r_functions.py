@@ -85,6 +85,11 @@ def given(attrs, value=value):
     return "NULL" if not parts else "c(" + ",\n    ".join(parts) + ")"
 
 
+def needed(attrs, condition=""):
+    """Lines that stop in the function the user called, if an argument that must be given is missing."""
+    return "".join(f"  {condition}{r_name(a['name'])} # must be given\n" for a in attrs if a["required"])
+
+
 def quoted(name):
     return name if re.fullmatch(r"[A-Za-z][\w.]*", name) and name not in RESERVED else f"`{name}`"
 
@@ -287,7 +292,7 @@ def layer(entry):
     network = "indices_from_one(network)" if any(INDEX.search(i["doc"]) for i in entry["inputs"]) else "network"
     takes = "; ".join(f"{i['name']}: {i['doc']}" for i in entry["inputs"])
     doc = comment(f"Layer {entry['name']}", entry["doc"], params, "the network with this layer behind the others", example, (f"Input: {takes}" if takes else "") + (" They count from 1." if network != "network" else ""))
-    return doc + f"{name} <- function({', '.join(formals)}) {{\n  add_layer({network}, \"{entry['name']}\", name, {given(attrs)}{children})\n}}\n"
+    return doc + f"{name} <- function({', '.join(formals)}) {{\n{needed(attrs, 'if (is_network(network)) ')}  add_layer({network}, \"{entry['name']}\", name, {given(attrs)}{children})\n}}\n"
 
 
 def loss(entry):
@@ -339,7 +344,7 @@ def plain(kind, entry):
     doc = comment(f"{title} {entry['name']}", entry["doc"], params, result, example)
     schedule = kind == "optimizer" and any(a["name"] == "learning_rate" for a in attrs)
     settings = given(attrs, optimizer_value) + (", rate_schedule(learning_rate)" if schedule else "")
-    return doc + f"{name} <- function({', '.join(signature(attrs))}) {{\n  new_{kind}(\"{entry['name']}\", {settings})\n}}\n"
+    return doc + f"{name} <- function({', '.join(signature(attrs))}) {{\n{needed(attrs)}  new_{kind}(\"{entry['name']}\", {settings})\n}}\n"
 
 
 def source(registry, taken=()):

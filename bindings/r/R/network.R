@@ -30,9 +30,11 @@ network_layers <- function(net) {
 
 # A layer of the library behind a network, or (with one argument more) another network.
 add_layer <- function(network, kind, name = NULL, settings = NULL, children = list()) {
-  if (is_network(kind)) return(make_network(c(network_layers(network), network_layers(kind))))
+  before <- network_layers(network)
+  if (is_network(kind)) return(make_network(c(before, network_layers(kind))))
   children <- lapply(children, network_layers)
-  make_network(c(network_layers(network), list(list(kind = kind, name = name, settings = settings, children = children))))
+  flx_layer_create(kind, name, settings) # a wrong setting is told where it was written
+  make_network(c(before, list(list(kind = kind, name = name, settings = settings, children = children))))
 }
 
 #' A layer of one's own

@@ -1,6 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 # Losses, optimizers, schedules, initializers and metrics: settings that R holds as plain values, and the library's objects made of them when they are wanted.
-new_setting <- function(class, name, settings) structure(list(name = name, settings = settings), class = c(paste0("flexor_", class), "flexor_setting"))
+# What is described is made once and thrown away, so that a wrong setting is told where it was written.
+new_setting <- function(class, name, settings) {
+  switch(class, loss = flx_layer_create(name, NULL, settings), metric = flx_metric_create(name, settings), initializer = flx_initializer_create(name, settings),
+         schedule = flx_schedule_create(name, settings))
+  structure(list(name = name, settings = settings), class = c(paste0("flexor_", class), "flexor_setting"))
+}
 new_metric <- function(name, settings) new_setting("metric", name, settings)
 new_initializer <- function(name, settings) new_setting("initializer", name, settings)
 new_schedule <- function(name, settings) new_setting("schedule", name, settings)
@@ -33,6 +38,7 @@ run_loss <- function(name, settings, arrays) {
 
 # Optimizers are references: their state (momentum ...) is one, whatever variable holds them.
 new_optimizer <- function(name, settings, schedule = NULL) {
+  flx_optimizer_create(name, settings)
   self <- new.env(parent = emptyenv())
   self$name <- name
   self$settings <- settings

@@ -48,5 +48,6 @@ function __init__()
     Glue.load_library(get(ENV, "LIBFLEXOR", isfile(beside) ? beside : Glue.libflexor))
     empty!(prepared)
     empty!(layer_handles)
+    empty!(loss_handles)
 end
 end

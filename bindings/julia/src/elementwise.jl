@@ -53,6 +53,17 @@ function same_shape(op, x::NDArray{T,N}, y::NDArray{T,N}) where {T,N}
     collect_if_needed()
     return adopt(h, T, x.dims)
 end
+# Prepared once for each process: what arrays of one type and size are added by costs little more than the call itself.
+const quick_calls = Vector{Handle}(undef, 4)
+for (k, f) in enumerate((+, -, *, /))
+    @eval function apply(::typeof($f), a::NDArray{T,N}, b::NDArray{T,N}) where {T<:AbstractFloat,N}
+        a.dims === b.dims || return invoke(apply, Tuple{Any,NDArray,NDArray}, $f, a, b)
+        isassigned(quick_calls, $k) || (quick_calls[$k] = Glue.flx_call_create($(binary[f][1]), ()))
+        h = Glue.flx_call_binary(quick_calls[$k], mode(), a.handle, b.handle)::Handle
+        collect_if_needed()
+        return adopt(h, T, a.dims)
+    end
+end
 apply(f, a::NDArray{T}, x::Number) where {T} = f === (^) && x isa Integer && T <: AbstractFloat && x == 2 ? call_one("square", (a,)) : with_scalar(f, 2, a, x)
 apply(f, x::Number, a::NDArray) = with_scalar(f, 3, a, x)
 function with_scalar(f, side, a::NDArray{T}, x) where {T}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Java, for Scala: a handle is an object that frees itself (java/Handle.java); a result is put in the first place of an array given for it; a failed call throws
-// FlexorException. Memory is a direct ByteBuffer, options are a map. A call that may wait ends early, as not ready, when its thread is interrupted.
+// FlexorException, by its status. Memory is a direct ByteBuffer, options are a map. A call that may wait ends early, as not ready, when its thread is interrupted.
 %{
 static void flx_j_set(JNIEnv *e, jobjectArray out, jobject v) { if (out && v) (*e)->SetObjectArrayElement(e, out, 0, v); }
 static jbyteArray flx_j_bytes(JNIEnv *e, const char *t, int64_t n) {
@@ -41,10 +41,21 @@ static int flx_j_interrupted(JNIEnv *e) {
   return (*e)->ExceptionCheck(e) || yes;
 }
 static void flx_j_raise(JNIEnv *e, flx_status status) {
-  jclass c = (*e)->FindClass(e, "org/flexor/FlexorException");
-  jobject x = c ? (*e)->NewObject(e, c, (*e)->GetMethodID(e, c, "<init>", "(I[B[B)V"), (jint)status, flx_j_text(e, flx_last_error_field("kind")),
-                                  flx_j_text(e, flx_last_error())) : NULL;
-  if (x) (*e)->Throw(e, (jthrowable)x);
+  static const char *const names[] = {"operator", "node", "origin", "hint", "file", "offset"};
+  jclass c = (*e)->FindClass(e, "org/flexor/FlexorException"), bytes = c ? (*e)->FindClass(e, "[B") : NULL;
+  jobjectArray fields = bytes ? (*e)->NewObjectArray(e, 6, bytes, NULL) : NULL;
+  jmethodID make = fields ? (*e)->GetStaticMethodID(e, c, "make", "(I[B[B[[B)Lorg/flexor/FlexorException;") : NULL;
+  jobject x;
+  int i;
+  for (i = 0; make && i < 6; ++i) {
+    jbyteArray text = flx_j_text(e, flx_last_error_field(names[i]));
+    if (!text) return; /* no memory: Java's own exception is there */
+    (*e)->SetObjectArrayElement(e, fields, i, text);
+    (*e)->DeleteLocalRef(e, text);
+    if ((*e)->ExceptionCheck(e)) return;
+  }
+  x = make ? (*e)->CallStaticObjectMethod(e, c, make, (jint)status, flx_j_text(e, flx_last_error_field("kind")), flx_j_text(e, flx_last_error()), fields) : NULL;
+  if (!(*e)->ExceptionCheck(e) && x) (*e)->Throw(e, (jthrowable)x);
 }
 %}
 %exception {
@@ -154,5 +165,5 @@ FLX_RESULT(jobjectArray, long[][], Handle[][], new long[1][], (flx_ndarray *out_
 %typemap(in) (flx_ndarray *out_arrays, int32_t capacity, int32_t *out_narrays) (int32_t n = 0) { $1 = flx_room(); $2 = FLX_MAX_COUNT; $3 = &n; }
 %typemap(freearg) (flx_ndarray *out_arrays, int32_t capacity, int32_t *out_narrays) { flx_room_back($1); }
 %typemap(argout) (flx_ndarray *out_arrays, int32_t capacity, int32_t *out_narrays) { if (!result) flx_j_set(jenv, $input, flx_j_longs(jenv, $1, *$3)); }
-%pragma(java) jniclasscode=%{ static { System.loadLibrary("flexor_jni"); flx_abi_require(flexorConstants.FLX_ABI_VERSION); } %}
+%pragma(java) jniclasscode=%{ static { NativeLibrary.load(); flx_abi_require(flexorConstants.FLX_ABI_VERSION); } %}
 %javaconst(1);

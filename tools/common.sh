@@ -14,8 +14,9 @@ PACKAGES_PEERS=(python3-venv python3-dev binutils)
 # The languages whose bindings are tested where they can be had, what their packages work together with, and a second compiler for programs outside the tree,
 # one group each; Julia comes by tools/get_julia.
 PACKAGES_PYTHON="python3-dev python3-venv python3-numpy python3-pytest"
+PACKAGES_SCALA="scala openjdk-17-jdk-headless junit4"
 PACKAGES_R="r-base-core make r-cran-testthat"
-PACKAGES_LANGUAGES=("$PACKAGES_PYTHON" "$PACKAGES_R" "r-cran-caret r-cran-recipes" "r-cran-knitr r-cran-markdown" "openjdk-17-jdk-headless" "clang")
+PACKAGES_LANGUAGES=("$PACKAGES_PYTHON" "$PACKAGES_R" "r-cran-caret r-cran-recipes" "r-cran-knitr r-cran-markdown" "openjdk-17-jdk-headless" "$PACKAGES_SCALA" "clang")
 # What the Python package is tested with, from PyPI: in build/venv-tests, above the system's packages.
 PYPI_TESTS=(scikit-learn mypy tqdm scikit-build-core pandas matplotlib)
 

@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.flexor
+
+import org.flexor.Scope.{here => s}
+
+import java.nio.{Buffer, ByteBuffer, ByteOrder, DoubleBuffer, FloatBuffer, IntBuffer, LongBuffer, ShortBuffer}
+
+/** What operators take and give. Arithmetic broadcasts; a result belongs to the scope. */
+sealed abstract class Tensor private[flexor] (raw: Long, scope: Scope) extends Resource(raw, scope) {
+  /** What operations on it give. */
+  type Self <: Tensor
+  private[flexor] def wrap(raw: Long, scope: Scope): Self
+
+  private def binary(call: Long, other: Tensor): Self = {
+    val out = new Array[Long](1)
+    flexorJNI.flx_call_binary(call, s.mode, raw, other.raw, out)
+    wrap(out(0), s)
+  }
+  private def scalar(call: Long, other: Double): Self = {
+    val out = new Array[Long](1)
+    flexorJNI.flx_call_scalar(call, s.mode, raw, other, out)
+    wrap(out(0), s)
+  }
+  private def unary(call: Long): Self = {
+    val out = new Array[Long](1)
+    flexorJNI.flx_call_unary(call, s.mode, raw, out)
+    wrap(out(0), s)
+  }
+
+  def +(other: Tensor): Self = binary(Operators.add, other)
+  def -(other: Tensor): Self = binary(Operators.sub, other)
+  def *(other: Tensor): Self = binary(Operators.mul, other)
+  def /(other: Tensor): Self = binary(Operators.div, other)
+  def dot(other: Tensor): Self = binary(Operators.dot, other)
+  def +(other: Double): Self = scalar(Operators.addScalar, other)
+  def -(other: Double): Self = scalar(Operators.subScalar, other)
+  def *(other: Double): Self = scalar(Operators.mulScalar, other)
+  def /(other: Double): Self = scalar(Operators.divScalar, other)
+  def pow(other: Double): Self = scalar(Operators.powScalar, other)
+  def unary_- : Self = scalar(Operators.mulScalar, -1)
+
+  /** The mean, and the sum, of all elements: one element. */
+  def mean: Self = unary(Operators.mean)
+  def sum: Self = unary(Operators.sum)
+}
+
+/** An array, row-major, whatever made it. */
+final class NDArray private[flexor] (raw: Long, scope: Scope) extends Tensor(raw, scope) {
+  import flexorConstants.FLX_ROW_MAJOR
+  type Self = NDArray
+  private[flexor] def wrap(raw: Long, scope: Scope): NDArray = new NDArray(raw, scope)
+
+  def dtype: DType = DType.of(Native.int(flexorJNI.flx_ndarray_describe(raw, _, null)))
+  def shape: Shape = Shape.of(Native.longs(flexorJNI.flx_ndarray_describe(raw, null, _)))
+  def size: Long = shape.size
+
+  /** Moves it out of its scope: it lives until close(), or until the collector finds it unused. */
+  def detach: NDArray = { leave(); this }
+
+  /** Its memory without history and gradient. */
+  def constant: NDArray = { val scope = s; new NDArray(Native.handle(flexorJNI.flx_ndarray_detach(raw, _)), scope) }
+
+  /** A copy with another dtype. */
+  def to(dtype: DType): NDArray = op.cast(this, dtype)
+
+  /** A view with another shape; -1 is what remains. */
+  def reshape(sizes: Long*): NDArray = { val scope = s; new NDArray(Native.handle(flexorJNI.flx_ndarray_reshape(raw, sizes.toArray, s.mode, _)), scope) }
+
+  /** Rows `from` until `until` of axis 0, a view; negative ones count from the end. */
+  def slice(from: Long, until: Long): NDArray = { val scope = s; new NDArray(Native.handle(flexorJNI.flx_ndarray_slice(raw, from, until, s.mode, _)), scope) }
+
+  /** The first `n` rows. */
+  def take(n: Long): NDArray = slice(0, math.min(n, shape(0)))
+
+  /** Element `index` of axis 0, a view. */
+  def apply(index: Long): NDArray = { val scope = s; new NDArray(Native.handle(flexorJNI.flx_ndarray_at(raw, index, s.mode, _)), scope) }
+
+  /** The value of an array of one element. */
+  def toDouble: Double = {
+    val out = new Array[Double](1)
+    Native.ready(flexorJNI.flx_ndarray_item(raw, -1, _, out))
+    out(0)
+  }
+
+  /** Its elements, converted to `dtype`, in a new direct buffer. Waits; an interrupt of the thread ends that. */
+  def toBuffer(dtype: DType = dtype): ByteBuffer = {
+    val bytes = size * dtype.bytes
+    if (bytes > Int.MaxValue) throw new UnsupportedException(s"[array] Java's buffers hold 2 GiB, and the array has $bytes bytes. Read it in slices.")
+    val buffer = NDArray.direct(bytes.toInt)
+    Native.ready(flexorJNI.flx_ndarray_read(raw, buffer, dtype.number, FLX_ROW_MAJOR, -1, _))
+    buffer
+  }
+  def toFloats: Array[Float] = { val out = new Array[Float](size.toInt); toBuffer(DType.Float32).asFloatBuffer.get(out); out }
+  def toDoubles: Array[Double] = { val out = new Array[Double](size.toInt); toBuffer(DType.Float64).asDoubleBuffer.get(out); out }
+  def toInts: Array[Int] = { val out = new Array[Int](size.toInt); toBuffer(DType.Int32).asIntBuffer.get(out); out }
+  def toLongs: Array[Long] = { val out = new Array[Long](size.toInt); toBuffer(DType.Int64).asLongBuffer.get(out); out }
+  def toSeq: Vector[Double] = toDoubles.toVector
+  /** The rows of a matrix. */
+  def toRows: Array[Array[Float]] = {
+    val dims = shape
+    if (dims.rank != 2) throw new ShapeException(s"[array] expected a matrix, given shape $dims")
+    val all = toFloats
+    Array.tabulate(dims(0).toInt)(i => java.util.Arrays.copyOfRange(all, i * dims(1).toInt, (i + 1) * dims(1).toInt))
+  }
+
+  /** Overwrites its elements with `other`'s, converted. */
+  def update(other: NDArray): Unit = flexorJNI.flx_ndarray_copy_into(other.raw, raw)
+
+  /** Lets `backward` store a gradient for it. */
+  def attachGrad(): this.type = { flexorJNI.flx_autograd_attach(raw, Glue.utf8("write"), 0); this }
+
+  /** The gradient that `backward` stored. */
+  def grad: NDArray = {
+    val found = Native.handle(flexorJNI.flx_autograd_grad(raw, _))
+    if (found == 0) throw new StateException("[grad] no gradient is attached to the array. Call attachGrad() before it is used.")
+    new NDArray(found, s)
+  }
+
+  /** Goes backward from here, and stores the gradients of what has one attached. */
+  def backward(): Unit = flexorJNI.flx_autograd_backward(Array(raw), null, flexorConstants.FLX_TRAIN)
+
+  /** Waits until it is computed. */
+  def await(): this.type = { Native.ready(flexorJNI.flx_ndarray_wait(raw, -1, _)); this }
+
+  override def toString: String = {
+    val out = new Array[Array[Byte]](1)
+    Native.ready(flexorJNI.flx_ndarray_text(raw, -1, _, out))
+    Glue.text(out(0))
+  }
+}
+
+object NDArray {
+  private[flexor] def direct(bytes: Int): ByteBuffer = ByteBuffer.allocateDirect(bytes).order(ByteOrder.nativeOrder)
+
+  private[flexor] def make(bytes: ByteBuffer, host: DType, shape: Shape, dtype: DType, order: Int = flexorConstants.FLX_ROW_MAJOR): NDArray =
+    { val scope = s; new NDArray(Native.handle(flexorJNI.flx_ndarray_create_from(bytes, host.number, order, shape.raw, dtype.number, null, _)), scope) }
+
+  private def sized(n: Int, bytes: Int): Int =
+    if (n.toLong * bytes > Int.MaxValue) throw new UnsupportedException(s"[array] Java's buffers hold 2 GiB, given $n elements of $bytes bytes") else n * bytes
+
+  /** From an array of numbers, which keeps its type; `shape` is its length if it is not given. */
+  def apply(values: Array[Float]): NDArray = of(values, Shape(values.length))
+  def apply(values: Array[Double]): NDArray = of(values, Shape(values.length))
+  def apply(values: Array[Int]): NDArray = of(values, Shape(values.length))
+  def apply(values: Array[Long]): NDArray = of(values, Shape(values.length))
+  def of(values: Array[Float], shape: Shape): NDArray = { val b = direct(sized(values.length, 4)); b.asFloatBuffer.put(values); make(b, DType.Float32, shape, DType.Float32) }
+  def of(values: Array[Double], shape: Shape): NDArray = { val b = direct(sized(values.length, 8)); b.asDoubleBuffer.put(values); make(b, DType.Float64, shape, DType.Float64) }
+  def of(values: Array[Int], shape: Shape): NDArray = { val b = direct(sized(values.length, 4)); b.asIntBuffer.put(values); make(b, DType.Int32, shape, DType.Int32) }
+  def of(values: Array[Long], shape: Shape): NDArray = { val b = direct(sized(values.length, 8)); b.asLongBuffer.put(values); make(b, DType.Int64, shape, DType.Int64) }
+
+  /** A matrix, from its rows. */
+  def apply(rows: Array[Array[Float]]): NDArray = {
+    val width = if (rows.isEmpty) 0 else rows(0).length
+    for ((row, i) <- rows.zipWithIndex) if (row.length != width) throw new ShapeException(s"[array] the rows must be equally long: row 0 has $width numbers and row $i has ${row.length}")
+    val buffer = direct(sized(rows.length * width, 4))
+    val floats = buffer.asFloatBuffer
+    rows.foreach(r => floats.put(r))
+    make(buffer, DType.Float32, Shape(rows.length, width), DType.Float32)
+  }
+
+  /** From plain numbers: float32. */
+  def apply(values: Seq[Double]): NDArray = of(values.map(_.toFloat).toArray, Shape(values.length))
+
+  /** From a direct buffer's bytes, all of them, in native order, which hold elements of `dtype`. */
+  def apply(bytes: ByteBuffer, dtype: DType, shape: Shape): NDArray = make(bytes, dtype, shape, dtype)
+
+  /** From the elements between a buffer's position and limit. */
+  def apply(values: FloatBuffer, shape: Shape): NDArray = { val v = values.duplicate; val b = direct(sized(v.remaining, 4)); b.asFloatBuffer.put(v); make(b, DType.Float32, shape, DType.Float32) }
+  def apply(values: DoubleBuffer, shape: Shape): NDArray = { val v = values.duplicate; val b = direct(sized(v.remaining, 8)); b.asDoubleBuffer.put(v); make(b, DType.Float64, shape, DType.Float64) }
+
+  def zeros(sizes: Long*): NDArray = full(Shape.of(sizes), 0)
+  def ones(sizes: Long*): NDArray = full(Shape.of(sizes), 1)
+  /** An array filled with `value`. */
+  def full(shape: Shape, value: Double, dtype: DType = DType.Float32): NDArray =
+    { val scope = s; new NDArray(Native.handle(flexorJNI.flx_ndarray_create_full(shape.raw, dtype.number, null, value, _)), scope) }
+}
+
+/** Operators by name. Prepared calls are kept for the process: each is made once. */
+private[flexor] object Operators {
+  private val made = new java.util.concurrent.ConcurrentHashMap[(String, List[(String, String)]), java.lang.Long]
+
+  def prepared(name: String, settings: List[(String, String)] = Nil): Long = {
+    val key = (name, settings)
+    val found = made.get(key)
+    if (found != null) found.longValue
+    else {
+      val call = Native.handle(flexorJNI.flx_call_create(Glue.utf8(name), Native.pairs(settings), _))
+      val before = made.putIfAbsent(key, call)
+      if (before == null) call else { flexorJNI.flx_free(call); before.longValue }
+    }
+  }
+
+  val add: Long = prepared("broadcast_add")
+  val sub: Long = prepared("broadcast_sub")
+  val mul: Long = prepared("broadcast_mul")
+  val div: Long = prepared("broadcast_div")
+  val dot: Long = prepared("dot")
+  val addScalar: Long = prepared("_plus_scalar")
+  val subScalar: Long = prepared("_minus_scalar")
+  val mulScalar: Long = prepared("_mul_scalar")
+  val divScalar: Long = prepared("_div_scalar")
+  val powScalar: Long = prepared("_power_scalar")
+  val mean: Long = prepared("mean")
+  val sum: Long = prepared("sum")
+
+  def run(name: String, inputs: Seq[Tensor], settings: List[(String, String)]): Seq[NDArray] = {
+    val arrays = inputs.reverseIterator.dropWhile(_ == null).toArray.reverse.map(t => if (t == null) 0L else t.raw)
+    val out = new Array[Array[Long]](1)
+    // Settings may hold numbers without end (learning rates, random parameters): beyond so many they are not kept.
+    if (made.size < 4096) flexorJNI.flx_call_run(prepared(name, settings), s.mode, arrays, null, out)
+    else flexorJNI.flx_invoke(Glue.utf8(name), s.mode, arrays, Native.pairs(settings), out)
+    out(0).toVector.map(new NDArray(_, s))
+  }
+
+  private def texts(settings: Array[(String, Any)]): List[(String, String)] = settings.toList.map { case (k, v) => k -> Settings.text(v) }
+  def all[T <: Tensor](name: String, inputs: Seq[Tensor], settings: Array[(String, Any)]): Seq[T] = run(name, inputs, texts(settings)).asInstanceOf[Seq[T]]
+  def one[T <: Tensor](name: String, inputs: Seq[Tensor], settings: Array[(String, Any)]): T = run(name, inputs, texts(settings)).head.asInstanceOf[T]
+}

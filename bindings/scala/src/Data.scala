@@ -83,7 +83,7 @@ private[flexor] final class Batches(raw: Long, scope: Scope) extends Resource(ra
   def hasNext: Boolean = {
     if (!asked) {
       if (last != null) { last.x.close(); last.y.close(); last = null }
-      val event = Native.int(flexorJNI.flx_iter_next(raw, -1, _))
+      val event = if (Thread.currentThread.isInterrupted) flexorConstants.FLX_PENDING else Native.int(flexorJNI.flx_iter_next(raw, -1, _))
       if (event == flexorConstants.FLX_PENDING) { Thread.interrupted(); throw new InterruptedException("[batches] the thread was interrupted") }
       asked = true
       more = event == flexorConstants.FLX_BATCH

@@ -57,7 +57,8 @@ final class Run private[flexor] (raw: Long, model: Fitted, scope: Scope) extends
 
   def hasNext: Boolean = {
     if (ahead.isEmpty && !done) {
-      val event = Native.int(flexorJNI.flx_task_next(raw, -1, _))
+      // A fit of short epochs never waits long enough for the glue to look for interrupts.
+      val event = if (Thread.currentThread.isInterrupted) FLX_PENDING else Native.int(flexorJNI.flx_task_next(raw, -1, _))
       val text = if (event == FLX_BATCH || event == FLX_EPOCH) Native.text(flexorJNI.flx_task_text(raw, Glue.utf8("progress"), _)) else ""
       if (event == FLX_EPOCH) {
         val row = columns.map(c => c -> number(c))

@@ -111,9 +111,10 @@ final class NDArray private[flexor] (raw: Long, scope: Scope) extends Tensor(raw
 
   /** The gradient that `backward` stored. */
   def grad: NDArray = {
+    val scope = s
     val found = Native.handle(flexorJNI.flx_autograd_grad(raw, _))
     if (found == 0) throw new StateException("[grad] no gradient is attached to the array. Call attachGrad() before it is used.")
-    new NDArray(found, s)
+    new NDArray(found, scope)
   }
 
   /** Goes backward from here, and stores the gradients of what has one attached. */
@@ -133,7 +134,7 @@ object NDArray {
   private[flexor] def direct(bytes: Int): ByteBuffer = ByteBuffer.allocateDirect(bytes).order(ByteOrder.nativeOrder)
 
   private[flexor] def make(bytes: ByteBuffer, host: DType, shape: Shape, dtype: DType, order: Int = flexorConstants.FLX_ROW_MAJOR): NDArray =
-    { val scope = s; new NDArray(Native.handle(flexorJNI.flx_ndarray_create_from(bytes, host.number, order, shape.raw, dtype.number, null, _)), scope) }
+    { val scope = s; new NDArray(Native.handle(flexorJNI.flx_ndarray_create_from(Glue.direct(bytes), host.number, order, shape.raw, dtype.number, null, _)), scope) }
 
   private def sized(n: Int, bytes: Int): Int =
     if (n.toLong * bytes > Int.MaxValue) throw new UnsupportedException(s"[array] Java's buffers hold 2 GiB, given $n elements of $bytes bytes") else n * bytes

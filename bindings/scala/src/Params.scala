@@ -9,9 +9,10 @@ final class Params private[flexor] (raw: Long, scope: Scope) extends Resource(ra
 
   /** The array called `name`, not a copy. */
   def apply(name: String): NDArray = {
+    val scope = s
     val found = Native.handle(flexorJNI.flx_params_get(raw, Glue.utf8(name), _))
     if (found == 0) throw new NameException(s"[params] there is no `$name`; there are ${names.mkString(", ")}")
-    new NDArray(found, s)
+    new NDArray(found, scope)
   }
 
   /** Writes them to a .safetensors, .flx or .params file. */

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The wheel: made of this build by scikit-build-core, installed into an empty folder, used from another one."""
+"""The wheel: made of this build by scikit-build-core, installed into a fresh environment, used from another folder."""
 import os
 import subprocess
 import sys
@@ -57,10 +57,14 @@ def test_what_is_in_it(wheel):
 
 
 def test_it_works_elsewhere(wheel, tmp_path):
-    target, away = tmp_path / "site", tmp_path / "away"
+    """In an environment made for it, which sees NumPy and nothing of this tree."""
+    venv, away = tmp_path / "venv", tmp_path / "away"
     away.mkdir()
     env = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "LD_LIBRARY_PATH")}
-    subprocess.run([sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--no-index", "--target", str(target), str(wheel)], check=True, env=env)
-    run = subprocess.run([sys.executable, "-c", PROGRAM, str(target)], capture_output=True, text=True, cwd=away, env={**env, "PYTHONPATH": str(target)})
+    subprocess.run(["/usr/bin/python3" if os.path.samefile(sys.base_prefix, "/usr") else sys.executable, "-m", "venv", "--without-pip", "--system-site-packages", str(venv)], check=True, env=env)
+    python = str(venv / "bin" / "python")
+    subprocess.run([sys.executable, "-m", "pip", "--python", python, "install", "-q", "--no-deps", "--no-index", str(wheel)], check=True, env=env)
+    site = subprocess.run([python, "-c", "import sysconfig; print(sysconfig.get_path('platlib'))"], check=True, capture_output=True, text=True, env=env).stdout.strip()
+    run = subprocess.run([python, "-c", PROGRAM, site], capture_output=True, text=True, cwd=away, env=env)
     assert run.returncode == 0, run.stderr
     assert run.stdout.startswith("fine 0.")

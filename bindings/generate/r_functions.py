@@ -339,6 +339,7 @@ def plain(kind, entry):
     attrs = [a for a in entry["attrs"] if not useless(a)]
     attrs = [a for a in attrs if a["required"]] + [a for a in attrs if not a["required"]]
     samples = [sample(a) for a in attrs if a["required"]]
+    samples = ["c(2, 3)" if s == "c(2, 2)" else s for s in samples]  # steps must grow
     example = [f"{name}({', '.join(samples)})"] if None not in samples and kind != "iter" else []
     params = [(r_name(a["name"]), attribute_doc(a) + (" Or a schedule, such as [schedule_cosine()]." if kind == "optimizer" and a["name"] == "learning_rate" else "")) for a in attrs]
     doc = comment(f"{title} {entry['name']}", entry["doc"], params, result, example)

@@ -65,7 +65,7 @@ def interrupted(row, command):
         out = child.communicate(timeout=60)[0]
         stopped = [float(line.split()[1]) for line in out.splitlines() if line.startswith("stopped")]
         if not stopped:
-            raise RuntimeError(f"no Ctrl-C arrived: {out[-200:]}")
+            raise RuntimeError(f"no Ctrl-C arrived (round {i}, status {child.returncode}): {out[-200:]}")
         found.append(stopped[0] - sent)
     rows.figure(row, max(found))
 

@@ -12,7 +12,7 @@ import no_cuda
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TORCH = "2.15.0"  # its Python packages without CUDA's, which no_cuda.py replaces
-TORCH_NEEDS = ["filelock", "typing-extensions", "sympy", "networkx", "jinja2", "fsspec", "setuptools"]
+TORCH_NEEDS = ["filelock", "typing-extensions", "sympy", "networkx", "jinja2", "fsspec", "setuptools", "numpy"]
 MXNET = ["mxnet==1.9.1", "numpy<1.24"]  # the newest NumPy it imports with
 ORT = ["onnxruntime==1.31.1", "onnx"]
 

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// A worker's calls. Each returns at once and ends exactly once by calling `done` on the network thread, under no lock: well, or with a Status that names node,
+// key and round. There it must not wait, nor compute; it may start other calls. What is pushed is not copied: the Buffer is held until the push is acknowledged.
+//   Calls of one key run in the order they are made; those of different keys at once, a larger priority first. A pull that follows a push of this worker sees
+//   that push's round (synchronous mode); one before any push gives what init gave.
+#pragma once
+#include <functional>
+#include <string>
+
+#include "ps/node.h"
+#include "ps/types.h"
+
+namespace ps {
+
+using Done = std::function<void(const Status&, Reply&)>;
+
+class FLX_PS_API Worker {
+ public:
+  explicit Worker(Node& node) : node_(node) {}  // the node outlives its calls
+  // The first that arrives counts; the same key with another dtype, size or meta is an error (kMismatch).
+  void Init(KeyInfo key, Buffer value, Done done);
+  void Push(const std::string& key, Buffer value, uint64_t samples, int32_t priority, Done done);  // ends when it is acknowledged: no loss that the job survives undoes it
+  void Pull(const std::string& key, int32_t priority, Done done);
+  void PushPull(const std::string& key, Buffer value, uint64_t samples, int32_t priority, Done done);
+  void Barrier(Done done);  // the n-th one of each worker is the same
+  void Finish(Done done);   // after all calls before it; the others go on without this worker
+  // An optimizer or another setting for every server's Reducer::Configure; rank 0's count. Pushes made after it ended see it.
+  void Configure(const std::string& name, const std::string& text, Done done);
+  void Checkpoint(Done done);
+  // The same, waiting (Settings::timeout_ms bounds each); not from `done`.
+  Status Wait(const std::function<void(Done)>& call, Reply* reply = nullptr);
+
+ private:
+  Node& node_;
+};
+
+}  // namespace ps

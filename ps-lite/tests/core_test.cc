@@ -1,0 +1,507 @@
+// SPDX-License-Identifier: Apache-2.0
+// The core without the simulator: nodes joined by hand, a message at a time; each refusal and each wrong call, with the sentence the user sees.
+#include <gtest/gtest.h>
+
+#include <deque>
+#include <map>
+
+#include "core/node.h"
+#include "core/scheduler.h"
+#include "core/sendqueue.h"
+#include "core/table.h"
+#include "core/view.h"
+
+namespace ps::core {
+namespace {
+
+class Sum : public Reducer {  // of bytes
+ public:
+  Buffer Reduce(const Slice&, const std::vector<Contribution>& all, Aggregate) override {
+    std::string s(all[0].bytes.size(), 0);
+    for (auto& c : all)
+      for (size_t i = 0; i < s.size(); ++i) s[i] = char(s[i] + c.bytes.data()[i]);
+    return Buffer::Own(s);
+  }
+  Stored Apply(const Slice&, const Stored& stored, const Buffer& reduced) override { return {reduced, stored.state}; }
+  void Configure(const std::string& name, const std::string&) override {
+    if (name == "unknown") throw std::runtime_error("no optimizer of this name");
+  }
+};
+
+NodeConfig Config(Role role) {
+  NodeConfig c;
+  c.role = role;
+  c.job = "0123456789abcdef";
+  c.scheduler = "scheduler";
+  c.host = "alpha";
+  c.pid = 7;
+  return c;
+}
+
+// Delivers everything at once, in order. Files are kept here.
+class Hall {
+ public:
+  struct Seat {
+    std::unique_ptr<Node> node;
+    std::string address;
+    std::map<LinkId, std::pair<size_t, LinkId>> links;  // to whom, and its number there
+    LinkId next = 2;
+    std::vector<Complete> ended;
+    std::vector<Notice> notices;
+    bool deaf = false;  // takes nothing any more
+  };
+  size_t Add(NodeConfig c, const std::string& address) {
+    c.address = address;
+    seats_.emplace_back();
+    seats_.back().address = address;
+    seats_.back().node = std::make_unique<Node>(c, seats_.size());
+    Give(seats_.size() - 1, Tick{});
+    return seats_.size() - 1;
+  }
+  void Give(size_t who, Input in) {
+    waiting_.push_back({who, std::move(in)});
+    if (busy_) return;
+    busy_ = true;
+    while (!waiting_.empty()) {
+      auto [at, input] = std::move(waiting_.front());
+      waiting_.pop_front();
+      if (seats_[at].deaf) continue;
+      std::vector<Output> out;
+      seats_[at].node->step(now_, input, out);
+      for (auto& o : out) Take(at, o);
+    }
+    busy_ = false;
+  }
+  void Wait(Time time) {
+    for (Time end = now_ + time; now_ < end;) {
+      now_ += 50 * kMillisecond;
+      for (size_t i = 0; i < seats_.size(); ++i)
+        if (seats_[i].node->next_tick() <= now_) Give(i, Tick{});
+    }
+  }
+  Complete Call(size_t who, Request request, Time limit = 5 * kSecond) {
+    CallId id = ++calls_;
+    Give(who, core::Call{id, std::move(request), now_ + limit});
+    for (Time waited = 0; waited <= limit + kSecond; waited += 50 * kMillisecond) {
+      for (auto& c : seats_[who].ended)
+        if (c.id == id) return c;
+      Wait(50 * kMillisecond);
+    }
+    ADD_FAILURE() << "a call did not end";
+    return {};
+  }
+  CallId Begin(size_t who, Request request, Time limit = 5 * kSecond) {
+    Give(who, core::Call{++calls_, std::move(request), now_ + limit});
+    return calls_;
+  }
+  const Complete* Ended(size_t who, CallId id) {
+    for (auto& c : seats_[who].ended)
+      if (c.id == id) return &c;
+    return nullptr;
+  }
+  Seat& at(size_t i) { return seats_[i]; }
+  Node& node(size_t i) { return *seats_[i].node; }
+  uint64_t drops(size_t i, DropReason r) { return node(i).counters().drops[size_t(r)]; }
+  std::map<std::string, std::string> files;
+  Time now() const { return now_; }
+
+ private:
+  void Take(size_t at, Output& o) {
+    Seat& me = seats_[at];
+    if (auto* open = std::get_if<Open>(&o)) {
+      size_t other = seats_.size();
+      for (size_t i = 0; i < seats_.size(); ++i)
+        if (seats_[i].address == open->address && !seats_[i].deaf) other = i;
+      if (other == seats_.size()) {
+        waiting_.push_back({at, LinkDown{open->link, DownReason::kUnreachable, "nobody listens"}});
+        return;
+      }
+      LinkId there = seats_[other].next;
+      seats_[other].next += 2;
+      me.links[open->link] = {other, there};
+      seats_[other].links[there] = {at, open->link};
+      waiting_.push_back({other, LinkUp{there, ""}});
+      waiting_.push_back({at, LinkUp{open->link, ""}});
+    } else if (auto* send = std::get_if<Send>(&o)) {
+      auto link = me.links.find(send->link);
+      if (link != me.links.end()) waiting_.push_back({link->second.first, Arrived{link->second.second, send->lane, Buffer::Own(send->head), send->payload}});
+      waiting_.push_back({at, core::Released{send->ticket}});
+    } else if (auto* close = std::get_if<Close>(&o)) {
+      auto link = me.links.find(close->link);
+      if (link == me.links.end()) return;
+      auto [other, there] = link->second;
+      me.links.erase(link);
+      seats_[other].links.erase(there);
+      waiting_.push_back({other, LinkDown{there, DownReason::kClosed, ""}});
+    } else if (auto* work = std::get_if<Work>(&o)) {
+      WorkDone done{work->ticket, {}, {}};
+      if (auto* r = std::get_if<ReadFile>(&work->request)) {
+        if (files.count(r->name)) done.results.push_back(Buffer::Own(files[r->name]));
+      } else if (auto* a = std::get_if<AppendFile>(&work->request)) {
+        files[a->name] += a->bytes.text();
+      } else if (auto* w = std::get_if<WriteFile>(&work->request)) {
+        files[w->name].clear();
+        for (auto& p : w->parts) files[w->name] += p.text();
+      } else {
+        done = RunWork(sum_, *work);
+      }
+      waiting_.push_back({at, done});
+    } else if (auto* c = std::get_if<Complete>(&o)) {
+      me.ended.push_back(*c);
+    } else if (auto* n = std::get_if<Notice>(&o)) {
+      me.notices.push_back(*n);
+    }
+  }
+  std::deque<Seat> seats_;
+  std::deque<std::pair<size_t, Input>> waiting_;
+  Sum sum_;
+  Time now_ = 0;
+  CallId calls_ = 0;
+  bool busy_ = false;
+};
+
+KeyInfo Key(const std::string& name, uint64_t bytes) {
+  KeyInfo k;
+  k.name = name, k.bytes = bytes;
+  return k;
+}
+Buffer Bytes(size_t n, char c) { return Buffer::Own(std::string(n, c)); }
+
+// One scheduler, one server, two workers.
+struct Job : Hall {
+  size_t scheduler, server, worker[2];
+  explicit Job(std::function<void(NodeConfig&)> change = {}) {
+    auto config = [&](Role role) {
+      NodeConfig c = Config(role);
+      c.workers = 2;
+      c.settings.slice_bytes = 64;
+      if (change) change(c);
+      return c;
+    };
+    scheduler = Add(config(Role::kScheduler), "scheduler");
+    server = Add(config(Role::kServer), "server");
+    for (size_t& w : worker) w = Add(config(Role::kWorker), "");
+    Wait(kSecond);
+  }
+};
+
+bool Says(const Status& s, const std::string& part) { return s.text.find(part) != std::string::npos; }
+
+TEST(Core, RoundsCloseOverAllWorkersAndAreSummed) {
+  Job job;
+  for (size_t w : job.worker) {
+    ASSERT_EQ(job.node(w).phase(), NodePhase::kRunning);
+    EXPECT_TRUE(job.Call(w, Init{Key("a", 100), Bytes(100, 1)}).status.ok());
+  }
+  CallId first = job.Begin(job.worker[0], PushPull{"a", Bytes(100, 2)});
+  EXPECT_EQ(job.Ended(job.worker[0], first), nullptr);
+  Complete second = job.Call(job.worker[1], PushPull{"a", Bytes(100, 3)});
+  ASSERT_TRUE(second.status.ok()) << second.status.text;
+  ASSERT_EQ(second.reply.pieces.size(), 2u);
+  EXPECT_EQ(second.reply.pieces[1].offset, 64u);
+  EXPECT_EQ(second.reply.pieces[1].bytes.text(), std::string(36, 5));
+  EXPECT_EQ(second.reply.round, 1u);
+  EXPECT_EQ(second.reply.contributors, (std::vector<Rank>{0, 1}));
+  ASSERT_NE(job.Ended(job.worker[0], first), nullptr);
+}
+
+TEST(Core, WrongCallsSayWhatIsWanted) {
+  Job job;
+  size_t w = job.worker[0];
+  ASSERT_TRUE(job.Call(w, Init{Key("a", 8), Bytes(8, 1)}).status.ok());
+  const struct {
+    Request request;
+    Code code;
+    std::string says;
+  } kCases[] = {
+      {Push{"b", Bytes(8, 1)}, Code::kUnknownKey, "has not called init for the key \"b\""},
+      {Pull{"b"}, Code::kUnknownKey, "has not called init"},
+      {Push{"a", Bytes(9, 1)}, Code::kMismatch, "the key has 8 bytes, the value 9"},
+      {Push{"a", Bytes(8, 1), 0}, Code::kArgument, "samples"},
+      {Init{Key("a", 9), Bytes(9, 1)}, Code::kMismatch, "has 8 bytes"},
+      {Init{Key("", 8), Bytes(8, 1)}, Code::kArgument, "a name of 1 to 255 bytes"},
+      {Init{Key("c", 8), Bytes(7, 1)}, Code::kArgument, "the key has 8 bytes, the value 7"},
+      {Configure{"sgd", std::string(1 << 16, 'x')}, Code::kArgument, "less than 65536 bytes"},
+      {Configure{"unknown", ""}, Code::kReducer, "no optimizer of this name"},
+      {Checkpoint{}, Code::kFile, "FLEXOR_PS_CUT"},
+  };
+  for (auto& c : kCases) {
+    Complete ended = job.Call(w, c.request);
+    EXPECT_EQ(int(ended.status.code), int(c.code)) << ended.status.text;
+    EXPECT_TRUE(Says(ended.status, c.says)) << ended.status.text;
+    EXPECT_EQ(ended.status.text.rfind("[ps] ", 0), 0u) << ended.status.text;
+  }
+  // Another worker's init of the same key with another size is refused with the first one's.
+  Complete other = job.Call(job.worker[1], Init{Key("a", 16), Bytes(16, 1)});
+  EXPECT_EQ(other.status.code, Code::kMismatch);
+  EXPECT_TRUE(Says(other.status, "has 8 bytes")) << other.status.text;
+  job.Begin(w, Finish{});
+  Complete late = job.Call(w, Pull{"a"});
+  EXPECT_EQ(late.status.code, Code::kState);
+  EXPECT_TRUE(Says(late.status, "has called finish")) << late.status.text;
+}
+
+TEST(Core, ALimitNamesWhomItWaitedFor) {
+  Job job;
+  for (size_t w : job.worker) ASSERT_TRUE(job.Call(w, Init{Key("a", 8), Bytes(8, 1)}).status.ok());
+  Complete c = job.Call(job.worker[0], Push{"a", Bytes(8, 1)}, 12 * kSecond);
+  EXPECT_EQ(c.status.code, Code::kTimeout);
+  EXPECT_TRUE(Says(c.status, "worker 1 (host alpha, pid 7)")) << c.status.text;
+  EXPECT_TRUE(Says(c.status, "round 1")) << c.status.text;
+  Complete barrier = job.Call(job.worker[0], Barrier{}, 2 * kSecond);
+  EXPECT_EQ(barrier.status.code, Code::kTimeout);
+  EXPECT_TRUE(Says(barrier.status, "scheduler")) << barrier.status.text;
+}
+
+TEST(Core, ASilentWorkerFailsTheJobOrIsLeftOut) {
+  for (Policy policy : {Policy::kFail, Policy::kContinue}) {
+    Job job([&](NodeConfig& c) { c.settings.policy = policy; });
+    for (size_t w : job.worker) ASSERT_TRUE(job.Call(w, Init{Key("a", 8), Bytes(8, 1)}).status.ok());
+    job.at(job.worker[1]).deaf = true;
+    Complete c = job.Call(job.worker[0], PushPull{"a", Bytes(8, 2)}, 20 * kSecond);
+    if (policy == Policy::kContinue) {
+      EXPECT_TRUE(c.status.ok()) << c.status.text;
+      EXPECT_EQ(c.reply.contributors, (std::vector<Rank>{0}));
+    } else {
+      EXPECT_EQ(c.status.code, Code::kNetwork);
+      EXPECT_TRUE(Says(c.status, "worker 1 (host alpha, pid 7) was lost")) << c.status.text;
+      EXPECT_EQ(job.node(job.worker[0]).phase(), NodePhase::kFailed);
+    }
+  }
+}
+
+TEST(Core, TheLastToFinishEndsTheJob) {
+  Job job;
+  EXPECT_TRUE(job.Call(job.worker[0], Finish{}).status.ok());
+  EXPECT_TRUE(job.Call(job.worker[1], Finish{}).status.ok());
+  job.Wait(kSecond);
+  for (size_t i : {job.scheduler, job.server, job.worker[0], job.worker[1]}) EXPECT_EQ(int(job.node(i).phase()), int(NodePhase::kEnded));
+}
+
+TEST(Core, WhoCannotJoinHearsWhy) {
+  const struct {
+    std::function<void(NodeConfig&)> change;
+    std::string says;
+  } kCases[] = {
+      {[](NodeConfig& c) { c.rank = 0; }, "two processes want to be worker 0"},
+      {[](NodeConfig& c) { c.settings.mode = Mode::kStale, c.settings.stale_bound = 2; }, "this worker's store is dist_stale(2), that of the workers before it dist_sync"},
+  };
+  for (auto& k : kCases) {
+    Job job;
+    NodeConfig c = Config(Role::kWorker);
+    k.change(c);
+    size_t late = job.Add(c, "");
+    job.Wait(4 * kSecond);
+    EXPECT_EQ(int(job.node(late).phase()), int(NodePhase::kFailed));
+    EXPECT_TRUE(Says(job.node(late).failure(), k.says)) << job.node(late).failure().text;
+    EXPECT_EQ(int(job.node(job.worker[0]).phase()), int(NodePhase::kRunning));
+  }
+  Hall alone;
+  size_t s = alone.Add(Config(Role::kScheduler), "scheduler"), w = alone.Add(Config(Role::kWorker), "");
+  alone.Wait(125 * kSecond);
+  EXPECT_TRUE(Says(alone.node(s).failure(), "0 of 1 servers came within 120 s")) << alone.node(s).failure().text;
+  EXPECT_TRUE(Says(alone.node(w).failure(), "0 of 1 servers came within 120 s")) << alone.node(w).failure().text;
+  Hall lost;
+  size_t x = lost.Add(Config(Role::kWorker), "");
+  lost.Wait(125 * kSecond);
+  EXPECT_TRUE(Says(lost.node(x).failure(), "the scheduler at scheduler could not be reached for 120 s: nobody listens")) << lost.node(x).failure().text;
+}
+
+TEST(Core, WhatIsNotASendersToSayIsDroppedAndCounted) {
+  Job job;
+  for (size_t w : job.worker) ASSERT_TRUE(job.Call(w, Init{Key("a", 8), Bytes(8, 1)}).status.ok());
+  Node& server = job.node(job.server);
+  LinkId from_worker = 0;
+  for (auto& [link, other] : job.at(job.server).links)
+    if (other.first == job.worker[0]) from_worker = link;
+  ASSERT_NE(from_worker, 0u);
+  pb::Envelope good;
+  good.set_job("0123456789abcdef");
+  good.set_view(server.view().number);
+  good.set_incarnation(job.node(job.worker[0]).incarnation());
+  auto push = [&](const std::function<void(pb::Envelope&)>& change, Buffer payload) {
+    pb::Envelope e = good;
+    auto* p = e.mutable_push();
+    p->mutable_slice()->set_key("a"), p->set_round(1), p->set_samples(1), p->set_bytes(8);
+    change(e);
+    job.Give(job.server, Arrived{from_worker, Lane::kExpress, Buffer::Own(e.SerializeAsString()), payload});
+  };
+  const struct {
+    std::function<void(pb::Envelope&)> change;
+    DropReason reason;
+    size_t payload;
+  } kCases[] = {
+      {[](pb::Envelope& e) { e.set_job("another job's id"); }, DropReason::kJob, 8},
+      {[](pb::Envelope& e) { e.set_incarnation(e.incarnation() + 1); }, DropReason::kIncarnation, 8},
+      {[](pb::Envelope& e) { e.set_view(e.view() - 1); }, DropReason::kView, 8},
+      {[](pb::Envelope& e) { e.set_view(e.view() + 1); }, DropReason::kView, 8},
+      {[](pb::Envelope& e) { e.mutable_propose(); }, DropReason::kRole, 0},
+      {[](pb::Envelope& e) { e.mutable_view_delta()->set_to(99); }, DropReason::kRole, 0},
+      {[](pb::Envelope& e) { e.mutable_hello(); }, DropReason::kSession, 0},
+      {[](pb::Envelope& e) { e.mutable_pull(); }, DropReason::kSize, 8},
+      {[](pb::Envelope& e) { e.mutable_push()->set_samples(uint64_t(1) << 60); }, DropReason::kSize, 8},
+      {[](pb::Envelope& e) { e.mutable_init()->mutable_key()->set_bytes(uint64_t(1) << 60); }, DropReason::kSize, 8},
+      {[](pb::Envelope& e) { e.mutable_bye(), e.clear_body(); }, DropReason::kGarbage, 0},
+  };
+  uint64_t view = server.view().number;
+  for (auto& c : kCases) {
+    uint64_t before = job.drops(job.server, c.reason);
+    push(c.change, Bytes(c.payload, 9));
+    EXPECT_EQ(job.drops(job.server, c.reason), before + 1) << int(c.reason);
+  }
+  job.Give(job.server, Arrived{from_worker, Lane::kExpress, Buffer::Own("\xff\xff not a message"), {}});
+  job.Give(job.server, Arrived{98, Lane::kExpress, Buffer::Own(good.SerializeAsString()), {}});
+  EXPECT_GE(job.drops(job.server, DropReason::kGarbage), 2u);
+  EXPECT_GE(job.drops(job.server, DropReason::kSession), 2u);
+  EXPECT_EQ(server.view().number, view);
+  for (auto& s : server.slices()) EXPECT_EQ(s.held, 0u);
+  EXPECT_EQ(server.counters().held_bytes, 0u);
+}
+
+TEST(Core, AJobGoesBackToItsCheckpointAndRefusesADamagedOne) {
+  for (int damage = 0; damage < 4; ++damage) {
+    Job job([](NodeConfig& c) {
+      c.settings.policy = Policy::kRollback;
+      c.patience = 2 * kSecond;
+      if (c.role == Role::kServer) c.cut = "cut";
+    });
+    for (size_t w : job.worker) ASSERT_TRUE(job.Call(w, Init{Key("a", 8), Bytes(8, 1)}).status.ok());
+    auto round = [&](char c) {
+      CallId id = job.Begin(job.worker[0], PushPull{"a", Bytes(8, c)});
+      Complete other = job.Call(job.worker[1], PushPull{"a", Bytes(8, 1)});
+      EXPECT_TRUE(other.status.ok() && job.Ended(job.worker[0], id)) << other.status.text;
+    };
+    round(2);
+    Complete cut = job.Call(job.worker[0], Checkpoint{});
+    ASSERT_TRUE(cut.status.ok()) << cut.status.text;
+    EXPECT_EQ(cut.reply.round, 1u);
+    round(4);
+    job.at(job.server).deaf = true;
+    std::string& file = job.files.begin()->second;
+    if (damage == 1) file.resize(file.size() - 1);
+    if (damage == 2) file = "another program's file, long enough to hold a head";
+    if (damage == 3) file[20] ^= 1;
+    NodeConfig c = Config(Role::kServer);
+    c.rank = 0, c.cut = "cut";
+    size_t again = job.Add(c, "server again");
+    job.Wait(8 * kSecond);
+    if (damage == 0) {
+      ASSERT_EQ(int(job.node(again).phase()), int(NodePhase::kRunning));
+      Complete pull = job.Call(job.worker[0], Pull{"a"});
+      ASSERT_TRUE(pull.status.ok()) << pull.status.text;
+      EXPECT_EQ(pull.reply.pieces[0].bytes.text(), std::string(8, 3));
+      round(5);
+      bool told = false;
+      for (auto& n : job.at(job.worker[0]).notices) told |= n.kind == NoticeKind::kRolledBack;
+      EXPECT_TRUE(told);
+    } else {
+      Status failure = job.node(job.worker[0]).failure();
+      EXPECT_EQ(int(failure.code), int(Code::kFile));
+      EXPECT_TRUE(Says(failure, "cannot go back to its part of the checkpoint, cut.0.1")) << failure.text;
+    }
+  }
+}
+
+TEST(Core, ALogWithATornTailIsReadUpToIt) {
+  View v;
+  std::string log;
+  for (int i = 1; i <= 3; ++i) {
+    pb::ViewDelta d;
+    View next = v;
+    next.number = uint64_t(i);
+    next.members[{Role::kWorker, Rank(i)}] = {uint64_t(i), MemberState::kActive, 1, 0, "", "", "", 0, uint64_t(i)};
+    next.Write(v.number, &d);
+    log += LogRecord(d);
+    v = next;
+  }
+  for (size_t cut : {size_t(0), size_t(1), size_t(9)}) {
+    View read;
+    EXPECT_TRUE(ReadLog(Buffer::Own(log.substr(0, log.size() - cut)), &read));
+    EXPECT_EQ(read.number, cut ? 2u : 3u);
+    EXPECT_EQ(read.members.size(), cut ? 2u : 3u);
+  }
+  View none;
+  EXPECT_FALSE(ReadLog(Buffer::Own("no log"), &none));
+  std::string huge = log;
+  huge[3] = char(0xff);  // a length beyond the file
+  EXPECT_FALSE(ReadLog(Buffer::Own(huge), &none));
+}
+
+TEST(Core, AViewThatCannotBeIsNotTaken) {
+  View v;
+  v.number = 5;
+  const std::function<void(pb::ViewDelta&)> kWrong[] = {
+      [](pb::ViewDelta& d) { d.set_to(5); },
+      [](pb::ViewDelta& d) { d.set_from(6), d.set_to(7); },
+      [](pb::ViewDelta& d) { d.add_nodes()->set_role(9); },
+      [](pb::ViewDelta& d) { d.add_shards()->set_number(1000); },
+      [](pb::ViewDelta& d) { d.add_settings()->set_number(3); },
+      [](pb::ViewDelta& d) { d.set_failure_code(1000); },
+      [](pb::ViewDelta& d) { d.set_mode(7); },
+  };
+  for (auto& change : kWrong) {
+    pb::ViewDelta d;
+    d.set_from(5), d.set_to(6);
+    change(d);
+    EXPECT_FALSE(v.Take(d));
+    EXPECT_EQ(v.number, 5u);
+  }
+}
+
+TEST(Core, SlicesCoverAnArrayInWholeItems) {
+  JobSettings s;
+  s.slice_bytes = 100, s.shards = 3, s.bigarray_bound = 1000;
+  for (uint64_t items : {0, 1, 24, 25, 26, 1000}) {
+    auto key = std::make_shared<KeyInfo>(Key("a", items * 4));
+    key->item_bytes = 4;
+    uint64_t at = 0;
+    for (uint32_t i = 0; i < SliceCount(*key, s); ++i) {
+      Slice slice = SliceAt(key, i, s);
+      EXPECT_EQ(slice.offset, at);
+      EXPECT_EQ(slice.size % 4, 0u);
+      EXPECT_LT(ShardOf("a", key->bytes, i, s), 3u);
+      at += slice.size;
+    }
+    EXPECT_EQ(at, key->bytes);
+  }
+}
+
+TEST(Core, AQueueKeepsPriorityWindowAndCredit) {
+  SendQueue q;
+  auto parcel = [](size_t n) { return Parcel{"h", Bytes(n, 1), Lane::kBulk}; };
+  q.Grant(1000);
+  q.Put(0, parcel(600));
+  q.Put(5, parcel(300));
+  q.Put(0, parcel(200));
+  Parcel p;
+  ASSERT_TRUE(q.Take(0, &p));
+  EXPECT_EQ(p.payload.size(), 300u);  // the larger priority first
+  ASSERT_TRUE(q.Take(0, &p));
+  EXPECT_EQ(p.payload.size(), 600u);
+  EXPECT_FALSE(q.Take(0, &p));  // 100 of the credit are left
+  q.Grant(300);
+  EXPECT_TRUE(q.Take(0, &p));
+  EXPECT_EQ(q.in_flight(), 1100u);
+  q.Returned(kMillisecond, 1100);
+  EXPECT_EQ(q.in_flight(), 0u);
+  q.Put(0, parcel(5000));  // larger than all there is: it goes alone, on a whole credit
+  EXPECT_FALSE(q.Take(0, &p));
+  q.Grant(800);
+  EXPECT_TRUE(q.Take(0, &p));
+}
+
+TEST(Core, TheTableNamesWhoMaySay) {
+  for (int kind = 0; kind < 64; ++kind) {
+    const Rule* r = RuleOf(Kind(kind));
+    if (kind == pb::Envelope::kHello || kind == pb::Envelope::kWelcome || kind == pb::Envelope::BODY_NOT_SET) {
+      EXPECT_EQ(r, nullptr);
+    } else if (r) {
+      EXPECT_TRUE(r->from != 0 && r->to != 0);
+    }
+  }
+  EXPECT_FALSE(RuleOf(pb::Envelope::kPropose)->from & Mask(Role::kWorker));
+  EXPECT_FALSE(RuleOf(pb::Envelope::kViewDelta)->from & Mask(Role::kServer));
+}
+
+}  // namespace
+}  // namespace ps::core

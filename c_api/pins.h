@@ -4,6 +4,7 @@
 #include "fit/task.h"
 #include "guard.h"
 #include "hybrid/planned_graph.h"
+#include "kvstore/store.h"
 #include "train/all.h"
 
 namespace flx::capi {
@@ -20,6 +21,7 @@ FLX_KIND(Optimizer, flx_optimizer, kOptimizer, "optimizer")
 FLX_KIND(Schedule, flx_schedule, kSchedule, "schedule")
 FLX_KIND(Initializer, flx_initializer, kInitializer, "initializer")
 FLX_KIND(Metric, flx_metric, kMetric, "metric")
+FLX_KIND(Store, flx_store, kStore, "store")
 FLX_KIND(Task, flx_task, kTask, "task")
 #undef FLX_KIND
 

@@ -9,6 +9,7 @@
 #include "hybrid/pass.h"
 #include "hybrid/planned_graph.h"
 #include "io/iter.h"
+#include "kvstore/store.h"
 #include "op/op.h"
 #include "train/all.h"
 
@@ -85,6 +86,7 @@ const EntryList& EntriesOf(const char* who, std::string_view registry) {
                                                                                 {"metric", FromRegistered(Metrics().all())},
                                                                                 {"iter", FromRegistered(Iters().all())},
                                                                                 {"pass", FromRegistered(Passes().all())},
+                                                                                {"store", FromRegistered(Stores().all())},
                                                                                 {"options", FromRegistered(OptionSets())}};
   if (registry == "operator") return Operators();
   auto it = others->find(registry);

@@ -24,6 +24,9 @@ if(without_notice)
   message(STATUS "No Debian package can be made here: there is no ${without_notice}")
   return()
 endif()
+if(FLEXOR_HAVE_CUDA)
+  string(APPEND FLEXOR_NOTICES "\n==== libflexor_cuda.so ====\n\nIt holds NVIDIA's CUDA runtime (libcudart_static), under NVIDIA's End User License Agreement for the CUDA Toolkit.\n")
+endif()
 configure_file(cmake/copyright.in copyright @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/copyright DESTINATION ${CMAKE_INSTALL_DOCDIR})
 
@@ -48,9 +51,10 @@ set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_SECTION libs)
 set(CPACK_DEBIAN_PACKAGE_DESCRIPTION "deep learning: one C++ core behind a C ABI
 The shared library with its headers for C and C++, for find_package(Flexor)
-and for pkg-config. It trains and runs neural networks, and reads and writes
-safetensors and the files of Apache MXNet.")
+and for pkg-config. It trains and runs neural networks, in one process or in
+several, and reads and writes safetensors and the files of Apache MXNet.")
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
+set(CPACK_DEBIAN_PACKAGE_RECOMMENDS python3)  # of flexor-launch
 # Of this very version: until 1.0.0 the ABI may change from one version to the next.
 set(CPACK_DEBIAN_PACKAGE_GENERATE_SHLIBS ON)
 set(CPACK_DEBIAN_PACKAGE_GENERATE_SHLIBS_POLICY "=")

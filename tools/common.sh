@@ -3,7 +3,8 @@
 # shellcheck shell=bash
 
 # Debian 12's names. What builds the library and the examples:
-PACKAGES_BUILD=(cmake ninja-build ccache g++ libopenblas-serial-dev libdnnl-dev libdmlc-dev libhwy-dev nlohmann-json3-dev zlib1g-dev)
+PACKAGES_BUILD=(cmake ninja-build ccache g++ libopenblas-serial-dev libdnnl-dev libdmlc-dev libhwy-dev nlohmann-json3-dev zlib1g-dev
+                libzmq3-dev cppzmq-dev protobuf-compiler libprotobuf-dev)
 # ... and what the tests and the benchmarks need besides:
 PACKAGES_TEST=(libgtest-dev libbenchmark-dev pkg-config python3 swig abigail-tools libopenblas0-pthread dpkg-dev file)
 # libFuzzer, for tools/fuzz only:

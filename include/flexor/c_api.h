@@ -95,6 +95,7 @@ typedef struct flx_metric_s *flx_metric;           /* a quality measure, accumul
 typedef struct flx_iter_s *flx_iter;               /* source of batches */
 typedef struct flx_record_s *flx_record;           /* RecordIO file, open for reading or writing */
 typedef struct flx_task_s *flx_task;               /* work that its caller drives: fit, evaluate, predict, backward with host functions */
+typedef struct flx_store_s *flx_store;             /* arrays by key, summed over those who push: of this process, or of a job */
 typedef struct flx_span_s *flx_span;               /* a stretch of time for the profiler: from its making until it is freed */
 
 /* ---- library, errors, handles ---------------------------------------------------------------------------------------------------------- */
@@ -239,7 +240,7 @@ FLX_DRAFT flx_status flx_ndarray_from_dlpack_legacy(int64_t address, flx_ndarray
 FLX_DRAFT flx_status flx_dlpack_collect(int64_t *out_count);
 
 /* ---- the registry: operators, layers, losses, optimizers, schedules, initializers, metrics, iterators ------------------------------------------- */
-/** How many entries `registry` ("operator", "layer", "optimizer", "schedule", "initializer", "metric", "iter", "pass", "options") has, in `out_count`. Errors: FLX_ERROR_NAME. */
+/** How many entries `registry` ("operator", "layer", "optimizer", "schedule", "initializer", "metric", "iter", "pass", "store", "options") has, in `out_count`. Errors: FLX_ERROR_NAME. */
 FLX_DRAFT flx_status flx_registry_count(const char *registry, int32_t *out_count);
 /** Entry `index` of `registry`, by name in rising order, in `out_entry`. Errors: FLX_ERROR_NAME, FLX_ERROR_INDEX. */
 FLX_DRAFT flx_status flx_registry_at(const char *registry, int32_t index, flx_entry *out_entry);
@@ -632,6 +633,54 @@ FLX_DRAFT flx_status flx_record_write(flx_record record, const void *data, int64
 FLX_DRAFT flx_status flx_record_seek(flx_record record, int64_t offset);
 /** Where `record` stands, in `out_offset`, bytes from the beginning. */
 FLX_DRAFT flx_status flx_record_tell(flx_record record, int64_t *out_offset);
+
+/* ---- stores ------------------------------------------------------------------------------------------------------------------------------------------- */
+/** A store of registry "store" called `name` (local, device, dist_sync, dist_async, dist_stale) with settings `keys`/`values`/`npairs`, in `out_store`. A dist store begins to join the
+ *  job that the environment names (docs/distributed.md); flx_store_join says when it is in. Errors: FLX_ERROR_NAME, FLX_ERROR_NETWORK. */
+FLX_DRAFT flx_status flx_store_create(const char *name, const char *const *keys, const char *const *values, int32_t npairs, flx_store *out_store);
+/** Waits up to `timeout_ms` until `store` has joined its job and its rank is known; `out_ready` says whether it has. A local store is ready at once. Errors: FLX_ERROR_NETWORK. */
+FLX_DRAFT flx_status flx_store_join(flx_store store, int64_t timeout_ms, int32_t *out_ready);
+/** A text of `store`: `field` is kind, role (worker, server or scheduler), address (where others of its job reach this process; empty if they need not), or view: who
+ *  belongs to the job and who waits for whom, for people. `out_text` is yours. Errors: FLX_ERROR_NAME. */
+FLX_DRAFT flx_status flx_store_text(flx_store store, const char *field, char **out_text);
+/** A number of `store`: `field` is rank, workers, servers, keys, or a counter that flx_store_stats names, in `out_value`. Errors: FLX_ERROR_NAME. */
+FLX_DRAFT flx_status flx_store_number(flx_store store, const char *field, double *out_value);
+/** All numbers of `store` (rank, workers, keys; bytes, messages, drops by reason, waits ... of a dist store) as a JSON document, `out_text`, yours. */
+FLX_DRAFT flx_status flx_store_stats(flx_store store, char **out_text);
+/** Gives the keys `names`/`nnames` of `store` their first values `arrays`/`narrays`, one each. A key that is there already keeps its value. Errors: FLX_ERROR_SHAPE, FLX_ERROR_TYPE. */
+FLX_DRAFT flx_status flx_store_init(flx_store store, const char *const *names, int32_t nnames, const flx_ndarray *arrays, int32_t narrays);
+/** Pushes `arrays`/`narrays` to the keys `names`/`nnames` of `store`, one each; the arrays of a key named several times are summed in their order. The sum replaces the key's value; with
+ *  an optimizer (flx_store_optimizer) it is the gradient of its weight. `samples`: of the batch behind them, by which a mean over workers weighs. Higher `priority` is sent first. Nothing
+ *  waits. Errors: FLX_ERROR_STATE for a key never initialized, FLX_ERROR_SHAPE, FLX_ERROR_TYPE. */
+FLX_DRAFT flx_status flx_store_push(flx_store store, const char *const *names, int32_t nnames, const flx_ndarray *arrays, int32_t narrays, int64_t samples, int32_t priority);
+/** Writes the values of the keys `names`/`nnames` of `store`, after what was pushed before, into `targets`/`ntargets`, one each. Higher `priority` comes first. Nothing waits; what went
+ *  wrong is an error of who waits for the targets. Errors: as flx_store_push. */
+FLX_DRAFT flx_status flx_store_pull(flx_store store, const char *const *names, int32_t nnames, const flx_ndarray *targets, int32_t ntargets, int32_t priority);
+/** Pushes `arrays`/`narrays` to the keys `names`/`nnames` of `store` and pulls into `targets`/`ntargets` what that gave, one of each a key; `samples` and `priority` as in flx_store_push.
+ *  A target may be the array pushed. */
+FLX_DRAFT flx_status flx_store_push_pull(flx_store store, const char *const *names, int32_t nnames, const flx_ndarray *arrays, int32_t narrays, const flx_ndarray *targets,
+                                         int32_t ntargets, int64_t samples, int32_t priority);
+/** Lets `store` update its keys by a copy of `optimizer` (rule, settings, schedule; its states begin anew): what is pushed from now on is a gradient. In a job every worker calls it,
+ *  that of rank 0 holds, and a barrier after it makes sure that the others' pushes find it there. */
+FLX_DRAFT flx_status flx_store_optimizer(flx_store store, flx_optimizer optimizer);
+/** Changes setting `key` of the optimizer of `store` to `value`, as flx_optimizer_set does. Errors: FLX_ERROR_STATE without one, FLX_ERROR_NAME. */
+FLX_DRAFT flx_status flx_store_set(flx_store store, const char *key, const char *value);
+/** Waits up to `timeout_ms` until every worker of the job of `store` has called it; `out_ready` says whether they have: if not, call again. Errors: FLX_ERROR_NETWORK. */
+FLX_DRAFT flx_status flx_store_barrier(flx_store store, int64_t timeout_ms, int32_t *out_ready);
+/** This worker of `store` pushes no more, and the others go on without it: waits up to `timeout_ms` until the job knows; `out_ready` says whether it does. Afterwards a dist store is of no
+ *  use; a local one has forgotten its keys and its optimizer. Errors: FLX_ERROR_NETWORK. */
+FLX_DRAFT flx_status flx_store_finish(flx_store store, int64_t timeout_ms, int32_t *out_ready);
+/** Does what a server or scheduler does, if `store` is one, for up to `timeout_ms`: `out_event` is FLX_DONE when the job is over, else FLX_PENDING: call again. A worker has nothing to
+ *  serve: FLX_DONE. Errors: FLX_ERROR_NETWORK. */
+FLX_DRAFT flx_status flx_store_serve(flx_store store, int64_t timeout_ms, int32_t *out_event);
+/** Writes the optimizer of `store` with its states to the file `path`, within `timeout_ms`; `out_ready` says whether it was done. Errors: FLX_ERROR_STATE without one, FLX_ERROR_FILE,
+ *  FLX_ERROR_UNSUPPORTED for a dist store. */
+FLX_DRAFT flx_status flx_store_save(flx_store store, const char *path, int64_t timeout_ms, int32_t *out_ready);
+/** Goes on with the states in the file `path`, which flx_store_save wrote; `store` must have an optimizer of that kind. Errors: FLX_ERROR_STATE, FLX_ERROR_FILE, FLX_ERROR_FORMAT. */
+FLX_DRAFT flx_status flx_store_load(flx_store store, const char *path);
+/** Lets the fit `task`, which has not begun yet, train with the workers of `store` (docs/distributed.md): each has a share of the batches; gradients are exchanged, weighted by samples. It
+ *  calls flx_store_finish of a dist store at its end. Errors: FLX_ERROR_STATE once it has begun, FLX_ERROR_ARGUMENT if it is no fit. */
+FLX_DRAFT flx_status flx_fit_store(flx_task task, flx_store store);
 
 /* ---- profiler ---------------------------------------------------------------------------------------------------------------------------------------- */
 /** Begins to record what runs when, and forgets what was recorded before; also while it runs. Options `keys`/`values`/`npairs`: operators, planned, passes, waits,

@@ -5,6 +5,7 @@
 //   autograd.hpp  recording; ndarray.hpp  arrays; call.hpp  operators by name, signs, gradients
 //   model.hpp     layers, parameters, models; train.hpp  optimizers, metrics, batches, fitting
 //   symbol.hpp    networks as graphs, MXNet's model files; executor.hpp  graphs bound to arrays
+//   store.hpp     arrays by key, of this process or of a job of several
 //   profiler.hpp  what ran when, as a trace and a table
 //
 // Two more are made from the registry when the library is built, and are included on their own:
@@ -20,6 +21,7 @@
 #include "flexor/model.hpp"
 #include "flexor/ndarray.hpp"
 #include "flexor/profiler.hpp"
+#include "flexor/store.hpp"
 #include "flexor/symbol.hpp"
 #include "flexor/train.hpp"
 #endif  // FLEXOR_FLEXOR_HPP_

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/attrs.h"
 
+#include <algorithm>
+#include <cmath>
+
 #include "base/text.h"
 
 namespace flx {
@@ -54,6 +57,28 @@ void Schema::CheckRange(std::string_view who, const Field& f, const void* attrs)
   else if (f.type == FieldTypeOf<Doubles>()) for (auto e : *static_cast<const Doubles*>(f.ptr(attrs))) check(e);
 }
 
+namespace {
+// A type as errors say it, in words that any language's user knows; listings keep MXNet's. `given`: the value that was refused.
+std::string InWords(std::string type, std::string_view given = {}) {
+  const std::string none = " or None";
+  if (type.size() > none.size() && type.compare(type.size() - none.size(), none.size(), none) == 0) return InWords(type.substr(0, type.size() - none.size()), given) + none;
+  if (type.compare(0, 9, "tuple of ") == 0) return InWords(type.substr(9)) + (type.compare(9, 4, "long") == 0 || type.compare(9, 3, "int") == 0 ? " or several, as in (2, 3)" : " or several, as in (0.1, 0.2)");
+  if (type[0] == '{') {  // {'a', 'b'}
+    type.erase(std::remove(type.begin(), type.end(), '\''), type.end());
+    return "one of " + type.substr(1, type.size() - 2);
+  }
+  double v;
+  if (type == "int" || type == "long") {
+    const int bits = type == "int" ? 32 : 64;
+    return ParseDouble(given, &v) && std::fabs(v) >= std::ldexp(1.0, bits - 1) ? Text("an integer that fits in ", bits, " bits") : "an integer";
+  }
+  if (type == "float" || type == "double") return "a number";
+  if (type == "boolean") return "true or false";
+  if (type == "dtype") return "a dtype, such as float32";
+  return type == "string" ? "text" : type;
+}
+}  // namespace
+
 void Schema::Set(std::string_view who, void* attrs, std::string_view key, std::string_view value) const {
   const Field* f = Find(key);
   if (!f) {
@@ -64,14 +89,14 @@ void Schema::Set(std::string_view who, void* attrs, std::string_view key, std::s
          Join(names, ", "), names.empty() ? "" : ".");
   }
   if (!f->type->parse(*f, f->ptr(attrs), value))
-    Fail(Status::kArgument, who, "attribute `", key, "` must be ", f->type->type_text(*f), ", given `", value, "`.");
+    Fail(Status::kArgument, who, "attribute `", key, "` must be ", InWords(f->type->type_text(*f), value), ", given `", value, "`.");
   CheckRange(who, *f, attrs);
 }
 
 Attrs Schema::Parse(std::string_view who, const KeyValue* pairs, size_t n) const {
   if (n == 0) {
     for (auto& f : fields_)
-      if (f.required) Fail(Status::kArgument, who, "attribute `", f.name, "` (", f.type->type_text(f), ") must be given.");
+      if (f.required) Fail(Status::kArgument, who, "attribute `", f.name, "` (", InWords(f.type->type_text(f)), ") must be given.");
     return defaults_;
   }
   std::shared_ptr<void> a = Copy();
@@ -80,7 +105,7 @@ Attrs Schema::Parse(std::string_view who, const KeyValue* pairs, size_t n) const
     if (!f.required) continue;
     bool given = false;
     for (size_t i = 0; i < n; ++i) given |= pairs[i].first == f.name;
-    if (!given) Fail(Status::kArgument, who, "attribute `", f.name, "` (", f.type->type_text(f), ") must be given.");
+    if (!given) Fail(Status::kArgument, who, "attribute `", f.name, "` (", InWords(f.type->type_text(f)), ") must be given.");
   }
   return a;
 }

@@ -13,7 +13,7 @@
 namespace flx {
 namespace {
 
-enum class Form { kChoice, kInt, kNumber, kBytes, kText };
+enum class Form { kChoice, kInt, kNumber, kBytes, kText, kSecret };
 struct Row {
   Opt opt;
   OptionInfo info;
@@ -50,8 +50,41 @@ constexpr Row kTable[] = {
      {"FLEXOR_PROFILE", "MXNET_PROFILER_AUTOSTART", "text", "",
       "A file: the whole process is profiled, from its first call on, and the trace is written there when it exits. 1: profile.json; 0: none."},
      Form::kText},
+    {Opt::kOrigin,
+     {"FLEXOR_ORIGIN", "", "choice", "0",
+      "1: what fails after it was queued says which line of the program queued it (the packages of Python, R and Scala look for it at each call). With "
+      "FLEXOR_ENGINE=naive nothing is queued, and an error comes out of the line itself."},
+     Form::kChoice, "0|1"},
     {Opt::kTestDevice, {"FLEXOR_TEST_DEVICE", "", "text", "", "A device module that is loaded with the first look at the devices; for tests."},
      Form::kText},
+    {Opt::kPsRole, {"FLEXOR_PS_ROLE", "DMLC_ROLE", "text", "", "What this process is in a job of several: worker, server or scheduler. The options FLEXOR_PS_ are those of docs/distributed.md."}, Form::kText},
+    {Opt::kPsRootHost, {"FLEXOR_PS_ROOT_HOST", "DMLC_PS_ROOT_URI", "text", "127.0.0.1", "Where the scheduler is."}, Form::kText},
+    {Opt::kPsRootPort, {"FLEXOR_PS_ROOT_PORT", "DMLC_PS_ROOT_PORT", "int", "0", "The scheduler's port."}, Form::kInt},
+    {Opt::kPsWorkers, {"FLEXOR_PS_WORKERS", "DMLC_NUM_WORKER", "int", "0", "How many workers the job begins with."}, Form::kInt},
+    {Opt::kPsServers, {"FLEXOR_PS_SERVERS", "DMLC_NUM_SERVER", "int", "0", "How many servers there are. 0: each worker holds a share of the keys."}, Form::kInt},
+    {Opt::kPsInterface, {"FLEXOR_PS_INTERFACE", "DMLC_INTERFACE", "text", "", "The network interface whose address others reach this process by, such as eth0."}, Form::kText},
+    {Opt::kPsHost, {"FLEXOR_PS_HOST", "DMLC_NODE_HOST", "text", "", "The name or address that others reach this process by; empty: the interface's, or that of the way to the scheduler."}, Form::kText},
+    {Opt::kPsRank, {"FLEXOR_PS_RANK", "DMLC_RANK", "int", "-1", "The rank wanted: that of a worker that comes back. -1: any."}, Form::kInt, "", -1},
+    {Opt::kPsJob, {"FLEXOR_PS_JOB", "", "text", "", "The job's name; a process of another one is refused."}, Form::kText},
+    {Opt::kPsStaleBound, {"FLEXOR_PS_STALE_BOUND", "", "int", "4", "Of a dist_stale store: how many pushes of a key a worker may be ahead of the slowest."}, Form::kInt},
+    {Opt::kPsPolicy,
+     {"FLEXOR_PS_POLICY", "", "choice", "fail", "What the loss of a worker does: fail ends the job, continue lets the others go on, rollback goes back to the last checkpoint."},
+     Form::kChoice, "fail|continue|rollback"},
+    {Opt::kPsReplicas, {"FLEXOR_PS_REPLICAS", "", "int", "0", "How many other servers hold a copy of each key's value."}, Form::kInt},
+    {Opt::kPsSlice, {"FLEXOR_PS_SLICE", "", "bytes", "1048576", "Arrays are sent in slices of this size; the same in the whole job."}, Form::kBytes},
+    {Opt::kPsBigArray,
+     {"FLEXOR_PS_BIGARRAY_BOUND", "MXNET_KVSTORE_BIGARRAY_BOUND", "int", "1000000", "Arrays of more float32 elements are spread over all servers."}, Form::kInt},
+    {Opt::kPsMemory, {"FLEXOR_PS_MEMORY", "", "bytes", "4294967296", "What a process may hold of the others' arrays, under way."}, Form::kBytes},
+    {Opt::kPsTimeout, {"FLEXOR_PS_TIMEOUT", "", "number", "1800", "Seconds after which a push, pull or barrier that waits for others fails."}, Form::kNumber},
+    {Opt::kPsRendezvous, {"FLEXOR_PS_RENDEZVOUS", "", "number", "120", "Seconds within which all processes of a job must have come."}, Form::kNumber},
+    {Opt::kPsHeartbeat, {"FLEXOR_PS_HEARTBEAT", "PS_HEARTBEAT_INTERVAL", "number", "1", "Seconds between signs of life; a process that leaves out three is lost."}, Form::kNumber},
+    {Opt::kPsPatience, {"FLEXOR_PS_PATIENCE", "", "number", "30", "Seconds for which the last copy of a key is waited for when its server is gone."}, Form::kNumber},
+    {Opt::kPsLog, {"FLEXOR_PS_LOG", "", "text", "", "The scheduler's log of who belonged when, a file that it starts again from."}, Form::kText},
+    {Opt::kPsCheckpoint, {"FLEXOR_PS_CHECKPOINT", "", "text", "", "Where a server writes its part of a checkpoint: the beginning of a path."}, Form::kText},
+    {Opt::kPsKeyFile, {"FLEXOR_PS_KEY_FILE", "", "text", "", "The file with this process's keys (tools/ps-keygen; docs/security.md)."}, Form::kText},
+    {Opt::kPsKey, {"FLEXOR_PS_KEY", "", "secret", "", "This process's secret key, in place of the file's."}, Form::kSecret},
+    {Opt::kPsSchedulerKey, {"FLEXOR_PS_SCHEDULER_KEY", "", "text", "", "The scheduler's public key, in place of the file's."}, Form::kText},
+    {Opt::kPsAllow, {"FLEXOR_PS_ALLOW", "", "text", "", "The scheduler's file of the public keys that may come, and as what."}, Form::kText},
 };
 constexpr int kRows = int(sizeof kTable / sizeof *kTable);
 constexpr bool InOrder() {
@@ -114,7 +147,7 @@ bool Parse(const Row& r, std::string_view text, Value* v, std::string* why) {
     }
     case Form::kInt:
       if (ParseInt(text, &v->i) && double(v->i) >= r.low) { v->d = double(v->i), v->text = Text(v->i); return true; }
-      *why = r.low == 0 ? "an integer, 0 or more" : "an integer";
+      *why = r.low == 0 ? "an integer, 0 or more" : r.low == -1 ? "an integer, -1 or more" : "an integer";
       return false;
     case Form::kNumber:
       if (ParseDouble(text, &v->d) && v->d >= r.low) {
@@ -127,7 +160,8 @@ bool Parse(const Row& r, std::string_view text, Value* v, std::string* why) {
       if (ParseBytes(text, &v->i)) { v->d = double(v->i), v->text = Text(v->i); return true; }
       *why = "bytes, such as 1073741824, 512M or 1.5G";
       return false;
-    case Form::kText: v->text = text; return true;
+    case Form::kText:
+    case Form::kSecret: v->text = text; return true;
   }
   return false;
 }
@@ -205,7 +239,8 @@ std::string OptionTable() {
   for (const Row& r : kTable) {
     std::string doc = r.info.doc;
     if (*r.info.alias) doc += Text(" Alias: ", r.info.alias, ".");
-    rows.push_back({r.info.name, r.info.type, GetText(r.opt), r.info.default_value, doc});
+    std::string value = GetText(r.opt);
+    rows.push_back({r.info.name, r.info.type, r.form == Form::kSecret && !value.empty() ? "(set)" : value, r.info.default_value, doc});
   }
   size_t width[5] = {};
   for (auto& row : rows) for (size_t i = 0; i < 4; ++i) width[i] = std::max(width[i], row[i].size());

@@ -40,6 +40,7 @@ struct DeviceManager::Impl {
   std::vector<std::unique_ptr<Device>> devices;  // never removed: pointers to them are kept everywhere
   std::vector<std::string> kinds;
   std::vector<std::string> trouble;              // modules that did not load, and why
+  std::map<std::string, std::string, std::less<>> absent;  // kinds that have no device here, and why
   std::once_flag found;
 
   // Entries a kind cannot do without, each with its name for the message.
@@ -61,6 +62,10 @@ struct DeviceManager::Impl {
     std::lock_guard<std::mutex> lock(mutex);
     kinds.push_back(table->kind);
     int n = table->count();
+    if (n <= 0) {
+      const char* why = table->last_error();
+      absent[table->kind] = why && *why ? why : "its module finds none";
+    }
     for (int i = 0; i < n; ++i)
       devices.push_back(std::unique_ptr<Device>(new Device{table, i, Text(table->kind, "(", i, ")"), table->kind}));
   }
@@ -110,16 +115,46 @@ std::string DeviceManager::Load(const std::string& path) {
   return kind;
 }
 
+namespace {
+// The modules that are looked for beside this library, and the driver without which there is no use in loading one: a machine that has none pays
+// for a failed look-up and no more.
+struct ModuleFile { const char *kind, *file, *driver, *driver_name; };
+constexpr ModuleFile kModules[] = {{"gpu", "libflexor_cuda.so", "libcuda.so.1", "NVIDIA driver"}};
+
+std::string OwnFolder() {
+  Dl_info self;
+  if (!dladdr(reinterpret_cast<void*>(&CpuDeviceTable), &self) || !self.dli_fname) return "";
+  std::string path = self.dli_fname;
+  auto slash = path.rfind('/');
+  return slash == std::string::npos ? std::string(".") : path.substr(0, slash);
+}
+std::string DriverMissing(const ModuleFile& m) {  // empty: it is there
+  if (dlopen(m.driver, RTLD_LAZY | RTLD_LOCAL)) return "";  // never closed: drivers do not like to be
+  const char* why = dlerror();
+  return Text("there is no ", m.driver_name, " (", why ? why : m.driver, ")");
+}
+}  // namespace
+
+bool DeviceManager::HasModule(std::string_view kind) {
+  for (auto& m : kModules)
+    if (kind == m.kind) return access(Text(OwnFolder(), "/", m.file).c_str(), R_OK) == 0;
+  return false;
+}
+
 void DeviceManager::FindModules() {
   std::call_once(impl_->found, [this] {
     std::vector<std::string> paths;
     if (std::string test = GetText(Opt::kTestDevice); !test.empty()) paths.push_back(test);
-    Dl_info self;
-    if (dladdr(reinterpret_cast<void*>(&CpuDeviceTable), &self) && self.dli_fname) {
-      std::string path = self.dli_fname;
-      auto slash = path.rfind('/');
-      path = (slash == std::string::npos ? std::string(".") : path.substr(0, slash)) + "/libflexor_cuda.so";
-      if (access(path.c_str(), R_OK) == 0) paths.push_back(path);  // most installations have none, and that is no trouble
+    for (auto& m : kModules) {
+      std::string path = Text(OwnFolder(), "/", m.file), why;
+      if (access(path.c_str(), R_OK)) why = Text("there is no ", path);  // most installations have none, and that is no trouble
+      else why = DriverMissing(m);
+      if (why.empty()) {
+        paths.push_back(path);
+        continue;
+      }
+      std::lock_guard<std::mutex> lock(impl_->mutex);
+      impl_->absent[m.kind] = why;
     }
     for (auto& p : paths) {
       try {
@@ -165,12 +200,16 @@ const Device* DeviceManager::Find(std::string_view text) {
     if (d->index == 0) kinds.push_back(d->kind);
   }
   std::string why;
+  bool known = false;  // a kind that might be here
   {
     std::lock_guard<std::mutex> lock(impl_->mutex);
+    auto it = impl_->absent.find(kind);
+    known = it != impl_->absent.end();
+    if (known && std::find(kinds.begin(), kinds.end(), kind) == kinds.end()) why = Text(" No ", kind, ": ", it->second, ".");
     for (auto& s : impl_->trouble) why += " " + s + ".";
   }
   Fail(Status::kDevice, "device", "there is no device ", text, "; there ", names.size() == 1 ? "is " : "are ", Join(names, ", "), ".",
-       kind == "gpu" ? "" : DidYouMean(kind, kinds), why);
+       known ? "" : DidYouMean(kind, kinds), why);
 }
 
 }  // namespace flx

@@ -36,10 +36,12 @@ class DeviceManager {
   std::vector<const Device*> Devices();
   // Loads a device module; a kind that is there already is an error. Returns its kind.
   std::string Load(const std::string& path);
+  // Whether a module for this kind lies beside the library, whatever it would find here.
+  static bool HasModule(std::string_view kind);
 
  private:
   DeviceManager();
-  void FindModules();                      // once: FLEXOR_TEST_DEVICE and libflexor_cuda.so beside this library
+  void FindModules();                      // once: FLEXOR_TEST_DEVICE, and libflexor_cuda.so beside this library where a driver is
   struct Impl;
   Impl* impl_;
 };

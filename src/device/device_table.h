@@ -22,7 +22,8 @@ enum {
   FLX_DEVICE_NOT_READY = 1,  /* event_query: the work before the event is not done yet */
   FLX_DEVICE_MEMORY = 2,     /* out of memory: caches may be freed and the call tried again */
   FLX_DEVICE_ERROR = 3,      /* this call failed and did nothing; the device is well */
-  FLX_DEVICE_LOST = 4        /* work that was accepted failed: what is on the device is not to be trusted any more */
+  FLX_DEVICE_LOST = 4,       /* work that was accepted failed: what is on the device is not to be trusted any more */
+  FLX_DEVICE_NO_KERNEL = 5   /* a kernel does not serve these dtypes or shapes; nothing was done */
 };
 enum { FLX_COPY_TO_DEVICE = 0, FLX_COPY_TO_HOST = 1, FLX_COPY_ON_DEVICE = 2, FLX_COPY_TO_PEER = 3 };
 
@@ -42,7 +43,7 @@ typedef struct flx_device_table {
   int32_t version;        /* FLX_DEVICE_TABLE_VERSION */
   const char *kind;       /* "cpu", "gpu", "fake" */
 
-  int32_t (*count)(void); /* devices there are; 0 is legal */
+  int32_t (*count)(void); /* devices there are; 0 is legal, and last_error() then says why */
   /* Lines of `key value` (name, memory bytes, cores, compute capability ...), at most `capacity` bytes with the final 0. */
   int32_t (*properties)(int32_t device, char *text, int64_t capacity);
   int32_t (*memory_info)(int32_t device, int64_t *free_bytes, int64_t *total_bytes);

@@ -69,27 +69,38 @@ struct EngineInternals {
       if (op->uses[i].access != Access::kWrite && op->uses[i].var->poisoned()) return op->uses[i].var->GetPoison();
     return nullptr;
   }
-  static void Execute(Operation* op) {
-    if (auto p = Inherited(op)) return Fail(op, p);
+  static void FailWith(Operation* op, Error e) {
+    try { op->Describe(&e); } catch (...) {}  // the error itself matters more
+    Ref<const Poison> p;
+    try { p = Make<const Poison>(std::move(e)); } catch (...) { p = I().out_of_memory; }
+    Fail(op, p);
+    Engine::Get().NoteFailure(p);
+  }
+  static void Succeed(Operation* op) {
+    for (int i = 0; i < op->nuses; ++i)
+      if (op->uses[i].access == Access::kWrite) op->uses[i].var->SetPoison(nullptr);
+  }
+  // False: it has only begun, and may be gone already.
+  static bool Execute(Operation* op) {
+    if (auto p = Inherited(op)) {
+      Fail(op, p);
+      return true;
+    }
     struct Inside {
       uint8_t epoch = t_epoch;
       explicit Inside(uint8_t e) { ++t_running, t_epoch = e; }
       ~Inside() { --t_running, t_epoch = epoch; }
     };
+    bool deferred = op->deferred;
     try {
       Inside inside(op->epoch);
       op->Execute();
     } catch (...) {
-      Error e = Engine::CurrentError();
-      try { op->Describe(&e); } catch (...) {}  // the error itself matters more
-      Ref<const Poison> p;
-      try { p = Make<const Poison>(std::move(e)); } catch (...) { p = I().out_of_memory; }
-      Fail(op, p);
-      Engine::Get().NoteFailure(p);
-      return;
+      FailWith(op, Engine::CurrentError());
+      return true;
     }
-    for (int i = 0; i < op->nuses; ++i)
-      if (op->uses[i].access == Access::kWrite) op->uses[i].var->SetPoison(nullptr);
+    if (!deferred) Succeed(op);
+    return !deferred;
   }
   static void Finish(Operation* op) {
     Engine::Impl& e = I();
@@ -102,7 +113,7 @@ struct EngineInternals {
   static void Run(PoolTask* task) {
     auto* op = static_cast<Operation*>(task);
     while (op) {
-      Execute(op);
+      if (!Execute(op)) return;
       Ready ready = ReleaseUses(op);
       Finish(op);
       op = nullptr;
@@ -322,7 +333,17 @@ void Engine::Push(Operation* op, const VarUse* uses, int n) {
   for (int i = 0; i < op->nuses; ++i) op->uses[i].op = &turn;
   EngineInternals::Enter(&turn, sorted);
   HelpUntil(&IsDone, &turn, -1);
-  EngineInternals::Execute(op);
+  if (!EngineInternals::Execute(op)) {
+    WaitAll(-1);
+    return;
+  }
+  Ready ready = ReleaseUses(op);
+  EngineInternals::Finish(op);
+  Dispatch(ready);
+}
+void Engine::Complete(Operation* op, const Error* error) {
+  if (error) EngineInternals::FailWith(op, *error);
+  else EngineInternals::Succeed(op);
   Ready ready = ReleaseUses(op);
   EngineInternals::Finish(op);
   Dispatch(ready);
@@ -346,7 +367,7 @@ void IssueOrPush(StreamOp* op, const VarUse* uses, int n) {
   int got = 0;
   while (got < op->nuses && TryAcquireForStream(op->uses[got].var, op->uses[got].access)) ++got;
   if (got == op->nuses) {
-    EngineInternals::Execute(op);
+    EngineInternals::Execute(op);  // never deferred
     Ready ready = ReleaseUses(op);
     EngineInternals::Finish(op);
     Dispatch(ready);

@@ -74,6 +74,9 @@ struct Operation : PoolTask {
   virtual void Describe(Error* e) const { (void)e; }  // adds op, shapes, origin to an error of Execute before it becomes poison
   Lane lane = Lane::kCompute;
   bool on_stream = false;  // stream.h: work of streams does not keep it from its turn
+  // Execute only begins the work, as a message to another machine: the variables stay taken until Engine::Complete. If it throws, nothing has begun.
+  // What it handed itself to may complete it before Execute has returned.
+  bool deferred = false;
   // engine's own
   enum class Kind : uint8_t { kQueued, kWait, kCaller } kind = Kind::kQueued;
   uint8_t epoch = 0;
@@ -141,6 +144,8 @@ class Engine {
   // ---- queued runs. Repeated variables are merged: the same one read and written is an update, an update beats a write.
   // Never waits (but in mode naive, where it returns when the operation is done). Takes `op` also when it throws (no memory).
   void Push(Operation* op, const VarUse* uses, int n);
+  // The end of a deferred operation, once, from any thread; it never waits. `error` (null: all went well) poisons what it writes.
+  static void Complete(Operation* op, const Error* error);
 
   // ---- waits; the waiting thread helps. <0: no limit, 0: poll. False: time is up. Engine threads must not call them (an error).
   bool WaitToRead(Var* v, int64_t timeout_ms);   // until everything pushed so far that writes v is done. Does not look at poison.

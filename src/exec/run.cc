@@ -160,7 +160,7 @@ std::string Explain(const KernelRun& run, const std::string& origin) {
   for (auto* a : run.in) if (a) s += Text(" ", Describe(*a), ";");
   if (run.in.empty()) s += " none;";
   s.back() = '.';
-  if (!origin.empty()) s += Text(" Pushed at ", origin, ".");
+  if (!origin.empty()) s += Text(" Queued by ", origin, ".");
   return s;
 }
 Error Explained(const Error& e, const KernelRun& run, const std::string& origin) {

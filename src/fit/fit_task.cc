@@ -21,6 +21,8 @@ const Registered& FitOptionsEntry() {
       .attr(&F::initializer, "initializer", "How parameters begin that the model does not have yet and whose layer says nothing: a name, settings in parentheses. Empty: Xavier.")
       .attr(&F::hybridize, "hybridize", "Run each step as one planned operation. False: operator by operator; the same numbers as with passes=none, slower.")
       .attr(&F::passes, "passes", "Which passes improve the plan: empty for the defaults, `none`, names, or names with a sign (`-fuse`).")
+      .attr(&F::update_on_store, "update_on_store", "With a store: it updates the weights, and they are pulled; False: gradients are pulled, and each worker updates its own. None: True for a dist store, but "
+            "for a synchronous one with clip_gradient or checkpoint.")
       .attr(&F::report_every, "report_every", "Report after so many batches too. 0: after epochs only.").at_least(0));
   return entry;
 }
@@ -57,6 +59,16 @@ FitTask::FitTask(Ref<Model> model, Ref<Layer> loss, Ref<Optimizer> optimizer, Re
 }
 FitTask::~FitTask() { DetachGradients(); }
 
+void FitTask::SetStore(Ref<Store> store) {
+  if (phase_ != Phase::kStart) Fail(Status::kState, "fit", "it has begun already. Give it a store before its first step.");
+  bool needs_worker = store->synchronous() && (options_.clip_gradient || !options_.checkpoint.empty());
+  bool on_store = options_.update_on_store.value_or(store->distributed() && !needs_worker);
+  if (!on_store && !store->synchronous()) Fail(Status::kArgument, "fit", "update_on_store=False needs a synchronous store: in a ", store->def.name, " store no round has the gradients of all workers.");
+  if (on_store && options_.clip_gradient && store->synchronous())
+    Fail(Status::kArgument, "fit", "clip_gradient needs the gradients of all workers, and with update_on_store=True no worker sees them. Leave update_on_store out.");
+  exchange_ = std::make_unique<Exchange>(std::move(store), on_store);
+}
+
 void FitTask::DetachGradients() {
   for (auto& a : trained_) AttachGrad(a, GradReq::kNull);
   trained_.clear();
@@ -80,9 +92,10 @@ bool FitTask::Scores::Read(const Deadline& d) {
 
 Event FitTask::Go(const Deadline& d) {
   for (;;) {
-    if (stopped() && (phase_ == Phase::kTrain || phase_ == Phase::kValid || phase_ == Phase::kReport || phase_ == Phase::kStart || phase_ == Phase::kStandardize)) phase_ = Phase::kDone, work_ = nullptr;
+    if (stopped() && (phase_ == Phase::kTrain || phase_ == Phase::kValid || phase_ == Phase::kReport || phase_ == Phase::kStart || phase_ == Phase::kStandardize)) phase_ = Phase::kLeave, work_ = nullptr;
     switch (phase_) {
       case Phase::kStart:
+        if (exchange_ && !exchange_->Join(d)) return Event::kPending;
         Start();
         break;
       case Phase::kStandardize:
@@ -100,6 +113,8 @@ Event FitTask::Go(const Deadline& d) {
           }
           work_ = std::move(work);
         }
+        if (train && !prepared_) PrepareParams(work_->batch);
+        if (train && exchange_ && !exchange_->Begin(d)) return Event::kPending;
         if (look) LookAt(work_->batch);
         else if (!Advance(train)) return Event::kHost;
         work_ = nullptr;
@@ -138,10 +153,14 @@ Event FitTask::Go(const Deadline& d) {
         return Event::kEpoch;
       case Phase::kEpochEnd:
         if (stopped() || epoch_ >= options_.epochs || (options_.patience && since_best_ >= *options_.patience)) {
-          phase_ = Phase::kDone;
+          phase_ = Phase::kLeave;
         } else {
           BeginEpoch();
         }
+        break;
+      case Phase::kLeave:  // the other workers go on without this one
+        if (exchange_ && !exchange_->Leave(d)) return Event::kPending;
+        phase_ = Phase::kDone;
         break;
       case Phase::kDone:
         DetachGradients();
@@ -153,7 +172,8 @@ Event FitTask::Go(const Deadline& d) {
 
 void FitTask::Start() {
   seed_ = options_.seed ? uint64_t(*options_.seed) : NextTicket().ticket ^ NextTicket().seed;
-  tickets_ = {seed_, 0};
+  // each worker drops units of its own; what begins at random is the same for all
+  tickets_ = {exchange_ ? seed_ ^ uint64_t(exchange_->rank()) * 0x9e3779b97f4a7c15 : seed_, 0};
   bool resumed = options_.resume && ReadCheckpoint();
   if (!resumed && train_.batches()) {
     std::lock_guard<std::mutex> lock(optimizer_->mutex());
@@ -189,6 +209,7 @@ void FitTask::PrepareParams(const Batch& first) {
     AttachGrad(a, GradReq::kWrite);
     trained_.push_back(std::move(a));
   }
+  if (exchange_) exchange_->Prepare(params, optimizer_);
   prepared_ = true;
 }
 
@@ -250,12 +271,9 @@ bool FitTask::Advance(bool train) {
   Work& w = *work_;
   Scores& scores = train ? train_scores_ : valid_scores_;
   if (!w.loss) {
-    if (train && !prepared_) PrepareParams(w.batch);
     if (!Compute(train)) return false;
     if (train) {
-      if (options_.clip_gradient) ClipGradients();
-      std::lock_guard<std::mutex> lock(optimizer_->mutex());
-      optimizer_->Step(*model_->params());
+      Update();
       ++batch_, rows_ += w.batch.rows;
     }
     scores.Add(w.loss, w.batch.labels, w.outputs);
@@ -264,6 +282,15 @@ bool FitTask::Advance(bool train) {
   auto ask = WantedMetric(scores.metrics.get(), &w.metric, w.batch, w.outputs);
   if (ask) Ask(std::move(*ask));
   return !ask;
+}
+
+void FitTask::Update() {
+  bool on_store = exchange_ && exchange_->on_store();
+  if (exchange_ && !on_store) exchange_->Gradients(work_->batch.rows);
+  if (options_.clip_gradient) ClipGradients();
+  std::lock_guard<std::mutex> lock(optimizer_->mutex());
+  if (on_store) exchange_->Weights(work_->batch.rows), optimizer_->CountStep();
+  else optimizer_->Step(*model_->params());
 }
 
 void FitTask::ClipGradients() {
@@ -307,7 +334,7 @@ double FitTask::Number(std::string_view field) const {
     auto it = values.find(std::string(name));
     return it == values.end() ? nan : it->second;
   };
-  bool between = phase_ == Phase::kEpochEnd || phase_ == Phase::kCheckpoint || phase_ == Phase::kDone;
+  bool between = phase_ == Phase::kEpochEnd || phase_ == Phase::kCheckpoint || phase_ == Phase::kLeave || phase_ == Phase::kDone;
   if (field == "epoch") return double(between && epoch_ ? epoch_ : epoch_ + 1);
   if (field == "epochs") return double(options_.epochs);
   if (field == "batch") return double(batch_);
@@ -335,7 +362,7 @@ double FitTask::Number(std::string_view field) const {
 
 std::string FitTask::Text(std::string_view field) const {
   if (field != "progress") return Task::Text(field);
-  bool between = phase_ == Phase::kEpochEnd || phase_ == Phase::kDone;
+  bool between = phase_ == Phase::kEpochEnd || phase_ == Phase::kLeave || phase_ == Phase::kDone;
   std::string s = flx::Text("epoch ", int64_t(Number("epoch")), "/", options_.epochs);
   if (!between) {
     s += flx::Text("  batch ", batch_);

@@ -3,6 +3,7 @@
 #pragma once
 #include <map>
 
+#include "fit/exchange.h"
 #include "fit/hosted.h"
 #include "fit/standardize.h"
 #include "fit/work.h"
@@ -14,6 +15,7 @@ struct FitOptions {
   std::string metrics, checkpoint, initializer;
   std::optional<int64_t> patience, seed;
   std::optional<double> clip_gradient;
+  std::optional<bool> update_on_store;
   bool resume = false, hybridize = true;
   std::string passes;
   int64_t report_every = 0;
@@ -27,9 +29,10 @@ class FitTask final : public Task {
   std::string Text(std::string_view field) const override;
   NDArray History() const override;
   std::vector<std::string> columns() const override { return columns_; }
+  void SetStore(Ref<Store> store) override;
 
  private:
-  enum class Phase { kStart, kStandardize, kStandardizeEnd, kTrain, kReport, kTrainEnd, kValid, kValidEnd, kCheckpoint, kEpochEnd, kDone };
+  enum class Phase { kStart, kStandardize, kStandardizeEnd, kTrain, kReport, kTrainEnd, kValid, kValidEnd, kCheckpoint, kEpochEnd, kLeave, kDone };
   // One pass's loss and metrics.
   struct Scores {
     RunningMean loss;
@@ -60,6 +63,7 @@ class FitTask final : public Task {
   NDArray Step(const Batch& batch, std::vector<NDArray>* outputs);               // and gradients of its mean
   NDArray Split(std::vector<NDArray> results, std::vector<NDArray>* outputs) const;
   void LookAt(const Batch& batch);
+  void Update();                           // the weights, from the gradients
   void ClipGradients();
   void DetachGradients();
   void EndEpoch();
@@ -84,6 +88,7 @@ class FitTask final : public Task {
   Ref<HybridLayer> hybrid_;                 // null: imperatively
   std::unique_ptr<HostedLayer> hosted_;     // if the model holds code of the host's
   std::unique_ptr<Work> work_;
+  std::unique_ptr<Exchange> exchange_;      // if there is a store
   std::vector<NDArray> trained_;            // parameters with a gradient that this fit attached
   RunAhead ahead_;
   Scores train_scores_, valid_scores_;

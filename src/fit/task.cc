@@ -55,6 +55,7 @@ std::string Task::Text(std::string_view field) const {
   if (field == "label") return ask_ ? HostLabel(ask_->token) : "";
   Fail(Status::kName, "task", "there is no text `", field, "`.", DidYouMean(field, {"progress", "host", "label"}), " There are: progress, host, label.");
 }
+void Task::SetStore(Ref<Store>) { Fail(Status::kArgument, "task", "only a fit exchanges gradients by a store; this task fits nothing."); }
 NDArray Task::History() const { Fail(Status::kState, "task", "this task has no history. A fit and an evaluation have one."); }
 
 }  // namespace flx

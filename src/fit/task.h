@@ -20,6 +20,7 @@
 #include "fit/files.h"
 #include "fit/model.h"
 #include "io/iter.h"
+#include "kvstore/store.h"
 #include "tensor/array.h"
 #include "train/all.h"
 
@@ -63,6 +64,7 @@ class Task : public LockedObject {
   void FailHost(const std::string& message);
   virtual NDArray History() const;                         // float64, epochs x columns; state error where there is none
   virtual std::vector<std::string> columns() const { return {}; }
+  virtual void SetStore(Ref<Store> store);                 // before the first Next; an argument error where nothing is fitted
   void Stop() { stop_.store(true, std::memory_order_relaxed); }
 
  protected:

@@ -71,7 +71,7 @@ void Collect(const Run& run, const bool* there, Uses* uses) {  // without what i
 }
 Error Explained(const Error& e, const std::string& origin) {
   if (origin.empty()) return e;
-  Error out = Reworded(e, Text(e.message(), " Pushed at ", origin, "."));
+  Error out = Reworded(e, Text(e.message(), " Queued by ", origin, "."));
   out.origin = origin;
   return out;
 }

@@ -197,7 +197,7 @@ std::vector<Def> List() {
   all.push_back(New<AverageSettings>("PearsonCorrelation", "pearsonr", "Pearson's correlation of predictions and labels.").alias("pearsonr")
       .attr(&AverageSettings::average, "average", average).with(&Def::sums, 8).with(&Def::update, &Pearson).with(&Def::value, &PearsonValue));
   all.push_back(New<NoAttrs>("Loss", "loss", "The mean of the predictions, which are a loss's values. Takes no labels.").with(&Def::needs_label, false).with(&Def::update, &Loss));
-  all.push_back(New<CompositeSettings>("Composite", "composite", "Several metrics at once.").alias("CompositeEvalMetric")
+  all.push_back(New<CompositeSettings>("Composite", "composite", "Several metrics at once.").alias("CompositeEvalMetric").example("Composite(metrics=\"accuracy,cross_entropy\")")
       .attr(&CompositeSettings::metrics, "metrics", "Their names, with commas between; settings in parentheses, as in `accuracy, TopKAccuracy(top_k=5)`.").required()
       .with(&Def::composite, true).with(&Def::sums, 0));
   all.push_back(New<HostSettings>("Host", nullptr, "A value that a function of the host computes for each batch: the mean over all rows. Only a task asks for it (flx_fit_start, flx_evaluate_start).")

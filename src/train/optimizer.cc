@@ -66,7 +66,7 @@ double Optimizer::RateAt(int64_t step) const {
   return schedule_ ? schedule_->Value(step, base, length_) : base;
 }
 
-void Optimizer::Apply(Slot* slot, const NDArray& weight, const NDArray& grad, double lr, double wd) {
+void Optimizer::Apply(Slot* slot, const NDArray& weight, const NDArray& grad, double lr, double wd) const {
   int64_t t = slot->count;
   if (def.rate) lr = def.rate(settings_.get(), lr, t);
   if (def.compose) {
@@ -90,27 +90,34 @@ void Optimizer::Apply(Slot* slot, const NDArray& weight, const NDArray& grad, do
 }
 
 void Optimizer::Update(const std::string& name, const NDArray& weight, const NDArray& grad) {
+  auto it = slots_.find(name);
+  Slot fresh, *slot = it == slots_.end() ? &fresh : &it->second;
+  int64_t step = std::max(step_, slot->count + 1);
+  Advance(name, slot, weight, grad, step);
+  step_ = step;
+  if (slot == &fresh) slots_.emplace(name, std::move(fresh));
+}
+void Optimizer::Advance(const std::string& name, Slot* s, const NDArray& weight, const NDArray& grad, int64_t step) const {
+  Slot& slot = *s;
   if (!IsFloat(weight->dtype)) Fail(Status::kType, def.name, "parameter `", name, "` must be of a floating dtype, given ", weight->dtype, ".");
   if (grad->shape != weight->shape)
     Fail(Status::kShape, def.name, "the gradient of `", name, "` must have its shape ", weight->shape, ", given ", grad->shape, ".");
   if (grad->dtype != weight->dtype)
     Fail(Status::kType, def.name, "the gradient of `", name, "` must be of its dtype ", weight->dtype, ", given ", grad->dtype, ".");
-  Slot& slot = slots_[name];
   bool mixed = common().multi_precision && IsNarrow(weight->dtype);
   size_t want = size_t(def.compose ? def.composed_states : rule_.states);
   DType t = mixed ? DType::kFloat32 : weight->dtype;
-  for (auto& s : slot.states)
-    if (s->shape != weight->shape || s->dtype != t)
-      Fail(Status::kShape, def.name, "parameter `", name, "` is now ", Describe(*weight), ", its state from earlier updates is ", Describe(*s), ".");
+  for (auto& state : slot.states)
+    if (state->shape != weight->shape || state->dtype != t)
+      Fail(Status::kShape, def.name, "parameter `", name, "` is now ", Describe(*weight), ", its state from earlier updates is ", Describe(*state), ".");
   while (slot.states.size() < want) slot.states.push_back(Array::Filled(weight->shape, t, 0));
   if (mixed && !slot.master) slot.master = CastOf(weight, t);
   auto mult = [&](const char* what) {
     auto it = multipliers_.find(name + what);
     return it == multipliers_.end() ? 1.0 : it->second;
   };
-  int64_t step = std::max(step_, slot.count + 1);
   double lr = RateAt(step) * mult(".lr_mult"), wd = common().wd * mult(".wd_mult");
-  ++slot.count, step_ = step;
+  ++slot.count;
   if (!mixed) return Apply(&slot, weight, grad, lr, wd);
   Apply(&slot, slot.master, CastOf(grad, t), lr, wd);
   CopyInto(slot.master, weight);

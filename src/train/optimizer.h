@@ -50,6 +50,14 @@ class Optimizer final : public LockedObject {
   const OptimizerDef& def;
   // One step for one parameter. `name` tells whose states they are.
   void Update(const std::string& name, const NDArray& weight, const NDArray& grad);
+  // One parameter's part.
+  struct Slot {
+    int64_t count = 0, seen = -1;      // updates; how often the gradient had been stored at the last
+    std::vector<NDArray> states;
+    NDArray master;                    // the weight in float32, with multi_precision
+  };
+  // The same with a slot of the caller's, whose count says which step it is. Several threads may call it at once, with slots of their own.
+  void UpdateSlot(const std::string& name, Slot* slot, const NDArray& weight, const NDArray& grad) const { Advance(name, slot, weight, grad, slot->count + 1); }
   // One step for every parameter with a gradient attached. One whose gradient was not renewed since the last step is an error, or with ignore_stale
   // left alone.
   void Step(const Params& params);
@@ -57,6 +65,7 @@ class Optimizer final : public LockedObject {
   void Set(std::string_view key, std::string_view value);
   double Get(std::string_view key) const;  // also `step`: updates made so far, and `rate`: the next step's learning rate
   void SetSchedule(Ref<Schedule> s) { schedule_ = std::move(s); }
+  void CountStep() { ++step_; }  // one that was made elsewhere: schedules go on
   // How many steps the training will have, for schedules that end with it. 0: unknown.
   void SetLength(int64_t steps) { length_ = steps; }
   // All there is to go on from: what a file or another process needs.
@@ -70,16 +79,12 @@ class Optimizer final : public LockedObject {
   void Load(const State& state);
 
  private:
-  struct Slot {
-    int64_t count = 0, seen = -1;      // updates; how often the gradient had been stored at the last
-    std::vector<NDArray> states;
-    NDArray master;                    // the weight in float32, with multi_precision
-  };
   Optimizer(const OptimizerDef& d, Attrs s);
   void Prepare();
   const OptimizerSettings& common() const { return *static_cast<const OptimizerSettings*>(settings_.get()); }
   double RateAt(int64_t step) const;
-  void Apply(Slot* slot, const NDArray& weight, const NDArray& grad, double lr, double wd);
+  void Advance(const std::string& name, Slot* slot, const NDArray& weight, const NDArray& grad, int64_t step) const;
+  void Apply(Slot* slot, const NDArray& weight, const NDArray& grad, double lr, double wd) const;
 
   Attrs settings_;
   UpdateRule rule_{};

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "failing.h"
 #include "base/config.h"
 
 #include <gtest/gtest.h>
@@ -12,10 +13,6 @@
 namespace flx {
 namespace {
 
-std::string MessageOf(const std::function<void()>& f) {
-  try { f(); } catch (const Error& e) { return e.message(); }
-  return "";
-}
 
 TEST(Config, EveryOptionReadsItsOwnDefault) {
   for (int i = 0; i < int(Opt::kCount); ++i) {

@@ -25,12 +25,16 @@ static rule rules[] = {
     {"flx_symbol_transform", "name", "merge", 0},
     {"flx_graph_text", "field", "waits", 0},
     {"flx_layer_plan", "field", "plan", 0},
+    {"flx_store_text", "field", "kind", 0},
+    {"flx_store_number", "field", "rank", 0},
     {"*", "field", "name", 0},
     {"*", "feature", "cpu", 0},
     {"flx_config_*", "key", "FLEXOR_LOG_LEVEL", 0},
     {"flx_config_*", "value", "error", 0},
     {"flx_optimizer_*", "key", "learning_rate", 0},
     {"flx_optimizer_*", "value", "0.1", 0},
+    {"flx_store_set", "key", "learning_rate", 0},
+    {"flx_store_set", "value", "0.1", 0},
     {"flx_symbol_attr_*", "key", "lr_mult", 0},
     {"flx_symbol_attr_*", "value", "2", 0},
     {"*", "key", "a", 0},
@@ -56,6 +60,7 @@ static rule rules[] = {
     {"flx_schedule_create", "name", "Factor", 0},
     {"flx_initializer_create", "name", "Xavier", 0},
     {"flx_metric_create", "name", "accuracy", 0},
+    {"flx_store_create", "name", "local", 0},
     {"flx_invoke*", "name", "relu", 0},
     {"flx_call_create", "name", "relu", 0},
     {"flx_registry_find", "name", "relu", 0},
@@ -83,6 +88,7 @@ static rule rules[] = {
     {"flx_symbol_load", "path", "@saved-symbol.json", 0},
     {"flx_params_load", "path", "@saved.flx", 0},
     {"flx_model_load", "path", "@saved.flx", 0},
+    {"flx_store_load", "path", "@store.states", 0},
     {"flx_record_open", "path", "@rows.rec", 0},
     {"flx_plugin_load", "path", "@rows.csv", 0},
     {"*", "path", "@new.flx", 0},
@@ -102,6 +108,7 @@ static rule rules[] = {
     {"flx_task_history", "task", "fit", 0},
     {"flx_task_column_*", "task", "fit", 0},
     {"flx_task_text", "task", "fit", 0},
+    {"flx_fit_store", "task", "begin", 0},
     {"*", "task", "host", 0}, /* one that waits for a host function */
     {"flx_autograd_record", "arrays", "plain", 0},
     {"flx_autograd_record", "targets", "plain", 0},
@@ -208,7 +215,7 @@ static flx_task make_host_task(void) {
   flx_free(x), flx_free(y);
   return t;
 }
-static flx_task make_fit_task(void) {
+static flx_task make_fit_task(int done) {
   flx_model m = make_handle(MODEL);
   flx_optimizer o = make_handle(OPTIMIZER);
   flx_iter it = make_batches();
@@ -217,7 +224,7 @@ static flx_task make_fit_task(void) {
   int32_t event = -1;
   NEED(flx_layer_create("L2Loss", NULL, NULL, NULL, 0, &loss));
   NEED(flx_fit_start(m, loss, o, it, NULL, NULL, NULL, 0, &t));
-  while (event != FLX_DONE) NEED(flx_task_next(t, -1, &event));
+  while (done && event != FLX_DONE) NEED(flx_task_next(t, -1, &event));
   flx_free(m), flx_free(o), flx_free(it), flx_free(loss);
   return t;
 }
@@ -254,6 +261,9 @@ static void make_files(void) {
   flx_model m = make_handle(MODEL);
   NEED(flx_model_save(m, scratch_file("saved.flx"), -1, &ready));
   flx_free(m);
+  flx_store kept = make_handle(STORE);
+  NEED(flx_store_save(kept, scratch_file("store.states"), -1, &ready));
+  flx_free(kept);
   flx_symbol s = make_handle(SYMBOL);
   flx_params p = make_handle(PARAMS);
   NEED(flx_checkpoint_save(s, p, scratch_file("saved"), 0, -1, &ready));
@@ -309,7 +319,7 @@ static void *make(abi_call *c, const abi_arg *a) {
     case SYMBOL: return make_symbol(how);
     case ITER: return make_batches();
     case RECORD: return open_record(how);
-    case TASK: return *how == 'f' ? make_fit_task() : make_host_task();
+    case TASK: return *how == 'h' ? make_host_task() : make_fit_task(*how == 'f');
     default: return make_handle(kind_number(a->kind));
   }
 }

@@ -6,7 +6,7 @@
 #include <string.h>
 
 static int passed, failed, wrong;
-const char *const kind_names[KINDS] = {"ndarray", "entry", "call", "layer", "params", "model", "optimizer", "schedule", "initializer", "metric", "iter", "record", "task", "symbol", "graph", "span", "mapping"};
+const char *const kind_names[KINDS] = {"ndarray", "entry", "call", "layer", "params", "model", "optimizer", "schedule", "initializer", "metric", "iter", "record", "task", "symbol", "graph", "span", "mapping", "store"};
 good_handles good;
 
 int expect(int ok, const char *file, int line, const char *text) {
@@ -128,6 +128,20 @@ static flx_mapping make_mapping(void) {
   flx_free(a);
   return m;
 }
+/* of key `data`, with an optimizer */
+static flx_store make_store(void) {
+  const char *const key[1] = {"data"};
+  flx_ndarray a = make_matrix();
+  flx_optimizer sgd = NULL;
+  flx_store s = NULL;
+  NEED(flx_optimizer_create("SGD", NULL, NULL, 0, &sgd));
+  NEED(flx_store_create("local", NULL, NULL, 0, &s));
+  NEED(flx_store_init(s, key, 1, &a, 1));
+  NEED(flx_store_optimizer(s, sgd));
+  flx_free(a);
+  flx_free(sgd);
+  return s;
+}
 
 void *make_handle(int kind) {
   static int records;
@@ -162,6 +176,7 @@ void *make_handle(int kind) {
     case GRAPH: return make_graph();
     case SPAN: NEED(flx_span_begin("here", NULL, &span)); return span;
     case MAPPING: return make_mapping();
+    case STORE: return make_store();
     default: exit(1);
   }
 }
@@ -170,12 +185,12 @@ void make_good(void) {
   good.params = make_handle(PARAMS), good.model = make_handle(MODEL), good.optimizer = make_handle(OPTIMIZER), good.schedule = make_handle(SCHEDULE);
   good.initializer = make_handle(INITIALIZER), good.metric = make_handle(METRIC), good.iter = make_handle(ITER), good.record = make_handle(RECORD);
   good.task = make_handle(TASK), good.symbol = make_handle(SYMBOL), good.graph = make_handle(GRAPH), good.span = make_handle(SPAN);
-  good.mapping = make_handle(MAPPING);
+  good.mapping = make_handle(MAPPING), good.store = make_handle(STORE);
 }
 void free_good(void) {
   flx_free(good.ndarray), flx_free(good.entry), flx_free(good.call), flx_free(good.layer), flx_free(good.params), flx_free(good.model);
   flx_free(good.optimizer), flx_free(good.schedule), flx_free(good.initializer), flx_free(good.metric), flx_free(good.iter), flx_free(good.record);
-  flx_free(good.task), flx_free(good.symbol), flx_free(good.graph), flx_free(good.span), flx_free(good.mapping);
+  flx_free(good.task), flx_free(good.symbol), flx_free(good.graph), flx_free(good.span), flx_free(good.mapping), flx_free(good.store);
 }
 
 void use_folder(const char *path) { snprintf(folder, sizeof folder, "%s", path); }

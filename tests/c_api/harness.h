@@ -24,7 +24,7 @@ int wrong_so_far(void);            /* faults of the test at work */
 int finish_tests(void);            /* prints `N passed, N failed`; 0 if none failed */
 
 /* Kinds of handles, in one order everywhere. */
-enum { NDARRAY, ENTRY, CALL, LAYER, PARAMS, MODEL, OPTIMIZER, SCHEDULE, INITIALIZER, METRIC, ITER, RECORD, TASK, SYMBOL, GRAPH, SPAN, MAPPING, KINDS };
+enum { NDARRAY, ENTRY, CALL, LAYER, PARAMS, MODEL, OPTIMIZER, SCHEDULE, INITIALIZER, METRIC, ITER, RECORD, TASK, SYMBOL, GRAPH, SPAN, MAPPING, STORE, KINDS };
 extern const char *const kind_names[KINDS];
 void *make_handle(int kind); /* a new good one: the caller frees it */
 
@@ -46,6 +46,7 @@ typedef struct {
   flx_graph graph;   /* of it */
   flx_span span;
   flx_mapping mapping; /* of an array of its own */
+  flx_store store;     /* local */
 } good_handles;
 extern good_handles good;
 void make_good(void);

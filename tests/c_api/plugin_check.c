@@ -99,7 +99,7 @@ static void check_errors(void) {
   EXPECT(flx_invoke("example_swish", 0, &b, 1, NULL, NULL, 0, &y, 1, &n) == FLX_ERROR_TYPE && says("[example_swish] `data` must be float32 or float64"));
   EXPECT(flx_invoke("example_swish", 0, both, 2, NULL, NULL, 0, &y, 1, &n) == FLX_ERROR_ARGUMENT && says("expected 1 input (data), given 2"));
   EXPECT(flx_invoke("example_swish", 0, &a, 1, bad, word, 1, &y, 1, &n) == FLX_ERROR_NAME && says("no attribute is named `gamma`"));
-  EXPECT(flx_invoke("example_swish", 0, &a, 1, beta_key, word, 1, &y, 1, &n) == FLX_ERROR_ARGUMENT && says("attribute `beta` must be double"));
+  EXPECT(flx_invoke("example_swish", 0, &a, 1, beta_key, word, 1, &y, 1, &n) == FLX_ERROR_ARGUMENT && says("attribute `beta` must be a number"));
   NEED(flx_ndarray_create(&three, 1, FLX_FLOAT32, NULL, &small));
   EXPECT(flx_invoke_into("example_swish", 0, &a, 1, NULL, NULL, 0, &small, 1) == FLX_ERROR_SHAPE && says("example_swish"));
   EXPECT(y == NULL);

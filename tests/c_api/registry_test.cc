@@ -9,7 +9,7 @@
 using namespace flexor;
 
 namespace {
-constexpr const char* kRegistries[] = {"operator", "layer", "optimizer", "schedule", "initializer", "metric", "iter", "pass", "options"};
+constexpr const char* kRegistries[] = {"operator", "layer", "optimizer", "schedule", "initializer", "metric", "iter", "pass", "store", "options"};
 
 bool IsSentence(const std::string& s) {
   size_t letters = 0;

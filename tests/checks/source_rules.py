@@ -6,7 +6,7 @@ import re
 import sys
 
 # From the ground up: a room may include only rooms before it (DESIGN, section 1).
-ROOMS = ["base", "device", "profiler", "storage", "engine", "tensor", "op", "graph", "exec", "hybrid", "train", "kvstore", "io", "interop", "fit", "c_api"]
+ROOMS = ["base", "device", "profiler", "storage", "engine", "tensor", "op", "graph", "exec", "hybrid", "train", "kvstore", "io", "interop", "fit", "cuda", "c_api"]
 CODE = (".cc", ".h", ".hpp", ".c", ".cu", ".py", ".sh", ".cmake", ".map", ".R", ".jl", ".scala", ".java", ".i")
 SKIP = re.compile(r"^(\.git|build[^/]*|tests/golden|examples/data|\.cache|\.venv)(/|$)")
 # The public header is the manual: every function documented at length.
@@ -17,6 +17,9 @@ NUMBERS = re.compile(r"\b(to_string|stoi|stol|stoll|stoul|stoull|stof|stod|stold
                      r"s?n?printf|vs?n?printf|fprintf|scanf|sscanf|setlocale)\s*\(|\b(i|o)?stringstream\b|\bstd::(cout|cerr|clog)\b|#\s*include\s*<(iostream|sstream|locale|cstdio|stdio\.h)>")
 # Nothing ends the host's process.
 ENDING = re.compile(r"(?<![\w.>])(?:std::)?(abort|exit|_Exit|quick_exit|terminate|assert)\s*\(")
+# What a device module may see of the library: plain C tables, constants, and the formulas that every device instantiates.
+MODULE_SEES = re.compile(r"^(cuda/.*|device/(device_table|device_call|kernels)\.h|base/(random|host_device)\.h|op/.*formulas?\.h|op/.*-inl\.h)$")
+CUDA_HEADER = re.compile(r"#\s*include\s*[<\"]((?:cuda|cublas|cudnn|nvrtc|nccl|cub/|thrust/)[\w./]*)")
 HEAVY = re.compile(r"#\s*include\s*[<\"](dmlc/|nlohmann/|dnnl|gtest/)")
 INCLUDE = re.compile(r"^\s*#\s*include\s*\"([^\"]+)\"", re.M)
 
@@ -57,6 +60,12 @@ def check_file(path, text):
                 wrong.append(f"line {i}: getenv; the option table (base/config.h) reads the environment")
             if path.endswith(".h") and not path.endswith("-inl.h") and (m := HEAVY.search(line)):
                 wrong.append(f"line {i}: a header includes {m.group(1)}; keep it in a .cc")
+        module = path.startswith("src/cuda/")
+        if module:
+            wrong += [f'includes "{name}"; a device module sees tables and formulas only' for name in INCLUDE.findall(text) if not MODULE_SEES.match(name)]
+            wrong += [f"includes {name}: 15 s a file" for name in CUDA_HEADER.findall(text) if name.startswith(("cub/", "thrust/"))]
+        elif (m := CUDA_HEADER.search(text)):
+            wrong.append(f"includes {m.group(1)}; only src/cuda may")
         wrong += direction(path, text)
     elif path.startswith("include/"):
         for name in INCLUDE.findall(text):
@@ -87,7 +96,9 @@ def build_options(root):
     """Every CMake option has its line in docs/options.md, with its default."""
     with open(os.path.join(root, "cmake/FlexorOptions.cmake"), encoding="utf-8") as f:
         given = dict(re.findall(r'^\s*option\((FLEXOR_\w+) "[^"]+" (ON|OFF)\)', text := f.read(), re.M))
-    given.update({name: "" for name in re.findall(r'^\s*set\((FLEXOR_\w+) "" CACHE STRING', text, re.M)})
+    with open(os.path.join(root, "cmake/FlexorCuda.cmake"), encoding="utf-8") as f:
+        text += f.read()
+    given.update(re.findall(r'^\s*set\((FLEXOR_\w+) "(\w*)" CACHE STRING', text, re.M))
     with open(os.path.join(root, "docs/options.md"), encoding="utf-8") as f:
         listed = {n: d.strip().strip("`") for n, d in re.findall(r"^\| `(FLEXOR_\w+)` \| ?(`\w+`|) ?\|", f.read().split("## Of the build")[1], re.M)}
     if listed == given:
@@ -137,6 +148,10 @@ def self_test():
         ("include/flexor/l.hpp", head + '#include "op/op.h"\n'): "public header",
         ("examples/cpp/m.cc", head + '#include "fit/fit.h"\n'): "example",
         ("tools/n", "#!/bin/bash\necho\n"): "SPDX",
+        ("src/op/o.cc", head + "#include <cuda_runtime.h>\n"): "only src/cuda may",
+        ("src/exec/p.cc", head + '#include "cuda/runtime.h"\n'): "only src/cuda may",
+        ("src/cuda/q.cc", head + '#include "tensor/view.h"\n'): "tables and formulas only",
+        ("src/cuda/r.cu", head + "#include <cub/cub.cuh>\n"): "15 s",
     }
     good = {
         ("src/op/a.cc", head + '// std::to_string is lossy\nauto s = "printf(abort(";\nint n = 1\'000\'000; x.exit(); my_exit();\n'),
@@ -144,6 +159,7 @@ def self_test():
         ("src/base/config.cc", head + 'auto* e = getenv("X");\n'),
         ("c_api/c.cc", head + '#include "flexor/c_api.h"\n#include "fit/fit.h"\n'),
         ("docs/d.md", "text\n"),
+        ("src/cuda/e.cc", head + '#include <cuda_runtime.h>\n#include "cuda/runtime.h"\n#include "op/elementwise/unary_formulas.h"\n'),
     }
     faults = [f"not seen: {path} ({want}): {check_file(path, text)}" for (path, text), want in bad.items() if not any(want in w for w in check_file(path, text))]
     faults += [f"wrongly seen: {path}: {check_file(path, text)}" for path, text in good if check_file(path, text)]

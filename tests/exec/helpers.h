@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "../base/failing.h"
 #include "exec/autograd.h"
 
 namespace flx {
@@ -19,16 +20,6 @@ inline std::vector<double> Read(const NDArray& a) {
   std::vector<double> v(size_t(a->size()));
   ReadArray(*a, v.data(), a->size() * 8, DType::kFloat64, false);
   return v;
-}
-inline std::string MessageOf(const std::function<void()>& f, Status want) {
-  try {
-    f();
-  } catch (const Error& e) {
-    EXPECT_EQ(int(e.status()), int(want)) << e.message();
-    return e.message();
-  }
-  ADD_FAILURE() << "no error";
-  return "";
 }
 
 }  // namespace flx

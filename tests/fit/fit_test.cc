@@ -9,6 +9,7 @@
 #include <fstream>
 #include <thread>
 
+#include "../base/failing.h"
 #include "exec/autograd.h"
 #include "fit/fit_task.h"
 #include "helpers.h"
@@ -43,14 +44,6 @@ struct Job {
     return StartFit(model, CrossEntropy(), optimizer, train, with_valid ? valid : Ref<Iter>(), options);
   }
 };
-Status StatusOf(const std::function<void()>& f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e.status();
-  }
-  return Status::kOk;
-}
 
 TEST(Fit, LearnsAndReports) {
   Job s;

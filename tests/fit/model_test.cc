@@ -4,6 +4,7 @@
 
 #include <fstream>
 
+#include "../base/failing.h"
 #include "helpers.h"
 #include "interop/safetensors.h"
 
@@ -21,14 +22,6 @@ Ref<Model> Example(uint64_t seed = 1) {
 std::string Slurp(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(in), {}};
-}
-Status StatusOf(const std::function<void()>& f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e.status();
-  }
-  return Status::kOk;
 }
 
 TEST(Model, RoundTripIsExact) {

@@ -4,6 +4,7 @@
 
 #include <limits>
 
+#include "../base/failing.h"
 #include "base/config.h"
 #include "helpers.h"
 
@@ -53,16 +54,6 @@ void Fit(const Ref<Model>& model, const Ref<Iter>& data, Settings options = {}) 
   options.emplace_back("seed", "1");
   auto task = StartFit(model, Layer::New("L2Loss"), Optimizer::New("SGD", {{"learning_rate", "0.01"}}), data, nullptr, options);
   Drive(*task, 1);  // in slices
-}
-std::string Refusal(const std::function<void()>& f, Status status) {
-  try {
-    f();
-  } catch (const Error& e) {
-    EXPECT_EQ(e.status(), status) << e.message();
-    return e.message();
-  }
-  ADD_FAILURE() << "nothing failed";
-  return "";
 }
 
 TEST(FitStandardize, FindsTheColumnsMoments) {
@@ -186,18 +177,18 @@ TEST(FitStandardize, WhatCannotBeFoundIsTold) {
   late->Add(Layer::New("Dense", {{"units", "3"}}));
   late->Add(Layer::New("Standardize"));
   late->Add(Layer::New("Dense", {{"units", "1"}}));
-  std::string text = Refusal([&] { Fit(Make<Model>(late), Batches(Of(v, {kRows, kColumns}, DType::kFloat32))); }, Status::kState);
+  std::string text = MessageOf([&] { Fit(Make<Model>(late), Batches(Of(v, {kRows, kColumns}, DType::kFloat32))); }, Status::kState);
   EXPECT_NE(text.find("`1` (Standardize) is not the first"), text.npos) << text;
   auto given = Make<Model>(late);
   given->params()->Set("1.mean", Array::Filled({3}, DType::kFloat32, 0), true), given->params()->Set("1.deviation", Array::Filled({3}, DType::kFloat32, 1), true);
   Fit(given, Batches(Of(v, {kRows, kColumns}, DType::kFloat32)));
 
   v[5] = std::numeric_limits<double>::quiet_NaN();
-  text = Refusal([&] { Fit(Make<Model>(Net()), Batches(Of(v, {kRows, kColumns}, DType::kFloat32))); }, Status::kArgument);
+  text = MessageOf([&] { Fit(Make<Model>(Net()), Batches(Of(v, {kRows, kColumns}, DType::kFloat32))); }, Status::kArgument);
   EXPECT_NE(text.find("feature 1 "), text.npos) << text;
-  text = Refusal([&] { Fit(Make<Model>(Net()), Batches(Array::Filled({20}, DType::kFloat32, 1))); }, Status::kShape);
+  text = MessageOf([&] { Fit(Make<Model>(Net()), Batches(Array::Filled({20}, DType::kFloat32, 1))); }, Status::kShape);
   EXPECT_NE(text.find("(10,)"), text.npos) << text;
-  text = Refusal([&] { Fit(Make<Model>(Net()), Batches(Array::Filled({20, 4}, DType::kInt32, 1))); }, Status::kType);
+  text = MessageOf([&] { Fit(Make<Model>(Net()), Batches(Array::Filled({20, 4}, DType::kInt32, 1))); }, Status::kType);
   EXPECT_NE(text.find("Cast"), text.npos) << text;
 }
 

@@ -137,7 +137,7 @@ TEST(GoldenModels, BadFilesAreRefused) {
     SCOPED_TRACE(c.id());
     ++n;
     std::string path = PathOf(c, "symbol");
-    Error e = hostile::ErrorOf([&] { SymbolFromJson(hostile::Slurp(path), path); });
+    Error e = ErrorOf([&] { SymbolFromJson(hostile::Slurp(path), path); });
     EXPECT_EQ(e.status(), Status::kFormat) << e.message();
     EXPECT_EQ(e.file, path);
     EXPECT_GE(e.offset, 0);

@@ -10,7 +10,6 @@
 
 namespace flx {
 namespace {
-using hostile::ErrorOf;
 
 // A file of one operator over variables `x0`, `x1` ... `more` stands behind its name; `graph` at the end.
 std::string File(const std::string& op, const std::string& more, int inputs, const std::string& graph = "") {

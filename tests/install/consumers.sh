@@ -81,3 +81,26 @@ names_no_place() {
   [ "${#binary[@]}" -gt 0 ] || ! grep '\.debug_' "$work/dynamic" || fail "the library holds debug information"
   good
 }
+
+# a_job: the parameter server without the rest, by CMake and by pkg-config, and the programs that come with it.
+a_job() {
+  echo "== Flexor::ps, flexor-ps and flexor-launch"
+  local to=$work/job folder flags libs
+  folder=$(library_folder)
+  [ -e "$folder/libflexor_ps.so" ] || { echo "SKIPPED the parameter server: built without it"; skipped=$((skipped + 1)); return; }
+  quietly cmake -S "$source/tests/install/job" -B "$to" -G Ninja -DCMAKE_PREFIX_PATH="$tree" -DCMAKE_BUILD_TYPE=Release
+  quietly cmake --build "$to"
+  ldd "$to/job" > "$work/ldd"
+  ! grep -q 'libflexor\.so' "$work/ldd" || fail "the parameter server alone wants libflexor"
+  quietly "$to/job"
+  read -ra flags <<< "$(PKG_CONFIG_PATH=$folder/pkgconfig pkg-config --cflags flexor-ps)"
+  read -ra libs <<< "$(PKG_CONFIG_PATH=$folder/pkgconfig pkg-config --libs flexor-ps)"
+  quietly g++ -std=c++17 -Wall -Wextra -Werror "${flags[@]}" "$source/tests/install/job/main.cc" -o "$to/by_pkg_config" "${libs[@]}" -pthread -Wl,-rpath,"$folder"
+  quietly "$to/by_pkg_config"
+  # Nothing but include/ps is exported.
+  ! nm -DC --defined-only "$folder/libflexor_ps.so" | grep -vE ' (ps::|typeinfo for ps::|typeinfo name for ps::|vtable for ps::|FLEXOR_PS_0)' || fail "libflexor_ps exports more"
+  ! nm -DC --defined-only "$folder/libflexor_ps.so" | grep -E 'ps::(core|net)::' || fail "libflexor_ps exports what is inside it"
+  quietly "$tree/bin/flexor-ps" keygen "$work/keys" -n 2 -s 1
+  [ "$(stat -c %a "$work"/keys/*.key | sort -u)" = 600 ] || fail "keys that others can read"
+  quietly "$tree/bin/flexor-launch" --help
+}

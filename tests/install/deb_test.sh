@@ -40,14 +40,14 @@ dpkg-deb -c "$deb" > "$work/list"
 sed 's/^/  /' "$work/list"
 ! awk '$6 !~ /^\.\/(usr\/|$)/ && $6 != "./usr"' "$work/list" | grep . || fail "not under /usr"
 ! awk '$2 != "root/root"' "$work/list" | grep . || fail "not root's"
-! grep -vE '^(drwxr-xr-x|-rw-r--r--|lrwxrwxrwx) ' "$work/list" || fail "other rights than Debian's"
+! grep -vE '^(drwxr-xr-x|-rw-r--r--|lrwxrwxrwx) |^-rwxr-xr-x .* \./usr/bin/flexor-(ps|launch)$' "$work/list" || fail "other rights than Debian's"
 dpkg -x "$deb" "$work/root"
 dpkg -e "$deb" "$work/control"
 (cd "$work/root" && md5sum -c --quiet "$work/control/md5sums")
 grep -qx "libflexor 0 flexor (= $version)" "$work/control/shlibs" || fail "shlibs: $(cat "$work/control/shlibs")"
-# All that cmake --install brings, and nothing else; only the library may differ: it is stripped.
+# All that cmake --install brings, and nothing else; only the binaries may differ: they are stripped.
 quietly cmake --install "$build" --prefix "$work/plain"
-diff -r --no-dereference -x "libflexor.so.$version" "$work/plain" "$tree" || fail "the package and cmake --install differ"
+diff -r --no-dereference -x "libflexor.so.$version" -x libflexor_cuda.so -x "libflexor_ps.so.$version" -x flexor-ps "$work/plain" "$tree" || fail "the package and cmake --install differ"
 for part in include/flexor/c_api.h include/flexor/op.hpp include/flexor/nn.hpp share/doc/flexor/copyright; do [ -s "$tree/$part" ] || fail "no $part"; done
 grep -q "Apache License" "$tree/share/doc/flexor/copyright" || fail "the copyright names no licence"
 names_no_place "$build"

@@ -25,6 +25,8 @@ a_plugin gcc
 gcc -std=gnu11 -Wall -Wextra -Werror "-I$tree/include" "$source/tests/c_api/plugin_check.c" -o "$work/plugin_check" "-L$lib" -lflexor -lm -Wl,-rpath,"$lib"
 "$work/plugin_check" "$work/native_gcc/build/example_swish.so" "$work/swish.flx"
 good
+a_job
+good
 echo "== a version that is not there is refused"
 mkdir "$work/newer" && cp "$source"/tests/install/consumer/main.* "$work/newer/"
 sed 's/find_package(Flexor 0.1 REQUIRED)/find_package(Flexor 0.2 REQUIRED)/' "$source/tests/install/consumer/CMakeLists.txt" > "$work/newer/CMakeLists.txt"

@@ -14,7 +14,6 @@
 
 namespace flx {
 namespace {
-using hostile::ErrorOf;
 const std::string kGolden = std::string(FLEXOR_TEST_DATA) + "/golden/";
 
 NDArray One(float v) { return Array::NewFrom(&v, {1}, DType::kFloat32); }

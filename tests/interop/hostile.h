@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "../base/failing.h"
 #include "base/error.h"
 #include "base/text.h"
 
@@ -101,15 +102,6 @@ inline void Spill(const std::string& path, const std::string& bytes) {
   std::ofstream out(path, std::ios::binary);
   out.write(bytes.data(), std::streamsize(bytes.size()));
   EXPECT_TRUE(out.good()) << path;
-}
-inline Error ErrorOf(const std::function<void()>& f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e;
-  }
-  ADD_FAILURE() << "no Error";
-  return Error(Status::kOk, "");
 }
 
 }  // namespace flx::hostile

@@ -14,7 +14,6 @@
 namespace flx {
 namespace {
 
-using hostile::ErrorOf;
 const std::string kGolden = std::string(FLEXOR_TEST_DATA) + "/golden/";
 
 std::string Bytes(const NDArray& a) {

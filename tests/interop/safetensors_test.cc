@@ -9,7 +9,6 @@
 namespace flx {
 namespace {
 
-using hostile::ErrorOf;
 
 std::string Bytes(const NDArray& a) {
   std::string s(size_t(a->bytes()), '\0');

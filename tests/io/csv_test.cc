@@ -9,7 +9,6 @@
 namespace flx {
 namespace {
 
-using hostile::ErrorOf;
 using hostile::Spill;
 
 struct Temporary {

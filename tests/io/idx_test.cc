@@ -14,7 +14,6 @@
 namespace flx {
 namespace {
 
-using hostile::ErrorOf;
 using hostile::Spill;
 const std::string kDigits = std::string(FLEXOR_TEST_DATA) + "/../examples/data/digits/";
 

@@ -12,7 +12,6 @@
 namespace flx {
 namespace {
 
-using hostile::ErrorOf;
 
 NDArray Range(const Shape& s, DType t = DType::kFloat32) {
   std::vector<double> v(size_t(s.size()));

@@ -15,7 +15,6 @@
 namespace flx {
 namespace {
 
-using hostile::ErrorOf;
 using hostile::Slurp;
 using hostile::Spill;
 const std::string kGolden = std::string(FLEXOR_TEST_DATA) + "/golden/";

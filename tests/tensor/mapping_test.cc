@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The host's turn on an array's memory: who must be quick is let through or refused, nobody waits for the host.
+#include "../base/failing.h"
 #include "tensor/mapping.h"
 
 #include <gtest/gtest.h>
@@ -12,16 +13,7 @@
 namespace flx {
 namespace {
 
-std::string Refused(const std::function<void()>& f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    EXPECT_EQ(e.status(), Status::kState) << e.message();
-    return e.message();
-  }
-  ADD_FAILURE() << "nothing failed";
-  return "";
-}
+std::string Refused(const std::function<void()>& f) { return MessageOf(f, Status::kState); }
 void Write(const NDArray& a, float v) {
   std::vector<float> values(size_t(a->size()), v);
   WriteArray(a, values.data(), a->bytes(), DType::kFloat32, false);

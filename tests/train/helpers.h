@@ -6,23 +6,13 @@
 #include <functional>
 #include <string>
 
+#include "../base/failing.h"
 #include "base/error.h"
 #include "exec/invoke.h"
 #include "train/all.h"
 
 namespace flx {
 
-// The message of the error that f must fail with.
-inline std::string Failure(const std::function<void()>& f, Status status) {
-  try {
-    f();
-  } catch (const Error& e) {
-    EXPECT_EQ(e.status(), status) << e.message();
-    return e.message();
-  }
-  ADD_FAILURE() << "nothing failed";
-  return "";
-}
 inline bool Has(const std::string& text, const char* part) { return text.find(part) != std::string::npos; }
 
 using Arrays = std::vector<NDArray>;

@@ -84,16 +84,16 @@ TEST(Layer, HostileJsonIsRefused) {
 
 TEST(Layer, ErrorsNameTheLayer) {
   auto net = LeNet();
-  std::string text = Failure([&] { DeclareParams(*net, {{64, 28, 28}}); }, Status::kShape);
+  std::string text = MessageOf([&] { DeclareParams(*net, {{64, 28, 28}}); }, Status::kShape);
   EXPECT_TRUE(Has(text, "Conv2D") && Has(text, "(64, 28, 28)") && Has(text, "layer 0")) << text;
-  text = Failure([&] { DeclareParams(*net, {{64, 1, 4, 28}}); }, Status::kShape);
+  text = MessageOf([&] { DeclareParams(*net, {{64, 1, 4, 28}}); }, Status::kShape);
   EXPECT_TRUE(Has(text, "layer 0")) << text;
-  text = Failure([] { Layer::New("Dense", {{"unit", "3"}}); }, Status::kName);
+  text = MessageOf([] { Layer::New("Dense", {{"unit", "3"}}); }, Status::kName);
   EXPECT_TRUE(Has(text, "`units`")) << text;
-  Failure([] { Layer::New("Conv2D", {{"channels", "3"}, {"kernel_size", "(1, 2, 3)"}}); }, Status::kArgument);
-  Failure([] { Layer::New("Conv2D", {{"channels", "3"}, {"kernel_size", "3"}, {"groups", "2"}}); }, Status::kArgument);
-  Failure([] { Layer::New("Dropout", {{"rate", "1"}}); }, Status::kArgument);
-  text = Failure([] { Layer::New("Dense", {{"units", "3"}, {"weight_initializer", "Xaver"}}); }, Status::kName);
+  MessageOf([] { Layer::New("Conv2D", {{"channels", "3"}, {"kernel_size", "(1, 2, 3)"}}); }, Status::kArgument);
+  MessageOf([] { Layer::New("Conv2D", {{"channels", "3"}, {"kernel_size", "3"}, {"groups", "2"}}); }, Status::kArgument);
+  MessageOf([] { Layer::New("Dropout", {{"rate", "1"}}); }, Status::kArgument);
+  text = MessageOf([] { Layer::New("Dense", {{"units", "3"}, {"weight_initializer", "Xaver"}}); }, Status::kName);
   EXPECT_TRUE(Has(text, "Xavier")) << text;
 }
 
@@ -102,7 +102,7 @@ TEST(Layer, IntegerInputIsAnErrorThatSaysWhatToDo) {
   auto params = InitParams(*dense, {{-1, 4}}, DType::kFloat32, nullptr, 1);
   EagerBuilder b(kPlain);
   ParamReader reader(*params);
-  std::string text = Failure([&] { LayerContext(b, reader).Run(*dense, {b.Add(Array::Filled({2, 4}, DType::kInt64, 1))}); }, Status::kType);
+  std::string text = MessageOf([&] { LayerContext(b, reader).Run(*dense, {b.Add(Array::Filled({2, 4}, DType::kInt64, 1))}); }, Status::kType);
   EXPECT_TRUE(Has(text, "int64") && Has(text, "Cast")) << text;
 }
 
@@ -117,23 +117,23 @@ TEST(Layer, SampleWeightsAreOneForEachSample) {
   EXPECT_EQ(loss({3, 2}, {1, 1, 0, 0, 3, 3}), want);
   EXPECT_EQ(loss({2}, {0, 2}), (std::vector<double>{0.5, 2, 8})) << "as it broadcasts";
   EXPECT_EQ(Read(Forward(*Layer::New("SoftmaxCrossEntropyLoss"), Params(), {of({2, 2}, {0, 0, 0, 0}), of({2}, {0, 1}), of({2}, {0, 2})})[0])[0], 0);
-  std::string text = Failure([&] { loss({5, 3, 2}, std::vector<double>(30, 1)); }, Status::kShape);
+  std::string text = MessageOf([&] { loss({5, 3, 2}, std::vector<double>(30, 1)); }, Status::kShape);
   EXPECT_TRUE(Has(text, "sample_weight") && Has(text, "(3,)")) << text;
 }
 
 TEST(Layer, ChildrenAreAddedBeforehand) {
   auto a = Layer::New("Sequential"), b = Layer::New("Sequential");
-  Failure([&] { a->Add(a); }, Status::kArgument);
+  MessageOf([&] { a->Add(a); }, Status::kArgument);
   a->Add(b);
-  Failure([&] { b->Add(a); }, Status::kState);
-  Failure([&] { Layer::New("Dense", {{"units", "1"}})->Add(a); }, Status::kUnsupported);
+  MessageOf([&] { b->Add(a); }, Status::kState);
+  MessageOf([&] { Layer::New("Dense", {{"units", "1"}})->Add(a); }, Status::kUnsupported);
   auto net = Layer::New("Sequential");
   for (int i = 0; i < 63; ++i) {
     auto outer = Layer::New("Sequential");
     outer->Add(net);
     net = outer;
   }
-  Failure([&] { Layer::New("Sequential")->Add(net); }, Status::kArgument);
+  MessageOf([&] { Layer::New("Sequential")->Add(net); }, Status::kArgument);
 }
 
 TEST(Layer, At) {

@@ -200,7 +200,7 @@ TEST(Recurrent, DropoutAndTypes) {
 }
 
 TEST(Recurrent, ErrorsSayWhatIsWanted) {
-  auto fails = [](const Ref<Layer>& layer, const std::vector<Shape>& in, Status status) { return Failure([&] { DeclareParams(*layer, in); }, status); };
+  auto fails = [](const Ref<Layer>& layer, const std::vector<Shape>& in, Status status) { return MessageOf([&] { DeclareParams(*layer, in); }, status); };
   std::string text = fails(Of("LSTM", {{"units", "3"}}), {{2, 4}}, Status::kShape);
   EXPECT_TRUE(Has(text, "(batch, steps, features)") && Has(text, "(2, 4)")) << text;
   text = fails(Of("LSTM", {{"units", "3"}}), {{2, 4, 5}, {1, 2, 3}}, Status::kArgument);
@@ -215,8 +215,8 @@ TEST(Recurrent, ErrorsSayWhatIsWanted) {
   EXPECT_TRUE(Has(text, "Unroll")) << text;
   text = fails(Of("LSTMCell", {{"units", "3"}}), {{2, 4}, {2, 4}, {2, 3}}, Status::kShape);
   EXPECT_TRUE(Has(text, "(2, 3)")) << text;
-  Failure([] { Of("LSTM", {{"units", "3"}, {"state_clip_min", "-1"}}); }, Status::kArgument);
-  Failure([] { Of("LSTM", {{"units", "0"}}); }, Status::kArgument);
+  MessageOf([] { Of("LSTM", {{"units", "3"}, {"state_clip_min", "-1"}}); }, Status::kArgument);
+  MessageOf([] { Of("LSTM", {{"units", "0"}}); }, Status::kArgument);
   fails(Of("Unroll", {}), {{2, 4, 5}}, Status::kArgument);
   fails(Of("ResidualCell", {}, {Of("GRUCell", {{"units", "3"}})}), {{2, 4}}, Status::kShape);
   EXPECT_EQ(OutputShapes(*Of("ResidualCell", {}, {Of("GRUCell", {{"units", "4"}})}), {{2, 4}}), (std::vector<Shape>{{2, 4}, {2, 4}}));

@@ -70,12 +70,12 @@ TEST(Standardize, PlansGraphsTablesAndPictures) {
 }
 
 TEST(Standardize, WrongInputsAreNamed) {
-  std::string text = Failure([] { DeclareParams(*Layer::New("Standardize"), {{7}}); }, Status::kShape);
+  std::string text = MessageOf([] { DeclareParams(*Layer::New("Standardize"), {{7}}); }, Status::kShape);
   EXPECT_TRUE(Has(text, "Standardize") && Has(text, "(7,)")) << text;
-  text = Failure([] { DeclareParams(*Layer::New("Standardize", {{"axis", "0"}}), {{7, 3}}); }, Status::kArgument);
+  text = MessageOf([] { DeclareParams(*Layer::New("Standardize", {{"axis", "0"}}), {{7, 3}}); }, Status::kArgument);
   EXPECT_TRUE(Has(text, "batch")) << text;
-  Failure([] { DeclareParams(*Layer::New("Standardize", {{"axis", "3"}}), {{7, 3}}); }, Status::kShape);
-  text = Failure([] { Forward(*Layer::New("Standardize"), *States(DType::kFloat32), {Array::Filled({2, 3}, DType::kInt64, 1)}); }, Status::kType);
+  MessageOf([] { DeclareParams(*Layer::New("Standardize", {{"axis", "3"}}), {{7, 3}}); }, Status::kShape);
+  text = MessageOf([] { Forward(*Layer::New("Standardize"), *States(DType::kFloat32), {Array::Filled({2, 3}, DType::kInt64, 1)}); }, Status::kType);
   EXPECT_TRUE(Has(text, "Cast")) << text;
 }
 

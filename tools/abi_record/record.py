@@ -5,7 +5,7 @@ import hashlib
 import re
 
 HEADER_KINDS = ("abi", "type", "constant", "function")
-REGISTRIES = ("operator", "layer", "optimizer", "schedule", "initializer", "metric", "iter", "pass", "options")  # what the header's registry functions name
+REGISTRIES = ("operator", "layer", "optimizer", "schedule", "initializer", "metric", "iter", "pass", "store", "options")  # what the header's registry functions name
 LIBRARY_KINDS = ("library",) + REGISTRIES
 HEAD = """# SPDX-License-Identifier: Apache-2.0
 # The record of Flexor's ABI. The tests abi_header, abi_library and abi_types hold it against the headers and the built library. docs/abi.md says how it is kept.

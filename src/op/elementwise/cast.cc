@@ -65,6 +65,7 @@ void AddCastOps(std::vector<OpDef>* ops) {
           .types([](Infer& c, const CastAttrs& a) { if (c.x_type(0) != DType::kNone) c.set_y_type(0, Narrow(c.x_type(0)) ? a.dtype : c.x_type(0)); })
           .kernel<CastKernel>());
   Op<MulticastAttrs> multi("amp_multicast");
+  multi.example("amp_multicast(data (2, 3), data (4,), num_outputs=2): (2, 3), (4,)");
   multi.family("elementwise").doc("Casts all inputs to the widest of their dtypes (or the narrowest). Shapes may differ.");
   multi.attr(&MulticastAttrs::num_outputs, "num_outputs", "How many arrays are given.").range(1, 1 << 20);
   multi.attr(&MulticastAttrs::cast_narrow, "cast_narrow", "True: to the narrowest dtype.");
@@ -88,6 +89,7 @@ void AddCastOps(std::vector<OpDef>* ops) {
   like.family("elementwise").doc("lhs itself, known to have the shape and dtype of rhs.").input("lhs", "The array.").input("rhs", "Gives the shape only.").output("output");
   add(like.infer(SameShape<NoAttrs>).gradient([](Grad& g, const NoAttrs&) { g.dx[0] = g.dy(0); }).kernel<LikeKernel>());
   Op<AddNAttrs> sum("add_n");
+  sum.example("add_n(args (2, 3), args (2, 3)): (2, 3)");
   sum.alias("ElementWiseSum").family("elementwise").doc("The sum of all arrays, element by element; 16-bit floats are summed in float32.");
   sum.attr(&AddNAttrs::num_args, "num_args", "How many arrays are given.").range(1, 1 << 20);
   sum.input_list("args", "Arrays of one shape and dtype.", "num_args").output("output").infer(SameShape<AddNAttrs>);

@@ -92,6 +92,7 @@ void OfData(Infer& c) { c.set_y_type(0, c.x_type(0)); c.set_x_type(0, c.y_type(0
 
 OpDef GatherNdOp() {
   return Op<>("gather_nd").family("indexing")
+      .example("gather_nd(data (3, 4), indices (2, 5)): (5,)")
       .doc("Slices of the data at places: indices[:, i] names place i on the first axes, one row of indices for each axis. Negative indices count from the end; others out of range are an error.")
       .input("data", "The array.").input("indices", "Indices (axes, ...).").output("output", "The slices, of shape indices.shape[1:] + data.shape[axes:].")
       .types([](Infer& c, const NoAttrs&) { OfData(c); })
@@ -114,6 +115,7 @@ Op<ToShapeAttrs> Scatter(const char* name) {
 }
 OpDef ScatterSetNdOp() {
   return Op<ToShapeAttrs>("_scatter_set_nd").family("indexing").traits(kInplace)
+      .example("_scatter_set_nd(lhs (3, 4), rhs (5,), indices (2, 5), shape=(3, 4)): (3, 4)")
       .doc("lhs with the slices of rhs set at places: lhs[indices] = rhs. Where places are equal the last counts.")
       .attr(&ToShapeAttrs::shape, "shape", "The shape of lhs.").required()
       .input("lhs", "The array.").input("rhs", "The slices.").input("indices", "Indices (axes, ...), as in gather_nd.").output("output", "The changed array.")
@@ -167,6 +169,7 @@ void IndexCopyCpu(KernelContext& ctx, const NoAttrs&, In x, In indices, In rows,
 bool GivenBins(const HistogramAttrs& a) { return !a.bin_cnt; }
 OpDef HistogramOp() {
   return Op<HistogramAttrs>("_histogram").family("indexing")
+      .example("_histogram(data (100,), bin_cnt=10, range=(0, 1)): (10,), (11,)")
       .doc("How many elements fall into each bin, [edge i, edge i + 1), the last bin with both edges. Elements outside of all bins and NaN are not counted.")
       .attr(&HistogramAttrs::bin_cnt, "bin_cnt", "The number of equal bins over `range`; None: the edges are the input `bins`.").range(1, 9e18)
       .attr(&HistogramAttrs::range, "range", "The lower and upper end of the equal bins.")
@@ -217,7 +220,7 @@ void HistogramCpu(KernelContext& ctx, const HistogramAttrs& a, In data, In bins,
 
 void AddNdOps(std::vector<OpDef>* ops) {
   ops->push_back(GatherNdOp());
-  ops->push_back(Scatter("scatter_nd").kernel<ScatterNdKernel>()
+  ops->push_back(Scatter("scatter_nd").example("scatter_nd(data (5,), indices (2, 5), shape=(3, 4)): (3, 4)").kernel<ScatterNdKernel>()
       .doc("Zeros of the given shape with slices of the data set at places: the inverse of gather_nd. Where places are equal the last counts."));
   ops->push_back(Scatter("_scatter_add_nd").traits(kInternal).kernel<ScatterAddNdKernel>()
       .doc("Zeros of the given shape to which slices of the data are added at places: the gradient of gather_nd."));

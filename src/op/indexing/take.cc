@@ -161,6 +161,7 @@ OpDef PickOp() {
 }
 OpDef BatchTakeOp() {
   return Op<>("batch_take").family("indexing")
+      .example("batch_take(a (4, 3), indices (4,)): (4,)")
       .doc("One element of each row of the last axis: y[i] = a[i][indices[i]]; an index out of range is the nearest.")
       .input("a", "The array.").input("indices", "One index for each row.").output("output", "The chosen elements, in the shape of the indices.")
       .types(&ByIndex<NoAttrs>)
@@ -196,6 +197,7 @@ OpDef OneHotOp() {
 }
 OpDef EmbeddingOp() {
   return Op<EmbeddingAttrs>("Embedding").alias("_sparse_Embedding").alias("_contrib_SparseEmbedding").family("indexing")
+      .example("Embedding(data (32, 5), weight (1000, 16), input_dim=1000, output_dim=16): (32, 5, 16)")
       .doc("Rows of a table by index: the vectors that stand for words. An index out of range is the nearest. The table's gradient adds where an index repeats.")
       .attr(&EmbeddingAttrs::input_dim, "input_dim", "The number of rows of the table.").required().range(1, 9e18)
       .attr(&EmbeddingAttrs::output_dim, "output_dim", "The length of a row.").required().range(1, 9e18)

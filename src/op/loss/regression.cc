@@ -59,16 +59,19 @@ Val Sign(Val y, Val label) { return CallOp("sign", {y - label}); }
 OpDef LinearRegressionOutputOp() {
   return Regression<Difference>("LinearRegressionOutput", "_sparse_LinearRegressionOutput", "data itself. Its gradient is that of the squared error, (data - label) * grad_scale / outputs, whatever the "
                                                           "gradient of the output is.")
+      .example("LinearRegressionOutput(data (32, 1), label (32,)): (32, 1)")
       .compose([](const std::vector<Val>& x, const RegressionAttrs&) { return std::vector<Val>{CallOp("_copy", {x[0]})}; });
 }
 OpDef LogisticRegressionOutputOp() {
   return Regression<Difference>("LogisticRegressionOutput", "_sparse_LogisticRegressionOutput", "sigmoid(data). Its gradient is that of the cross entropy, (sigmoid(data) - label) * grad_scale / outputs, "
                                                             "whatever the gradient of the output is.")
+      .example("LogisticRegressionOutput(data (32, 1), label (32,)): (32, 1)")
       .compose([](const std::vector<Val>& x, const RegressionAttrs&) { return std::vector<Val>{CallOp("sigmoid", {x[0]})}; });
 }
 OpDef MaeRegressionOutputOp() {
   return Regression<Sign>("MAERegressionOutput", "_sparse_MAERegressionOutput", "data itself. Its gradient is that of the absolute error, sign(data - label) * grad_scale / outputs, whatever the gradient "
                                                  "of the output is.")
+      .example("MAERegressionOutput(data (32, 1), label (32,)): (32, 1)")
       .compose([](const std::vector<Val>& x, const RegressionAttrs&) { return std::vector<Val>{CallOp("_copy", {x[0]})}; });
 }
 OpDef MakeLossOp() {

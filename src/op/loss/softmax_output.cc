@@ -70,6 +70,7 @@ Op<SoftmaxOutputAttrs> SoftmaxOutputLike(const char* name) {
 
 OpDef SoftmaxOutputOp() {
   return SoftmaxOutputLike("SoftmaxOutput")
+      .example("SoftmaxOutput(data (32, 10), label (32,)): (32, 10)")
       .alias("Softmax")
       .doc("softmax of data. Its gradient is that of the cross entropy with label: (softmax - one_hot(label)) * grad_scale, whatever the gradient of the output is. "
            "A label of data's shape holds probabilities.")

@@ -97,6 +97,7 @@ BatchShape BatchShapeOf(const char* who, const Shape& a, const Shape& b, const D
 }
 OpDef BatchDotOp() {
   return Product("batch_dot")
+      .example("batch_dot(lhs (8, 2, 3), rhs (8, 3, 4)): (8, 2, 4)")
       .doc("The product of the matrices in the last two axes, for each index of the axes before: (..., m, k) and (..., k, n) give (..., m, n).")
       .infer([](Infer& c, const DotAttrs& t) {
         if (c.known(0) && c.known(1)) return c.set_y(0, BatchShapeOf(c.op.name, c.x(0), c.x(1), t).y);

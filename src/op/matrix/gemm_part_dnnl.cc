@@ -7,7 +7,7 @@
 
 #include "op/matrix/dnnl_exit.h"
 #include "op/matrix/gemm.h"
-#include "op/matrix/one_thread.h"
+#include "op/matrix/dnnl_call.h"
 
 namespace flx {
 
@@ -18,7 +18,7 @@ bool GemmPart(bool ta, bool tb, int64_t m, int64_t n, int64_t k, float alpha, co
   if (tb && m > 8 && (m < 48 || n < 128)) return false;
   DnnlRunning running;
   if (!running) return false;
-  OneThread one;
+  DnnlCall call;
   bool done = dnnl_sgemm(ta ? 'T' : 'N', tb ? 'T' : 'N', m, n, k, alpha, a, lda, b, ldb, beta, c, ldc) == dnnl_success;
   // It makes its kernels at the first call of each kind.
   static std::atomic<uint32_t> seen{0};

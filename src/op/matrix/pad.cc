@@ -38,6 +38,7 @@ Val Fold(Val d, PadMode mode, int k, int64_t before, int64_t n, int64_t after) {
 }
 OpDef PadOp() {
   return Op<PadAttrs>("Pad").alias("pad").family("matrix")
+      .example("Pad(data (1, 1, 3, 3), mode=constant, pad_width=(0, 0, 0, 0, 1, 1, 2, 2)): (1, 1, 5, 7)")
       .doc("A border around arrays of 4 or 5 axes: of one value (constant), of copies of the outermost elements (edge), or of the elements mirrored about them (reflect).")
       .attr(&PadAttrs::mode, "mode", "What the border is made of.").required()
       .attr(&PadAttrs::pad_width, "pad_width", "Before and after each axis: (before_0, after_0, before_1, after_1, ...).").required().range(0, INFINITY)

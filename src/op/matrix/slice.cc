@@ -196,6 +196,7 @@ OpDef SliceLikeOp() {
 }
 OpDef CropOp() {
   return Op<CropAttrs>("Crop").family("matrix")
+      .example("Crop(arg (1, 3, 8, 8), num_args=1, offset=(1, 1), h_w=(4, 4)): (1, 3, 4, 4)")
       .doc("A region of images: height and width of a second array (of which only the shape is read), or h_w.")
       .attr(&CropAttrs::num_args, "num_args", "1: the size is h_w; 2: it is that of the second input.").required().range(1, 2)
       .attr(&CropAttrs::offset, "offset", "The first row and column.")
@@ -237,6 +238,7 @@ template <class A> Op<A> Assigned(const char* name) {
 }
 OpDef SliceAssignOp() {
   return Assigned<SliceAttrs>("_slice_assign").alias("_crop_assign")
+      .example("_slice_assign(lhs (4, 4), rhs (2, 2), begin=(0, 1), end=(2, 3)): (4, 4)")
       .doc("lhs with its box from begin to end replaced by rhs.")
       .input("lhs", "The array.").input("rhs", "What the box becomes; its shape.").output("output", "The changed array.")
       .infer([](Infer& c, const SliceAttrs& a) {

@@ -124,6 +124,7 @@ Op<BlockAttrs> Block(const char* name) {
 }
 OpDef DepthToSpaceOp() {
   return Block("depth_to_space")
+      .example("depth_to_space(data (1, 8, 2, 3), block_size=2): (1, 2, 4, 6)")
       .doc("Channels laid out as blocks of pixels: (n, b*b*c, h, w) becomes (n, c, h*b, w*b), the block's row and column being the leading parts of the channel.")
       .infer([](Infer& c, const BlockAttrs& a) { Blocks(c, a, true); })
       .compose([](const std::vector<Val>& x, const BlockAttrs& a) {
@@ -136,6 +137,7 @@ OpDef DepthToSpaceOp() {
 }
 OpDef SpaceToDepthOp() {
   return Block("space_to_depth")
+      .example("space_to_depth(data (1, 2, 4, 6), block_size=2): (1, 8, 2, 3)")
       .doc("Blocks of pixels laid out as channels: (n, c, h*b, w*b) becomes (n, b*b*c, h, w). The inverse of depth_to_space.")
       .infer([](Infer& c, const BlockAttrs& a) { Blocks(c, a, false); })
       .compose([](const std::vector<Val>& x, const BlockAttrs& a) {

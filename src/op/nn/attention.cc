@@ -83,6 +83,7 @@ constexpr const char* kKv = "(key steps, batch, heads * 2 * size): the key and v
 
 OpDef SelfAttentionQkOp() {
   return Attention("_contrib_interleaved_matmul_selfatt_qk", "The products of all queries and keys of each head, divided by sqrt(size): the scores of self-attention, before softmax.")
+      .example("_contrib_interleaved_matmul_selfatt_qk(queries_keys_values (5, 2, 36), heads=3): (6, 5, 5)")
       .input("queries_keys_values", kQkv)
       .output("output", "(batch * heads, steps, steps).")
       .types(SameFloat)
@@ -99,6 +100,7 @@ OpDef SelfAttentionQkOp() {
 }
 OpDef SelfAttentionValueOp() {
   return Attention("_contrib_interleaved_matmul_selfatt_valatt", "The values of each head, summed with the weights that attention gives them.")
+      .example("_contrib_interleaved_matmul_selfatt_valatt(queries_keys_values (5, 2, 36), attention (6, 5, 5), heads=3): (5, 2, 12)")
       .input("queries_keys_values", kQkv)
       .input("attention", "(batch * heads, steps, steps), the weights.")
       .output("output", "(steps, batch, heads * size).")
@@ -117,6 +119,7 @@ OpDef SelfAttentionValueOp() {
 }
 OpDef CrossAttentionQkOp() {
   return Attention("_contrib_interleaved_matmul_encdec_qk", "The products of all queries and keys of each head, divided by sqrt(size): the scores of attention of a decoder on an encoder.")
+      .example("_contrib_interleaved_matmul_encdec_qk(queries (5, 2, 12), keys_values (7, 2, 24), heads=3): (6, 5, 7)")
       .input("queries", "(query steps, batch, heads * size).")
       .input("keys_values", kKv)
       .output("output", "(batch * heads, query steps, key steps).")
@@ -134,6 +137,7 @@ OpDef CrossAttentionQkOp() {
 }
 OpDef CrossAttentionValueOp() {
   return Attention("_contrib_interleaved_matmul_encdec_valatt", "The values of each head, summed with the weights that attention gives them, for queries of another sequence.")
+      .example("_contrib_interleaved_matmul_encdec_valatt(keys_values (7, 2, 24), attention (6, 5, 7), heads=3): (5, 2, 12)")
       .input("keys_values", kKv)
       .input("attention", "(batch * heads, query steps, key steps), the weights.")
       .output("output", "(query steps, batch, heads * size).")

@@ -111,7 +111,7 @@ struct Parts {
 };
 // Whether oneDNN's compiled kernels take all parts; makes this thread's primitives.
 template <class F> bool Taken(const Parts& parts, const ConvGeometry& g, const F& form) {
-  OneThread one;
+  DnnlCall call;
   for (int64_t t : {int64_t(0), parts.splits - 1, parts.tasks() - 1})
     if (!Get(form(t), g).taken) return false;
   return true;
@@ -136,7 +136,7 @@ bool LibraryHasBlocked(int64_t block) { return block > 0 && block == BestBlock()
 bool BlockedIsFast(BlockedPass pass, const ConvGeometry& g, int64_t block, bool x_blocked) {
   DnnlRunning running;
   if (!running || Declines(g, block) || g.o % block || (x_blocked && g.c % block) || (!x_blocked && (g.c > 3 || pass == BlockedPass::kGradData))) return false;
-  OneThread one;
+  DnnlCall call;
   Form f;
   f.pass = pass, f.c = g.c, f.o = g.o, f.block = block, f.x_blocked = x_blocked;
   return Get(f, g).taken;
@@ -213,7 +213,7 @@ bool LibraryBlockedGradWeight(KernelContext& ctx, const ConvGeometry& g, int64_t
     return f;
   };
   {
-    OneThread one;
+    DnnlCall call;
     for (int64_t t : {int64_t(0), splits - 1, splits * count - 1})
       if (!Get(form(t), g).taken) return false;
   }

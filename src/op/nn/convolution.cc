@@ -279,6 +279,7 @@ void InferDeconvolution(Infer& c, const DeconvolutionAttrs& a) {
 
 OpDef DeconvolutionOp() {
   return WithIgnored(ConvLike<DeconvolutionAttrs>("Deconvolution"))
+      .example("Deconvolution(data (1, 8, 5, 5), weight (8, 4, 3, 3), kernel=(3, 3), num_filter=4, stride=(2, 2)): (1, 4, 11, 11)")
       .alias("_npx_deconvolution")
       .doc("The transposed convolution: every element of data spreads over a window of the result, as in the gradient of Convolution for its data. "
            "Sizes: out = stride (in - 1) + dilate (kernel - 1) + 1 - 2 pad + adj, or target_shape.")

@@ -201,7 +201,7 @@ int64_t Begin(const ConvGeometry& g, int64_t n, int64_t c, int64_t channels, int
 
 // Makes the primitives that this call needs, so that what oneDNN has no implementation for is known before anything runs.
 bool Prepare(Pass pass, const ConvGeometry& g, const Parts& parts, bool bias) {
-  OneThread one;
+  DnnlCall call;
   try {
     for (int64_t t : {int64_t(0), parts.splits - 1, parts.tasks() - 1}) {
       int64_t c = pass == Pass::kGradData && parts.splits > 1 ? parts.width(t) : g.c, o = pass != Pass::kGradData && parts.splits > 1 ? parts.width(t) : g.o;
@@ -241,7 +241,7 @@ bool LibraryConvolution(KernelContext& ctx, const ConvGeometry& g, const float* 
   int64_t per = g.c / g.g * g.KernelSize();
   SharedWeights shared(ctx, parts);
   {
-    OneThread one;
+    DnnlCall call;
     for (int64_t s = 0; s < parts.splits; ++s) shared.Add(s, Get(Pass::kForward, g, parts.size(0), g.c, parts.width(s), bias != nullptr), w + parts.from(s) * per);
   }
   ForTasks("Convolution", parts.tasks(), [&](int64_t t) {
@@ -270,7 +270,7 @@ bool LibraryConvolutionGradData(KernelContext& ctx, const ConvGeometry& g, const
   auto weight = [&](int64_t c0) { return w + (g.last ? c0 : c0 * g.KernelSize()); };
   SharedWeights shared(ctx, parts);
   {
-    OneThread one;
+    DnnlCall call;
     for (int64_t s = 0; s < parts.splits; ++s) shared.Add(s, Get(Pass::kGradData, g, parts.size(0), parts.width(s), g.o, false), weight(parts.from(s)));
   }
   ForTasks("Convolution", parts.tasks(), [&](int64_t t) {

@@ -8,7 +8,7 @@
 #include "base/error.h"
 #include "base/thread_pool.h"
 #include "op/matrix/dnnl_exit.h"
-#include "op/matrix/one_thread.h"
+#include "op/matrix/dnnl_call.h"
 #include "op/nn/convolution.h"
 #include "storage/pool.h"
 
@@ -90,7 +90,7 @@ struct Window {
 // body(t) for each part t, on the pool.
 template <class F> void ForTasks(const char* op, int64_t n, const F& body) {
   ParallelFor(n, 1, [&](int64_t b, int64_t e) {
-    OneThread one;
+    DnnlCall call;
     try {
       for (int64_t t = b; t < e; ++t) body(t);
     } catch (const dnnl::error& error) {

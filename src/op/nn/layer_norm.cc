@@ -36,6 +36,7 @@ void InferLayerNorm(Infer& c, const LayerNormAttrs& a) {
 
 OpDef LayerNormOp() {
   return Op<LayerNormAttrs>("LayerNorm")
+      .example("LayerNorm(data (32, 10), gamma (10,), beta (10,)): (32, 10)")
       .alias("_npx_layer_norm")
       .family("nn")
       .doc("Layer normalization (Ba, Kiros and Hinton, 2016): gamma * (x - mean) / sqrt(var + eps) + beta, with mean and variance of each row along `axis`.")

@@ -31,6 +31,7 @@ Normalized Normalize(Val x, int from, double eps) {
 
 OpDef L2NormalizationOp() {
   return Op<L2NormalizationAttrs>("L2Normalization")
+      .example("L2Normalization(data (2, 3)): (2, 3)")
       .family("nn")
       .doc("x / sqrt(sum(x^2) + eps), summed over all but the first axis (`instance`), over axis 1 (`channel`), or over the axes from 2 on (`spatial`).")
       .attr(&L2NormalizationAttrs::eps, "eps", "Added to the sum of squares.")
@@ -52,6 +53,7 @@ OpDef L2NormalizationOp() {
 }
 OpDef InstanceNormOp() {
   return Op<InstanceNormAttrs>("InstanceNorm")
+      .example("InstanceNorm(data (2, 3, 8), gamma (3,), beta (3,)): (2, 3, 8)")
       .family("nn")
       .doc("Instance normalization (Ulyanov, Vedaldi and Lempitsky, 2016): gamma * (x - mean) / sqrt(var + eps) + beta, with mean and variance of each channel of each instance.")
       .attr(&InstanceNormAttrs::eps, "eps", "Added to the variance.")
@@ -83,6 +85,7 @@ OpDef InstanceNormOp() {
 }
 OpDef GroupNormOp() {
   return Op<GroupNormAttrs>("GroupNorm")
+      .example("GroupNorm(data (2, 6, 8), gamma (3,), beta (3,), num_groups=3): (2, 6, 8)")
       .family("nn")
       .doc("Group normalization (Wu and He, 2018): the channels of each instance are split in groups, and each group is normalised: gamma * (x - mean) / sqrt(var + eps) + beta. "
            "gamma and beta have one element for each group, as in MXNet 1.x.")

@@ -120,6 +120,7 @@ OpDef LogSoftmaxGradOp() {
 }
 OpDef SoftmaxActivationOp() {
   return Op<SoftmaxActivationAttrs>("SoftmaxActivation")
+      .example("SoftmaxActivation(data (32, 10)): (32, 10)")
       .family("nn")
       .doc("softmax over all but the first axis (`instance`), or over axis 1 at each place (`channel`). Prefer softmax.")
       .attr(&SoftmaxActivationAttrs::mode, "mode", "What is normalised: each instance as a whole, or the channels of each place.")

@@ -53,6 +53,7 @@ Val Nearest(Val x, int64_t height) {  // every element becomes a square
 
 OpDef UpSamplingOp() {
   return Op<UpSamplingAttrs>("UpSampling")
+      .example("UpSampling(data (1, 3, 4, 4), scale=2, sample_type=nearest, num_args=1): (1, 3, 8, 8)")
       .family("nn")
       .doc("Makes images `scale` times as high and wide: by repeating elements (`nearest`), or by a Deconvolution of each channel with a weight that begins as linear "
            "interpolation (`bilinear`). With several inputs each is brought to the size of the first one's result, and they are joined along the channels or summed.")

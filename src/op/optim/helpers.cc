@@ -83,12 +83,14 @@ void AddHelperOps(std::vector<OpDef>* ops) {
   one.attr(&FiniteAttrs::init_output, "init_output", "Must be True: the output's old value is not read.");
   ops->push_back(one.infer(FiniteShape<FiniteAttrs>).types(OneFloat<FiniteAttrs>).kernel<FiniteKernel>());
   Op<ManyFiniteAttrs> many("multi_all_finite");
+  many.example("multi_all_finite(data (2, 3), data (4,)): (1,)");
   many.family("optim").doc("1 if no element of any array is NaN or infinite, else 0; float32, shape (1,).").zero_gradient();
   many.attr(&ManyFiniteAttrs::num_arrays, "num_arrays", "How many arrays are given.").range(1, 1 << 20);
   many.attr(&ManyFiniteAttrs::init_output, "init_output", "Must be True: the output's old value is not read.");
   many.input_list("data", "Arrays of any shapes and dtypes.", "num_arrays").output("output");
   ops->push_back(many.infer(FiniteShape<ManyFiniteAttrs>).types(OneFloat<ManyFiniteAttrs>).kernel<ManyFiniteKernel>());
   Op<SumSqAttrs> sums("multi_sum_sq");
+  sums.example("multi_sum_sq(data (2, 3), data (4,)): (2,)");
   sums.family("optim").doc("The sum of squares of each array; float32, one number for each.").zero_gradient();
   sums.attr(&SumSqAttrs::num_arrays, "num_arrays", "How many arrays are given.").range(1, 1 << 20);
   sums.input_list("data", "Arrays of any shapes and dtypes.", "num_arrays").output("output").infer([](Infer& c, const SumSqAttrs&) { c.set_y(0, Shape{c.nin}); });

@@ -169,10 +169,10 @@ void AddOptimOps(std::vector<OpDef>* ops) {
     for (int i = 0; i < 3; ++i) c.set_y_type(i, DType::kFloat32);
   });
   add(LambPhase1(o15).kernel<MixedKernel<LambRule>>());
-  add(AdamW("_adamw_update", false).kernel<UpdateKernel<AdamWRule>>());
-  add(AdamW("_mp_adamw_update", true).kernel<MixedKernel<AdamWRule>>());
-  add(LambPhase2("lamb_update_phase2", false).kernel<UpdateKernel<LambStepRule>>());
-  add(LambPhase2("mp_lamb_update_phase2", true).kernel<MixedKernel<LambStepRule>>());
+  add(AdamW("_adamw_update", false).example("_adamw_update(weight (3,), grad (3,), mean (3,), var (3,), rescale_grad (1,), lr=0.1, eta=1): (3,)").kernel<UpdateKernel<AdamWRule>>());
+  add(AdamW("_mp_adamw_update", true).example("_mp_adamw_update(weight (3,), grad (3,), mean (3,), var (3,), weight32 (3,), rescale_grad (1,), lr=0.1, eta=1): (3,)").kernel<MixedKernel<AdamWRule>>());
+  add(LambPhase2("lamb_update_phase2", false).example("lamb_update_phase2(weight (3,), g (3,), r1 (1,), r2 (1,), lr=0.1): (3,)").kernel<UpdateKernel<LambStepRule>>());
+  add(LambPhase2("mp_lamb_update_phase2", true).example("mp_lamb_update_phase2(weight (3,), g (3,), r1 (1,), r2 (1,), weight32 (3,), lr=0.1): (3,)").kernel<MixedKernel<LambStepRule>>());
   AddHelperOps(ops);
 }
 void AddOptimCpuKernels(KernelList* list) {

@@ -22,6 +22,7 @@ Shape ChosenShape(const Shape& p, const Ints& shape) {
 }
 OpDef MultinomialOp() {
   return Op<MultinomialAttrs>("_sample_multinomial").alias("sample_multinomial").family("random").traits(kRandom)
+      .example("_sample_multinomial(data (4, 3), shape=(5,)): (4, 5)")
       .doc("Indices of the last axis, each drawn with the probability that stands there. Rows need not sum to 1: they are taken in proportion. With get_prob also the logarithm of each drawn "
            "probability, whose gradient reaches the data.")
       .attr(&MultinomialAttrs::shape, "shape", "How many indices each row gives; empty: one.").range(0, INFINITY)

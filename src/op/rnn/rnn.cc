@@ -92,7 +92,7 @@ OpDef RnnOp() {
            "rnn_tanh and rnn_relu: h' = f(W x + b + R h + c) (Elman, 1990). "
            "lstm: i, f, o = sigmoid and g = tanh of the four parts of W x + b + R h + c in the order i f g o; cell' = f cell + i g; h' = o tanh(cell') (Hochreiter and "
            "Schmidhuber, 1997). gru: r, z = sigmoid(W x + b + R h + c), n = tanh(W x + b + r (R h + c)), parts in the order r z n; h' = (1 - z) n + z h (Cho and others, 2014).")
-      .example("RNN(data (35, 32, 200), parameters (412800,), state (1, 32, 200), state_cell (1, 32, 200), state_size=200, num_layers=1, mode=lstm): (35, 32, 200)")
+      .example("RNN(data (35, 32, 200), parameters (321600,), state (1, 32, 200), state_cell (1, 32, 200), state_size=200, num_layers=1, mode=lstm): (35, 32, 200)")
       .traits(kRandom)
       .input("data", "(steps, batch, features).")
       .input("parameters", "One vector: all weights, by layer and direction i2h (gates * units, inputs), h2h (gates * units, outputs) and with a projection h2r (outputs, "

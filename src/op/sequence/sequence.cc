@@ -46,6 +46,7 @@ constexpr const char* kLength = "(batch,), of any number type: how many steps of
 
 OpDef SequenceMaskOp() {
   return Sequence<SequenceMaskAttrs>("SequenceMask")
+      .example("SequenceMask(data (5, 2, 3), sequence_length (2,), use_sequence_length=True): (5, 2, 3)")
       .alias("_npx_sequence_mask")
       .doc("data with `value` in the steps behind each sequence's length; data itself without lengths.")
       .attr(&SequenceMaskAttrs::value, "value", "What stands behind the end of a sequence.")
@@ -63,6 +64,7 @@ OpDef SequenceMaskOp() {
 }
 OpDef SequenceLastOp() {
   return Sequence<SequenceAttrs>("SequenceLast")
+      .example("SequenceLast(data (5, 2, 3), sequence_length (2,), use_sequence_length=True): (2, 3)")
       .doc("The last step of each sequence: that of its length, or the last of all without lengths. A length must be at least 1.")
       .input("data", kData)
       .input_when<UseLength>("sequence_length", kLength)
@@ -114,6 +116,7 @@ OpDef SequenceLastGradOp() {
 }
 OpDef SequenceReverseOp() {
   return Sequence<SequenceAttrs>("SequenceReverse")
+      .example("SequenceReverse(data (5, 2, 3), sequence_length (2,), use_sequence_length=True): (5, 2, 3)")
       .doc("The steps of each sequence in reverse order, up to its length; what lies behind it stays where it is.")
       .input("data", kData)
       .input_when<UseLength>("sequence_length", kLength)

@@ -20,6 +20,7 @@ Columns Split(Val boxes, BoxFormat f, const Shape& as) {
 }
 OpDef BoxIouOp() {
   return Op<BoxIouAttrs>("_contrib_box_iou")
+      .example("_contrib_box_iou(lhs (5, 4), rhs (2, 4)): (5, 2)")
       .family("vision")
       .doc("How much each box of one array overlaps each box of another: the area they share, divided by the area they cover together.")
       .attr(&BoxIouAttrs::format, "format", "corner: boxes are (xmin, ymin, xmax, ymax); center: (x, y, width, height) around the centre.")
@@ -77,6 +78,7 @@ Op<BoxNmsAttrs> NmsLike(const char* name) {
 }
 OpDef BoxNmsOp() {
   return NmsLike("_contrib_box_nms")
+      .example("_contrib_box_nms(data (1, 5, 6)): (1, 5, 6)")
       .alias("_contrib_box_non_maximum_suppression")
       .traits(kNoSecond)
       .doc("Non-maximum suppression: of boxes that overlap, the one with the best score is kept. Kept rows come first, by falling score; the rest is filled with -1.")

@@ -21,6 +21,7 @@ void CheckFour(Infer& c, const char* name, size_t given, size_t want) {
 
 OpDef MultiBoxPriorOp() {
   return Op<MultiBoxPriorAttrs>("_contrib_MultiBoxPrior")
+      .example("_contrib_MultiBoxPrior(data (1, 8, 4, 4), sizes=(0.5, 0.25), ratios=(1, 2)): (1, 48, 4)")
       .alias("_npx_multibox_prior")
       .family("vision")
       .doc("The anchor boxes of a feature map: at each place one of each size with the first ratio, then one of each further ratio with the first size. Corners, in parts of the image's sides.")
@@ -46,6 +47,7 @@ OpDef MultiBoxPriorOp() {
 }
 OpDef MultiBoxTargetOp() {
   return Op<MultiBoxTargetAttrs>("_contrib_MultiBoxTarget")
+      .example("_contrib_MultiBoxTarget(anchor (1, 5, 4), label (2, 3, 5), cls_pred (2, 4, 5)): (2, 20), (2, 20), (2, 5)")
       .alias("_npx_multibox_target")
       .family("vision")
       .doc("What each anchor should learn: each true box is given its best anchor, then each anchor the true box that it overlaps enough. An image without a true box teaches nothing.")
@@ -85,6 +87,7 @@ OpDef MultiBoxTargetOp() {
 }
 OpDef MultiBoxDetectionOp() {
   return Op<MultiBoxDetectionAttrs>("_contrib_MultiBoxDetection")
+      .example("_contrib_MultiBoxDetection(cls_prob (2, 3, 5), loc_pred (2, 20), anchor (1, 5, 4)): (2, 5, 6)")
       .alias("_npx_multibox_detection")
       .family("vision")
       .doc("The boxes that a detector sees: each anchor moved by its predicted offsets, with its best class, best scores first; of those that overlap, the best is kept. A row with class -1 is none.")

@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: Apache-2.0
+// The stores of a job: a worker's calls as operations, a server's and a scheduler's serving.
+#include <atomic>
+
+#include "exec/core.h"
+#include "exec/invoke.h"
+#include "kvstore/client.h"
+#include "kvstore/reducer.h"
+
+namespace flx {
+namespace {
+
+class DistStore final : public Store {
+ public:
+  DistStore(const StoreDef& d, const DistSettings& given) : Store(d), settings_(NodeSettings(d, given)) {
+    std::string a = PlainName(given.aggregate);
+    if (a != "sum" && a != "mean") Fail(Status::kArgument, d.name, "aggregate must be sum or mean, given `", given.aggregate, "`.");
+    together_ = a == "mean" ? Together::kMean : Together::kSum;
+    client_ = std::make_shared<Client>(settings_);
+  }
+  ~DistStore() override { client_->Close(); }
+
+  bool distributed() const override { return true; }
+  bool synchronous() const override { return settings_.mode == ps::Mode::kSync; }
+  StoreRole role() const override {
+    return settings_.role == ps::Role::kWorker ? StoreRole::kWorker : settings_.role == ps::Role::kServer ? StoreRole::kServer : StoreRole::kScheduler;
+  }
+  int rank() const override { return Joined() ? int(node().rank()) : 0; }
+  int workers() const override { return Joined() ? int(node().workers()) : int(settings_.workers); }
+  int servers() const override { return Joined() ? int(node().servers()) : int(settings_.servers); }
+  std::string Address() const override { return node().Address(); }
+  std::string Describe() const override { return node().Describe(); }
+  std::vector<std::pair<std::string, double>> Numbers() const override {
+    auto all = Store::Numbers();
+    for (auto& c : node().Counters()) all.push_back(c);
+    return all;
+  }
+
+  bool Join(int64_t timeout_ms) override {
+    client_->CheckProcess("join");
+    ps::Status s = node().WaitReady(timeout_ms);
+    if (s.code == ps::Code::kTimeout && node().state() == ps::State::kJoining) return false;
+    if (!s.ok()) throw ErrorOf(s, "join");
+    return true;
+  }
+  bool Serve(int64_t timeout_ms) override {
+    client_->CheckProcess("serve");
+    if (role() == StoreRole::kWorker) return true;
+    ps::Status s = node().WaitEnd(timeout_ms);
+    if (s.code == ps::Code::kTimeout && (node().state() == ps::State::kJoining || node().state() == ps::State::kRunning)) return false;
+    if (!s.ok()) throw ErrorOf(s, "serve");
+    return true;
+  }
+  bool Barrier(int64_t timeout_ms) override {
+    return Meet("barrier", &barrier_, timeout_ms, [](ps::Worker& w, ps::Buffer, ps::Done done) { w.Barrier(std::move(done)); });
+  }
+  bool Finish(int64_t timeout_ms) override {
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+      if (finished_) return true;
+    }
+    if (!left_ && !Meet("finish", &finish_, timeout_ms, [](ps::Worker& w, ps::Buffer, ps::Done done) { w.Finish(std::move(done)); })) return false;
+    left_ = true;
+    if (settings_.servers == 0) {  // others may still want what lies here
+      ps::Status s = node().WaitEnd(timeout_ms);
+      if (s.code == ps::Code::kTimeout) return false;
+      if (!s.ok()) throw ErrorOf(s, "finish");
+    }
+    std::lock_guard<std::mutex> lock(mutex_);
+    return finished_ = true;
+  }
+  Optimizer::State SaveStates() override { NoStates("save"); }
+  void LoadStates(const Optimizer::State&) override { NoStates("load"); }
+
+ private:
+  ps::Node& node() const { return *client_->node(); }
+  bool Joined() const { return node().state() != ps::State::kJoining; }
+  [[noreturn]] void NoStates(const char* what) const {
+    Fail(Status::kUnsupported, "store", "the servers of a ", def.name, " store hold the optimizer's states; ", what, "ing them in one file is not supported.");
+  }
+  void CheckUse(const char* what) const override {
+    client_->CheckProcess(what);
+    Store::CheckUse(what);
+    if (finished_) Fail(Status::kState, "store", what, " after finish: this worker has left its job. Make a new store for another one.");
+    if (node().state() == ps::State::kJoining) Fail(Status::kState, "store", what, " before the job is complete. Wait for it (flx_store_join).");
+    if (!node().failure().ok()) throw ErrorOf(node().failure(), what);
+  }
+
+  // ---- operations
+  std::unique_ptr<NetOperation> New(std::string what, int priority) {
+    auto op = std::make_unique<NetOperation>();
+    op->client = client_, op->what = std::move(what), op->origin = Origin(), op->priority = priority;
+    op->tokens.push_back(order_);
+    return op;
+  }
+  void PushOperation(std::unique_ptr<NetOperation> op, Access order, const Ref<Token>& token) {
+    std::vector<VarUse> uses = {{&order_->var, order}};
+    if (token) op->tokens.push_back(token), uses.push_back({&token->var, Access::kUpdate});
+    if (op->from) uses.push_back({&op->from->storage->var, Access::kRead});
+    for (auto& t : op->to) uses.push_back({&t->storage->var, t->whole() ? Access::kWrite : Access::kUpdate});
+    Engine::RefuseMapped("store", uses.data(), int(uses.size()));
+    static const Writer writer = WriterOf("store_pull");
+    for (auto& t : op->to) t->storage->NoteWriter(writer);
+    Engine::Get().Push(op.release(), uses.data(), int(uses.size()));
+  }
+  NDArray Sent(const Group& g) const {
+    NDArray sum = SumInOrder(g.arrays);
+    return sum->contiguous ? sum : CopyOf(sum);
+  }
+  // What all that was called before must have ended for; polled by its callers.
+  template <class F> bool Meet(const char* what, Ref<Token>* token, int64_t timeout_ms, F call) {
+    Ref<Token> wait;
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+      CheckUse(what);
+      if (!*token) {
+        auto op = New(what, 0);
+        op->call = call;
+        auto made = Make<Token>();
+        PushOperation(std::move(op), Access::kUpdate, made);
+        *token = made;
+      }
+      wait = *token;
+    }
+    if (!Engine::Get().WaitToRead(&wait->var, timeout_ms)) return false;
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (*token == wait) *token = nullptr;
+    if (auto p = wait->var.GetPoison()) {
+      p->seen = true;
+      throw Error(p->error);
+    }
+    return true;
+  }
+
+  void DoInit(const std::string& key, const NDArray& value, std::optional<Together> together) override {
+    auto k = Make<DistKey>();
+    if (value->dtype == DType::kBool) Fail(Status::kType, "store", "key `", key, "`: arrays of dtype bool are not summed. Cast them.");
+    k->info.name = key, k->info.dtype = int32_t(value->dtype), k->info.item_bytes = uint32_t(DTypeSize(value->dtype)), k->info.bytes = uint64_t(value->bytes());
+    k->info.meta = KeyMeta(together.value_or(together_) == Together::kMean ? ps::Aggregate::kMean : ps::Aggregate::kSum, value->shape);
+    auto op = New(Text("init of key `", key, "`"), 0);
+    op->from = CopyOf(value);  // the caller goes on with its own
+    op->call = [info = k->info](ps::Worker& w, ps::Buffer b, ps::Done done) { w.Init(info, std::move(b), std::move(done)); };
+    PushOperation(std::move(op), Access::kRead, k);
+    dist_keys_[key] = k;
+  }
+  void DoPush(const Group& g, PushInfo info) override {
+    auto op = New(Text("push of key `", g.key, "`"), info.priority);
+    op->from = Sent(g);
+    op->call = [key = g.key, info](ps::Worker& w, ps::Buffer b, ps::Done done) { w.Push(key, std::move(b), uint64_t(info.samples), info.priority, std::move(done)); };
+    PushOperation(std::move(op), Access::kRead, dist_keys_[g.key]);
+  }
+  void DoPull(const Group& g, int priority) override {
+    auto op = New(Text("pull of key `", g.key, "`"), priority);
+    op->to = g.arrays;
+    op->call = [key = g.key, priority](ps::Worker& w, ps::Buffer, ps::Done done) { w.Pull(key, priority, std::move(done)); };
+    PushOperation(std::move(op), Access::kRead, dist_keys_[g.key]);
+  }
+  void DoPushPull(const Group& push, const Group& pull, PushInfo info) override {
+    auto op = New(Text("push_pull of key `", push.key, "`"), info.priority);
+    op->from = Sent(push), op->to = pull.arrays;
+    op->call = [key = push.key, info](ps::Worker& w, ps::Buffer b, ps::Done done) { w.PushPull(key, std::move(b), uint64_t(info.samples), info.priority, std::move(done)); };
+    PushOperation(std::move(op), Access::kRead, dist_keys_[push.key]);
+  }
+  void Configure(const char* what, const char* name, std::string text) {
+    if (rank() != 0) return;
+    auto op = New(what, 0);
+    op->call = [name, text = std::move(text)](ps::Worker& w, ps::Buffer, ps::Done done) { w.Configure(name, text, std::move(done)); };
+    PushOperation(std::move(op), Access::kUpdate, nullptr);
+  }
+  void DoSetOptimizer(Ref<Optimizer> o) override { Configure("the optimizer", TensorReducer::kOptimizer, PackState(o->Save())), optimizer_ = std::move(o); }
+  void DoSet(std::string_view key, std::string_view value) override {
+    optimizer_->Set(key, value);  // what is wrong with it is told here
+    Optimizer::State change;
+    change.text[std::string(key)] = std::string(value);
+    Configure("a setting of the optimizer", TensorReducer::kSetting, PackState(change));
+  }
+
+  ps::Settings settings_;
+  Together together_ = Together::kSum;
+  std::shared_ptr<Client> client_;
+  Ref<Token> order_ = Make<Token>(), barrier_, finish_;  // order_: read by calls of keys, written by what all must have ended for
+  std::map<std::string, Ref<DistKey>, std::less<>> dist_keys_;
+  Ref<Optimizer> optimizer_;
+  std::atomic<bool> left_{false};
+  bool finished_ = false;
+};
+
+Ref<Store> NewDistStore(const StoreDef& def, const void* settings) { return Make<DistStore>(def, *static_cast<const DistSettings*>(settings)); }
+
+Define<StoreDef, DistSettings> New(const char* name, const char* mode, const char* doc) {
+  using S = DistSettings;
+  Define<StoreDef, S> d(name);
+  return d.family("store").doc(doc).example(name).with(&StoreDef::make, &NewDistStore).with(&StoreDef::mode, mode)
+      .attr(&S::role, "role", "worker, server or scheduler. Empty: DMLC_ROLE.")
+      .attr(&S::root_uri, "root_uri", "Where the scheduler is. Empty: DMLC_PS_ROOT_URI.")
+      .attr(&S::root_port, "root_port", "The scheduler's port; there, 0 is one of the system's choice. None: DMLC_PS_ROOT_PORT.").range(0, 65535)
+      .attr(&S::num_worker, "num_worker", "How many workers the job begins with. None: DMLC_NUM_WORKER.").range(0, 65536)
+      .attr(&S::num_server, "num_server", "How many servers there are; 0: each worker holds a share of the keys. None: DMLC_NUM_SERVER.").range(0, 65536)
+      .attr(&S::rank, "rank", "The rank wanted, that of a worker that comes back; -1: any. None: FLEXOR_PS_RANK.").at_least(-1)
+      .attr(&S::job, "job", "The job's name. Empty: FLEXOR_PS_JOB.")
+      .attr(&S::aggregate, "aggregate", "What becomes of the pushes of several workers: sum, or mean, weighted by their samples. A fit's are averaged.")
+      .attr(&S::timeout, "timeout", "Seconds after which a call that waits for others fails. None: FLEXOR_PS_TIMEOUT.").above(0);
+}
+}  // namespace
+
+void AddDistStores(std::vector<StoreDef>* all) {
+  all->push_back(New("dist_sync", "sync", "Arrays of a job of several processes: a push waits for those of all workers, and all pull the same.")
+      .alias("dist").alias("dist_device_sync").alias("dist_sync_device"));
+  all->push_back(New("dist_async", "async", "Arrays of a job of several processes: each push is applied as it comes.").alias("dist_device_async").alias("dist_async_device"));
+  all->push_back(New("dist_stale", "stale", "Arrays of a job of several processes: each push is applied as it comes, and the fastest worker waits when it is too far ahead.")
+      .attr(&DistSettings::bound, "bound", "How many pushes of a key a worker may be ahead of the slowest. None: FLEXOR_PS_STALE_BOUND.").at_least(0));
+}
+
+}  // namespace flx

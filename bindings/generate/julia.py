@@ -3,17 +3,16 @@
 """julia.py REGISTRY GLUE DIGITS IRIS SOURCE OUT LIBRARY: assembles Julia's package Flexor in OUT: the files of SOURCE, the ccall layer GLUE, functions and types of everything in REGISTRY
 (generated/operators.jl, settings.jl), the data sets, and a link to the library."""
 import gzip
-import json
 import os
 import re
 import shutil
-import sys
+
+import registry as shared
+from registry import arguments, counts, effective, indices_out, is_index, is_whole, load, operators_by_function, presence, public, required_first, write
 
 KEYWORDS = {"baremodule", "begin", "break", "catch", "const", "continue", "do", "else", "elseif", "end", "export", "false", "finally", "for", "function", "global", "if", "import", "let",
             "local", "macro", "module", "quote", "return", "struct", "true", "try", "using", "while"}
-AXES = re.compile(r"(^|_)(axis|axes)$|^dim[12]?$")
-INDEX = re.compile(r"^(the )?indices|classes from 0|indices from 0|counted from 0", re.I)
-INDEX_RESULT = re.compile(r"^(the )?(index|indices)\b", re.I)
+JULIA = {True: "true", False: "false"}
 TAKEN = {"Symbol", "Operator"}  # layers whose names Julia or the package has for something else
 
 
@@ -23,26 +22,12 @@ def name_of(name):
 
 def is_axis(attr):
     """Whether a whole number of it counts axes, or is the first of a range: it counts from 1 here. (A range's `end`, which the library leaves out, is the last one here.)"""
-    return bool(AXES.search(attr["name"]) or attr["name"] == "begin") and ("long" in attr["type"] or attr["type"].startswith("int"))
-
-
-def presence(entry):
-    """Attributes that only say whether an optional input is there: {attribute: (input, text if it is there, if not)}."""
-    out = {}
-    for i in entry["inputs"]:
-        if i["kind"] == "optional":
-            for a in entry["attrs"]:
-                if a["name"] == "no_" + i["name"]:
-                    out[a["name"]] = (i["name"], "false", "true")
-                elif a["name"] == "use_" + i["name"]:
-                    out[a["name"]] = (i["name"], "true", "false")
-    return out
+    return shared.is_axis(attr) or attr["name"] == "begin" and is_whole(attr)
 
 
 def used(entry, there=()):
     """The attributes that a caller may give, required ones first."""
-    attrs = [a for a in entry["attrs"] if "without effect" not in a["doc"] and a["name"] not in there]
-    return sorted(attrs, key=lambda a: not a["required"])
+    return required_first(a for a in effective(entry) if a["name"] not in there)
 
 
 def default_text(attr):
@@ -73,10 +58,10 @@ def options(attrs, more=()):
     return "(" + "".join(p + ", " for p in parts) + ")" if parts else "()"
 
 
-def operator(entry):
-    name, there = name_of(entry["function"].rstrip("_")), presence(entry)
+def operator(name, entry):
+    name, there = name_of(name), presence(entry)
     variadic = [i for i in entry["inputs"] if i["kind"] == "list"]
-    count = [a["name"] for a in entry["attrs"] if variadic and a["name"] in ("num_args", "num_arrays")]
+    count = [a["name"] for a in counts(entry)]
     attrs = [a for a in used(entry, there) if a["name"] not in count]
     inputs = [i for i in entry["inputs"] if i["kind"] != "list"]
     takes = sorted(inputs, key=lambda i: i["kind"] == "optional")
@@ -84,17 +69,16 @@ def operator(entry):
     clash = {a["name"] for a in attrs}
     call_names = {i["name"]: name_of(i["name"] + ("_" if i["name"] in clash else "")) for i in inputs}
     formals = [call_names[i["name"]] + (" = nothing" if i["kind"] == "optional" else "") for i in takes]
-    indexed = {i["name"] for i in inputs if i["name"].startswith("ind") or INDEX.search(i["doc"])}
+    indexed = {i["name"] for i in inputs if i["name"].startswith("ind") or is_index(i)}
     given = [f"from_one({call_names[i['name']]})" if i["name"] in indexed else call_names[i["name"]] for i in inputs]
     arrays = f"({''.join(g + ', ' for g in given)}{'several...,' if variadic else ''})"
     if variadic:
         formals = [f for f in formals if "=" not in f] + ["several..."]
-    more = [f"{a} = {call_names[i]} === nothing ? {no} : {yes}" for a, (i, yes, no) in there.items()] + [f"{c} = length(several) + {len(inputs)}" for c in count]
+    more = [f"{a} = {call_names[i]} === nothing ? {JULIA[not value]} : {JULIA[value]}" for a, (i, value) in there.items()] + [f"{c} = length(several) + {len(inputs)}" for c in count]
     call = f'call_op("{entry["name"]}", {arrays}, {options(attrs, more)})'
-    result_indices = [a for a in entry["attrs"] if "'indices'" in a["type"]]
-    by_name = entry["name"].startswith("arg") or INDEX_RESULT.search(entry["doc"])
+    result_indices, by_name = indices_out(entry)
     if result_indices:
-        body = f'indices_out({call}, {name_of(result_indices[0]["name"])})'
+        body = f'indices_out({call}, {name_of(result_indices["name"])})'
     else:
         body = f"one_or_all({f'map(to_one, {call})' if by_name else call})"
     if variadic and any("=" in f for f in [call_names[i["name"]] + (" = nothing" if i["kind"] == "optional" else "") for i in takes]):
@@ -106,17 +90,8 @@ def operator(entry):
     return docstring(f"{name}({formals})", entry["doc"].replace("counted from 0", "counted from 1"), lines, after) + f"function {name}({formals})\n    return {body}\nend\n"
 
 
-def is_public(entry):
-    return entry["family"] != "control" and not any(a["name"] == "token" for a in entry["attrs"])
-
-
 def operators(registry):
-    out, names = [], []
-    for entry in registry["operator"]:
-        name = entry["function"].rstrip("_")
-        if is_public(entry) and name not in names:
-            names.append(name)
-            out.append(operator(entry))
+    out = [operator(name, entry) for name, entry in operators_by_function(registry)]
     head = ('"A function for each operator of the library, by its name: `nd.softmax(x; axis = 2)`. Axes and indices count from 1, negative axes from the end; results have the library\'s sizes."\n'
             "baremodule nd\n"
             "using ..Flexor: call_op, one_or_all, axis_in, from_one, to_one, indices_out\nusing Base: map, length, +, ===, nothing\n")
@@ -141,7 +116,7 @@ def plain(kind, entry, maker):
 
 def layers(registry):
     out, names = [], []
-    for entry in registry["layer"]:
+    for entry in public(registry, "layer"):
         if entry["traits"]["loss"]:
             continue
         name, doc, formals, call = plain("layer", entry, lambda e, attrs, container: f"make_layer(:{e['name']}, {options(attrs)}" + (", Layer[as_layer(c) for c in children])" if container else ")"))
@@ -155,7 +130,7 @@ def layers(registry):
 
 def losses(registry):
     out, names = [], []
-    for entry in registry["layer"]:
+    for entry in public(registry, "layer"):
         if not entry["traits"]["loss"]:
             continue
         function = entry["function"]
@@ -166,7 +141,7 @@ def losses(registry):
         given = []
         for i in inputs:
             text = name_of(i["name"])
-            if INDEX.search(i["doc"]):
+            if is_index(i):
                 text = f"from_one({text})" if not any(a["name"] == "sparse_label" for a in attrs) else f"(sparse_label === false ? {text} : from_one({text}))"
             given.append(text)
         formals = ", ".join([name_of(i["name"]) + (" = nothing" if i["kind"] == "optional" else "") for i in inputs])
@@ -181,7 +156,7 @@ def losses(registry):
 
 def optimizers(registry):
     out, names = [], []
-    for entry in registry["optimizer"]:
+    for entry in public(registry, "optimizer"):
         name, doc, formals, call = plain("optimizer", entry, lambda e, attrs, container: f'make_optimizer("{e["name"]}", {options(attrs)})')
         names.append(name)
         out.append(f"{doc}{name}({formals}) = {call}\n")
@@ -195,9 +170,7 @@ MODULES = {"metric": ("Metrics", "Measures of quality"), "initializer": ("Initia
 def module(kind, registry):
     name, what = MODULES[kind]
     out = [f'"{what}, by their names in every language."\nmodule {name}\nusing ..Flexor: Setting, given, axis_in']
-    for entry in registry[kind]:
-        if entry["name"] == "ArrayIter" or any(a["name"] == "token" for a in entry["attrs"]):
-            continue
+    for entry in public(registry, kind):
         made, doc, formals, call = plain(kind, entry, lambda e, attrs, container: f"Setting{{:{kind},:{e['name']}}}(given({options(attrs)}))")
         out.append(f"{doc}{made}({formals}) = {call}\n")
     return "\n".join(out) + "end\n"
@@ -211,18 +184,9 @@ def settings(registry):
     return "\n".join([layer_text, loss_text, optimizer_text] + [module(k, registry) for k in MODULES] + [f"export {', '.join(names)}\n"])
 
 
-def write(path, content):
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    if os.path.exists(path) and open(path, "rb").read() == content:
-        return
-    with open(path, "wb") as f:
-        f.write(content)
-
-
 def main():
-    registry_file, glue, digits, iris, source, out, library = sys.argv[1:]
-    with open(registry_file, encoding="utf-8") as f:
-        registry = json.load(f)
+    args = arguments(__doc__, "registry", "glue", "digits", "iris", "source", "out", "library")
+    registry, source, out = load(args.registry), args.source, args.out
     head = "# SPDX-License-Identifier: Apache-2.0\n# Made by bindings/generate/julia.py from the registry; not to be edited.\n"
     for folder, _, files in os.walk(source):
         for name in files:
@@ -236,21 +200,22 @@ def main():
                 path = os.path.join(folder, name)
                 if os.path.relpath(path, out) not in kept:
                     os.remove(path)
-    write(os.path.join(out, "generated", "glue.jl"), open(glue, "rb").read())
-    write(os.path.join(out, "generated", "operators.jl"), (head + operators(registry)).encode())
-    write(os.path.join(out, "generated", "settings.jl"), (head + settings(registry)).encode())
+    write(os.path.join(out, "generated", "glue.jl"), open(args.glue, "rb").read())
+    write(os.path.join(out, "generated", "operators.jl"), head + operators(registry))
+    write(os.path.join(out, "generated", "settings.jl"), head + settings(registry))
 
     def unpacked(part, what, header):
-        with gzip.open(os.path.join(digits, f"{part}-{what}-ubyte.gz")) as f:
+        with gzip.open(os.path.join(args.digits, f"{part}-{what}-ubyte.gz")) as f:
             return f.read()[header:]
     write(os.path.join(out, "data", "digits.images"), b"".join(unpacked(p, "images-idx3", 16) for p in ("train", "test")))
     write(os.path.join(out, "data", "digits.labels"), b"".join(unpacked(p, "labels-idx1", 8) for p in ("train", "test")))
-    shutil.copyfile(iris, os.path.join(out, "data", "iris.csv"))
+    shutil.copyfile(args.iris, os.path.join(out, "data", "iris.csv"))
     link = os.path.join(out, "lib", "libflexor.so.0")
     os.makedirs(os.path.dirname(link), exist_ok=True)
     if os.path.lexists(link):
         os.remove(link)
-    os.symlink(library, link)
+    os.symlink(args.library, link)
 
 
-main()
+if __name__ == "__main__":
+    main()

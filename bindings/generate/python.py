@@ -4,15 +4,14 @@
 symbols), with signatures, defaults, types and docstrings; classes of layers, optimizers and the like by python_classes.py. An operator that is registered is there
 at the next build.
 
-Which operators are public: those that have a name without an underscore in front, and those that MXNet calls _contrib_, which are called contrib_ here. One that
-MXNet calls _np_NAME has NumPy's meaning and is NAME. Attributes come after the inputs, in the registry's order; those that must be given, but stand behind
+Attributes come after the inputs, in the registry's order; those that must be given, but stand behind
 something optional, by name only."""
-import argparse
-import json
 import keyword
 import os
-import re
 import textwrap
+
+import python_classes
+from registry import arguments, choices, counts, load, operators_by_name, write
 
 TYPES = {"float": "float", "double": "float", "long": "int", "int": "int", "boolean": "bool", "string": "str", "dtype": "Any", "tuple of long": "IntOrTuple",
          "tuple of double": "FloatOrTuple"}
@@ -44,9 +43,8 @@ def annotation(attr):
 def word(attr):
     """The attribute's type in words."""
     kind = attr["type"].replace(" or None", "")
-    if kind.startswith("{"):
-        kind = ", ".join(re.findall(r"'([^']*)'", kind)[:-1]) + " or " + re.findall(r"'([^']*)'", kind)[-1] if kind.count("'") > 2 else kind.strip("{}")
-    kind = WORDS.get(kind, kind)
+    words = choices(attr)
+    kind = " or ".join([", ".join(words[:-1])] * (len(words) > 1) + words[-1:]) if words else WORDS.get(kind, kind)
     return kind + (" or None" if attr["type"].endswith(" or None") else "")
 
 
@@ -125,26 +123,9 @@ def docstring(entry, array):
     return '    """' + text.replace("\\", "\\\\").replace('"""', "'''") + '\n    """\n'
 
 
-def public(operators):
-    """[(the name here, other names, entry)] of the public operators, in rising order."""
-    out, native = {}, {}
-    for entry in operators:
-        names = [n for n in [entry["name"], *entry["aliases"]] if not n.startswith("_")]
-        contrib = [n[1:] for n in [entry["name"], *entry["aliases"]] if n.startswith("_contrib_")]
-        numpy = entry["name"].startswith("_np_")
-        if numpy:
-            native[entry["name"][len("_np_"):]] = entry
-        elif names or contrib:
-            out[entry["function"]] = (entry, [n for n in names + contrib if n != entry["function"]])
-    for name, entry in native.items():
-        out[name] = (entry, [])
-    taken = set(out)
-    return [(name, [n for n in others if n.isidentifier() and n not in taken], entry) for name, (entry, others) in sorted(out.items())]
-
-
 def counted(entry):
-    """The attribute that says how many inputs there are, which nobody has to give."""
-    return [a for a in entry["attrs"] if a["name"] == "num_args" and entry["traits"]["variadic"]]
+    """The attribute that says how many inputs there are, where MXNet counts them, too."""
+    return [a for a in counts(entry) if a["name"] == "num_args"]
 
 
 def tuple_of(names):
@@ -213,32 +194,15 @@ def module(entries, symbolic):
     return "".join(out)
 
 
-def write(path, text):
-    """Writes a file only if it changes."""
-    if not os.path.exists(path) or open(path, encoding="utf-8").read() != text:
-        with open(path, "w", encoding="utf-8") as f:
-            f.write(text)
-
-
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("registry")
-    parser.add_argument("folder")
-    args = parser.parse_args()
-    with open(args.registry, encoding="utf-8") as f:
-        registry = json.load(f)
-    os.makedirs(args.folder, exist_ok=True)
-    entries = public(registry["operator"])
+    args = arguments(__doc__, "registry", "folder")
+    registry = load(args.registry)
+    entries = operators_by_name(registry["operator"])
     write(os.path.join(args.folder, "__init__.py"), '# SPDX-License-Identifier: Apache-2.0\n"""Made at build time from the registry."""\n')
     write(os.path.join(args.folder, "op.py"), module(entries, False))
     write(os.path.join(args.folder, "symbols.py"), module(entries, True))
-    try:
-        import python_classes
-    except ImportError:
-        python_classes = None
-    if python_classes is not None:
-        import pathlib
-        python_classes.write(registry, pathlib.Path(args.folder))
+    for name, text in python_classes.modules(registry):
+        write(os.path.join(args.folder, name), text)
     print(len(entries), "operators")
 
 

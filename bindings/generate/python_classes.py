@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Classes of the Python package for what is registered beside operators: layers, optimizers, schedules, initializers, metrics and sources of batches.
 
-`write(registry, folder)` makes one module a registry below `folder`, from registry.json alone: a class an entry, its settings the constructor's parameters in the registry's
+`modules(registry)` are one module a registry, from registry.json alone: a class an entry, its settings the constructor's parameters in the registry's
 order, with defaults, types and docs. The base classes are the package's own (flexor.nn.layer.Layer, flexor.optimizer.Optimizer ...). A new entry appears with no line written.
 """
 import ast
 import keyword
 import textwrap
-from pathlib import Path
+
+from registry import public, required_first
 
 HEAD = '''# Made from the registry when the package is built; not to be edited.
 """{doc}"""
@@ -90,7 +91,7 @@ def docstring(entry, extra=()):
 
 def one_class(kind, base, entry):
     """The source of one class."""
-    attrs = sorted(entry["attrs"], key=lambda a: not a["required"])
+    attrs = required_first(entry["attrs"])
     # A container takes its children first; Symbol, which is one by family, is made of a symbol.
     container = kind == "layer" and entry["family"] == "container" and not any(a["required"] for a in attrs)
     parts, extra = ["self"], []
@@ -111,13 +112,11 @@ def one_class(kind, base, entry):
             f"    def __init__({', '.join(parts)}) -> None:\n        {call.get(kind, f'super().__init__({settings})')}\n")
 
 
-def write(registry, folder):
-    """Writes the modules below `folder`; returns their paths."""
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+def modules(registry):
+    """[(file name, text)] of the modules."""
     made = []
     for kind, (module, base_module, base, doc) in KINDS.items():
-        entries = [e for e in registry.get(kind, []) if not e["name"].startswith("_") and not (kind == "iter" and e["name"] == "ArrayIter")]
+        entries = public(registry, kind)
         names = [e["name"] for e in entries]
         taken = set(names) | {base}
         aliases = [(a, e["name"]) for e in entries for a in e["aliases"] if a.isidentifier() and not keyword.iskeyword(a) and not (a in taken or taken.add(a))]
@@ -125,15 +124,5 @@ def write(registry, folder):
         text += "".join(one_class(kind, base, e) for e in entries)
         if aliases:
             text += "\n\n" + "".join(f"{alias} = {name}\n" for alias, name in aliases)
-        path = folder / f"{module}.py"
-        if not path.exists() or path.read_text(encoding="utf-8") != text:
-            path.write_text(text, encoding="utf-8")
-        made.append(path)
+        made.append((f"{module}.py", text))
     return made
-
-
-if __name__ == "__main__":
-    import json
-    import sys
-
-    write(json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")), sys.argv[2])

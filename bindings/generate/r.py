@@ -8,25 +8,13 @@ and NAMESPACE. Only what changed is written. The names:
   optimizer  <function>           adam(0.001)
   others     metric_, init_, schedule_, iter_ and the function
 Axes and indices count from 1: attributes that are axes by type and name, inputs that are indices by name or their doc, results that are indices by name."""
-import json
 import os
 import re
 import shutil
-import sys
 
-sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
-import r_docs  # noqa: E402
-import r_functions  # noqa: E402
-
-
-def write(path, text):
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    data = text if isinstance(text, bytes) else text.encode("utf-8")
-    if not os.path.exists(path) or open(path, "rb").read() != data:
-        with open(path, "wb") as f:
-            f.write(data)
-    return path
+import r_docs
+import r_functions
+from registry import arguments, load, write
 
 
 def package_files(package):
@@ -48,8 +36,6 @@ def defined(folder):
 
 def make(registry, glue, wrapper, package, out):
     kept = set()
-    with open(registry, encoding="utf-8") as f:
-        registry = json.load(f)
     for name in package_files(package):
         source, target = os.path.join(package, name), os.path.join(out, name)
         kept.add(name)
@@ -57,7 +43,7 @@ def make(registry, glue, wrapper, package, out):
             write(target, f.read())
         shutil.copymode(source, target)
     generated = {"R/aaa_glue.R": open(glue, encoding="utf-8").read(), "src/wrapper.c": open(wrapper, encoding="utf-8").read(),
-                 "R/registered.R": r_functions.source(registry, defined(os.path.join(package, "R")))}
+                 "R/registered.R": r_functions.source(load(registry), defined(os.path.join(package, "R")))}
     for name, text in generated.items():
         kept.add(name)
         write(os.path.join(out, name), text)
@@ -78,4 +64,5 @@ def make(registry, glue, wrapper, package, out):
 IMPORTS = ['import(methods)', 'if (getRversion() >= "4.3.0") S3method("%*%", flexor_ndarray, matmul) else exportMethods("%*%", "show")', 'importFrom(stats, update)', 'importFrom(stats, runif)']
 
 if __name__ == "__main__":
-    make(*sys.argv[1:])
+    args = arguments(__doc__, "registry", "glue", "wrapper", "package", "out")
+    make(args.registry, args.glue, args.wrapper, args.package, args.out)

@@ -2,15 +2,10 @@
 """The R functions of everything that is registered, as source with `#'` comments (r_docs.py makes the help pages of them)."""
 import re
 
+from registry import choices, counts, effective, indices_out, is_axis, is_index, operators_by_function, presence, public, required_first, shaped_call
+
 RESERVED = {"if", "else", "repeat", "while", "function", "for", "next", "break", "TRUE", "FALSE", "NULL", "Inf", "NaN", "NA", "in"}
-AXES = re.compile(r"(^|_)(axis|axes)$|^dim[12]?$")
 BEGIN = re.compile(r"(^|_)begin$")
-INDEX = re.compile(r"^(the )?indices|classes from 0|indices from 0|counted from 0", re.I)
-INDEX_RESULT = re.compile(r"^(the )?(index|indices)\b", re.I)
-
-
-def useless(attr):
-    return "without effect" in attr["doc"]
 
 
 def default(attr):
@@ -32,10 +27,6 @@ def default(attr):
     if text in ("inf", "-inf"):
         return text.replace("inf", "Inf")
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
-def is_axis(attr):
-    return bool(AXES.search(attr["name"])) and ("long" in attr["type"] or attr["type"].startswith("int"))
 
 
 def value(attr, name):
@@ -64,9 +55,8 @@ def attribute_doc(attr):
         text = re.sub(r"\baxis 0\b", "axis 1", text)
     elif BEGIN.search(attr["name"]) and "long" in attr["type"]:
         text += " Counted from 1."
-    kind = attr["type"]
-    if kind.startswith("{"):
-        text += " One of " + kind.replace("{", "").replace("}", "").replace("'", "").replace(" or None", "") + "."
+    if choices(attr):
+        text += " One of " + ", ".join(choices(attr)) + "."
     if attr["range"]:
         text += f" In {attr['range']}."
     for python, ours in (("None", "NULL"), ("True", "TRUE"), ("False", "FALSE")):
@@ -123,31 +113,14 @@ def wrap(text):
     return [" ".join(p.split()) for p in text.split("\n") if p.strip()] or ["No description."]
 
 
-def is_public(entry):
-    return entry["family"] != "control" and not any(a["name"] == "token" for a in entry["attrs"])
-
-
-def presence(entry):
-    """Attributes that only say whether an optional input is there: {attribute: (input, text if it is there, if not)}."""
-    out = {}
-    for i in entry["inputs"]:
-        if i["kind"] == "optional":
-            for a in entry["attrs"]:
-                if a["name"] == "no_" + i["name"]:
-                    out[a["name"]] = (i["name"], "False", "True")
-                elif a["name"] == "use_" + i["name"]:
-                    out[a["name"]] = (i["name"], "True", "False")
-    return out
-
-
-def operator(entry):
-    name = "nd_" + entry["function"].rstrip("_")
+def operator(name, entry):
+    name = "nd_" + name
     there = presence(entry)
     variadic = any(i["kind"] == "list" for i in entry["inputs"])
-    attrs = [a for a in entry["attrs"] if not useless(a) and a["name"] not in there and not (variadic and a["name"] in ("num_args", "num_arrays"))]
+    attrs = [a for a in effective(entry) if a["name"] not in there and a not in counts(entry)]
     attrs = [a for a in attrs if a["required"]] + [a for a in attrs if not a["required"]]
     inputs = [i for i in entry["inputs"] if i["kind"] != "list"]
-    count = [a["name"] for a in entry["attrs"] if variadic and a["name"] in ("num_args", "num_arrays")]
+    count = [a["name"] for a in counts(entry)]
     formals = [r_name(i["name"]) + (" = NULL" if i["kind"] == "optional" else "") for i in inputs]
     first_optional = [f for f in formals if f.endswith("NULL")]
     formals = [f for f in formals if not f.endswith("NULL")] + (["..."] if variadic else []) + [f for f in signature(attrs) if " = " not in f] + first_optional + [
@@ -159,21 +132,20 @@ def operator(entry):
     arrays = []
     for i in inputs:
         expression = r_name(i["name"])
-        if i["name"].startswith("ind") or INDEX.search(i["doc"]):
+        if i["name"].startswith("ind") or is_index(i):
             other = f", {r_name(inputs[0]['name'])}" if "probabilit" in i["doc"] else ""
             expression = f"from_one({expression}{other})"
             indexed[i["name"]] = True
         arrays.append(expression)
     params = [(n, d.replace("from 0", "from 1") + (" They count from 1." if n in indexed and "from 0" not in d else "")) for n, d in params]
     options = [given(attrs)] if attrs else []
-    options += [f'c({quoted(a)} = if (is.null({r_name(i)})) "{no}" else "{yes}")' for a, (i, yes, no) in there.items()]
+    options += [f'c({quoted(a)} = if (is.null({r_name(i)})) "{not value}" else "{value}")' for a, (i, value) in there.items()]
     options += [f"c({count[0]} = as.character(length(arrays)))"] if count else []
     options = "NULL" if not options else options[0] if len(options) == 1 else "c(" + ", ".join(options) + ")"
     array_list = f"c(list({', '.join(arrays)}), several(...))" if variadic else f"list({', '.join(arrays)})"
     body = [f"  arrays <- {array_list}"] if count else []
     array_list = "arrays" if count else array_list
-    result_index = [a for a in entry["attrs"] if "'indices'" in a["type"]]
-    by_name = entry["name"].startswith("arg") or INDEX_RESULT.search(entry["doc"])
+    result_index, by_name = indices_out(entry)
     one = entry["outputs"] == 1
     if entry["traits"]["random"]:
         body.append("  random_sync()")
@@ -183,7 +155,7 @@ def operator(entry):
     else:
         call = f'call_op("{entry["name"]}", {array_list}, {options})'
         if result_index:
-            call = f"indices_out({call}, {r_name(result_index[0]['name'])})"
+            call = f"indices_out({call}, {r_name(result_index['name'])})"
         elif by_name:
             call = f"to_one({call})"
         body.append(f"  one_or_all({call})" if not (one and not result_index) else f"  {call}[[1L]]")
@@ -221,7 +193,7 @@ def operator_example(name, entry, inputs, attrs, variadic):
     if plain and entry["family"] == "random" and required:
         return [f"{name}({', '.join(['nd_array(c(1, 2))'] * len(required) + needed)})"]
     if plain and entry["family"] in ("matrix", "indexing", "init", "nn") and entry["outputs"] == 1 and "batch" not in name and not (needed and len(required) > 1):
-        values = ["c(1, 2)" if i["name"].startswith("ind") or INDEX.search(i["doc"]) else "nd_array(matrix(1:4, 2))" for i in required]
+        values = ["c(1, 2)" if i["name"].startswith("ind") or is_index(i) else "nd_array(matrix(1:4, 2))" for i in required]
         return [f"{name}({', '.join(values + needed)})"]
     if variadic and len(inputs) == 0 and entry["family"] == "matrix" and not needed:
         return [f"{name}(nd_array(matrix(1:4, 2)), nd_array(matrix(5:8, 2)))"]
@@ -240,23 +212,42 @@ def shape_of(doc, first):
 
 
 def shaped_example(name, entry, inputs, attrs):
-    """From the registry's `Op(data (2, 3), weight (4, 3), num_hidden=4): (2, 4)`, where all inputs have shapes."""
-    m = re.match(r"\w+\((.*)\)(: .*)?$", entry["example"].split(": (")[0])
-    if not m:
+    """From the registry's example with shapes, if it names all inputs; those that are indices or lengths are ones."""
+    call = shaped_call(entry)
+    if not call or not {i["name"] for i in entry["inputs"] if i["kind"] != "optional"} <= {n for n, _ in call[0]}:
         return []
-    parts, known = [], {a["name"] for a in attrs}
-    for item in re.finditer(r"(\w+) \(([\d, ]+)\)|(\w+)=(\([^)]*\)|[^,]+)", m.group(1)):
-        if item.group(1):
-            sizes = [s.strip() for s in item.group(2).split(",") if s.strip()]
-            parts.append(f"{r_name(item.group(1))} = nd_array(0.5, dim = c({', '.join(sizes)}))")
-        elif item.group(3) in known:
-            text = item.group(4)
-            text = f"c{text}".replace(",)", ")") if text.startswith("(") else text if re.fullmatch(r"[-\d.e]+", text) else {"True": "TRUE", "False": "FALSE"}.get(text, f'"{text}"')
-            parts.append(f"{r_name(item.group(3))} = {text}")
-    have = {p.split(" = ")[0] for p in parts}
-    if not {r_name(i["name"]) for i in inputs if i["kind"] != "optional"} <= have:
-        return []
-    return [f"dim({name}({', '.join(parts)}))"] if entry["outputs"] == 1 else []
+    by_name = {i["name"]: i for i in entry["inputs"]}
+    parts = []
+    for n, dims in call[0]:
+        whole = n.startswith("ind") or is_index(by_name[n]) or "how many" in by_name[n]["doc"]
+        array = f"nd_array({1 if whole else 0.5}, dim = c({', '.join(map(str, dims))}))"
+        parts.append(array if by_name[n]["kind"] == "list" else f"{r_name(n)} = {array}")
+    parts += [f"{r_name(a['name'])} = {literal(a, call[1][a['name']])}" for a in attrs if a["name"] in call[1]]
+    text = f"{name}({', '.join(parts)})"
+    return [f"dim({text})" if entry["outputs"] == 1 else f"y <- {text}"]
+
+
+def literal(attr, text):
+    """An attribute's text, as the registry writes it, in R."""
+    if text.startswith("("):
+        items = [t.strip() for t in text.strip("()").split(",") if t.strip()]
+        from_one = is_axis(attr) or BEGIN.search(attr["name"])
+        items = [str(int(t) + 1) if from_one and re.fullmatch(r"\d+", t) else {"None": "NA"}.get(t, t) for t in items]
+        return items[0] if len(items) == 1 else f"c({', '.join(items)})"
+    if is_axis(attr) and text.isdigit():
+        return str(int(text) + 1)
+    if attr["type"].startswith(("long", "int", "float", "double")):
+        return text
+    return {"True": "TRUE", "False": "FALSE"}.get(text, '"' + text.strip('"') + '"')
+
+
+def settings_example(name, entry, attrs):
+    """The call in the registry's example of settings, as `Operator(op=LeakyReLU, attrs="act_type=prelu")`; None if that lacks what must be given."""
+    m = re.fullmatch(r"\w+\((.+)\)", entry["example"])
+    given = dict(part.split("=", 1) for part in re.split(r", (?=\w+=)", m.group(1))) if m else {}
+    if not {a["name"] for a in attrs if a["required"]} <= set(given):
+        return None
+    return f"{name}({', '.join(f'{r_name(a)} = {literal(b, given[a])}' for a in given for b in attrs if b['name'] == a)})"
 
 
 def sample(attr):
@@ -265,7 +256,7 @@ def sample(attr):
     if is_axis(attr):
         return "1"
     if kind.startswith("{"):
-        return next((repr(c).replace("'", '"') for c in re.findall(r"'(\w+)'", kind) if c != "None"), None)
+        return next((f'"{c}"' for c in choices(attr) if c != "None"), None)
     if kind.startswith("tuple of long"):
         return "c(2, 2)"
     if kind == "dtype":
@@ -276,20 +267,19 @@ def sample(attr):
 def layer(entry):
     name = "layer_" + entry["function"]
     container = entry["family"] == "container" and not any(a["required"] for a in entry["attrs"])
-    attrs = [a for a in entry["attrs"] if not useless(a)]
-    attrs = [a for a in attrs if a["required"]] + [a for a in attrs if not a["required"]]
+    attrs = required_first(effective(entry))
     formals = ["network"] + (["..."] if container else []) + signature(attrs) + ["name = NULL"]
     params = [("network", "the network that the layer goes behind, as [network()] gives")]
     if container:
         params.append(("...", "networks: what goes inside"))
     params += [(r_name(a["name"]), attribute_doc(a)) for a in attrs] + [("name", "its name in summaries")]
     samples = [sample(a) for a in attrs if a["required"]]
-    example = [] if None in samples else [f"network() |> {name}({', '.join((['network()'] if container else []) + samples)})"]
-    if container and "Cell" in entry["name"] or entry["name"] == "Unroll":
-        example = []
+    inside = ["network() |> layer_gru_cell(4)" if "Cell" in entry["name"] or entry["name"] == "Unroll" else "network()"] if container else []
+    call = settings_example(name, entry, attrs) if None in samples else f"{name}({', '.join(inside + samples)})"
+    example = [] if not call else ["\\dontrun{network() |> " + call + "}" if "..." in call else "network() |> " + call]
     children = ", children = list(...)" if container else ""
     # Data that are indices count from 1 in R: a layer before takes 1 from them.
-    network = "indices_from_one(network)" if any(INDEX.search(i["doc"]) for i in entry["inputs"]) else "network"
+    network = "indices_from_one(network)" if any(is_index(i) for i in entry["inputs"]) else "network"
     takes = "; ".join(f"{i['name']}: {i['doc']}" for i in entry["inputs"])
     doc = comment(f"Layer {entry['name']}", entry["doc"], params, "the network with this layer behind the others", example, (f"Input: {takes}" if takes else "") + (" They count from 1." if network != "network" else ""))
     return doc + f"{name} <- function({', '.join(formals)}) {{\n{needed(attrs, 'if (is_network(network)) ')}  add_layer({network}, \"{entry['name']}\", name, {given(attrs)}{children})\n}}\n"
@@ -299,7 +289,7 @@ def loss(entry):
     function = entry["function"]
     short = function.removesuffix("_loss")
     name = short if "_" in short else function
-    attrs = [a for a in entry["attrs"] if not useless(a)]
+    attrs = effective(entry)
     inputs = [r_name(i["name"]) for i in entry["inputs"]]
     formals = [i + " = NULL" for i in inputs] + signature(attrs)
     params = [(r_name(i["name"]), (i["doc"] + (" Without it: none." if i["kind"] == "optional" else "")).replace("from 0", "from 1")) for i in entry["inputs"]]
@@ -307,7 +297,7 @@ def loss(entry):
     values = []
     for i in entry["inputs"]:
         n = r_name(i["name"])
-        if INDEX.search(i["doc"]):
+        if is_index(i):
             n = f"from_one({n})" if not any(a["name"] == "sparse_label" for a in attrs) else f"if (sparse_label) from_one({n}) else {n}"
         values.append(n)
     doc = comment(f"Loss {entry['name']}", entry["doc"], params, f"with `{inputs[0]}`: an array with one value for each sample; without: the loss itself, for `flexor(loss = )`",
@@ -323,7 +313,7 @@ def loss_example(name, entry):
     inputs = [i for i in entry["inputs"] if i["kind"] == "required"]
     if len(inputs) != 2 or any(a["name"] == "layout" for a in entry["attrs"]) or inputs[0]["name"] != "pred":
         return [f"{name}()"]
-    classes = any(INDEX.search(i["doc"]) for i in inputs)
+    classes = any(is_index(i) for i in inputs)
     return [f"{name}(nd_array(matrix(c(1, 2, 3, 4), 2)), {'c(1, 2)' if classes else 'nd_array(matrix(c(1, 0, 0, 1), 2))'})"]
 
 
@@ -336,11 +326,14 @@ def plain(kind, entry):
     prefix, title, result = PLAIN[kind]
     function = entry["function"].removesuffix("_iter") if kind == "iter" else entry["function"]
     name = prefix + function
-    attrs = [a for a in entry["attrs"] if not useless(a)]
-    attrs = [a for a in attrs if a["required"]] + [a for a in attrs if not a["required"]]
+    attrs = required_first(effective(entry))
     samples = [sample(a) for a in attrs if a["required"]]
     samples = ["c(2, 3)" if s == "c(2, 2)" else s for s in samples]  # steps must grow
-    example = [f"{name}({', '.join(samples)})"] if None not in samples and kind != "iter" else []
+    if kind == "iter" or None in samples:  # the files of an iterator are not there
+        call = settings_example(name, entry, attrs)
+        example = [] if not call else ["\\dontrun{" + call + "}" if kind == "iter" else call]
+    else:
+        example = [f"{name}({', '.join(samples)})"]
     params = [(r_name(a["name"]), attribute_doc(a) + (" Or a schedule, such as [schedule_cosine()]." if kind == "optimizer" and a["name"] == "learning_rate" else "")) for a in attrs]
     doc = comment(f"{title} {entry['name']}", entry["doc"], params, result, example)
     schedule = kind == "optimizer" and any(a["name"] == "learning_rate" for a in attrs)
@@ -350,13 +343,7 @@ def plain(kind, entry):
 
 def source(registry, taken=()):
     out = ["# SPDX-License-Identifier: Apache-2.0", "# Made by bindings/generate/r.py from the registry; not to be edited.", ""]
-    seen = {name[3:] for name in taken if name.startswith("nd_")}
-    for entry in registry["operator"]:
-        if is_public(entry) and entry["function"].rstrip("_") not in seen:
-            seen.add(entry["function"].rstrip("_"))
-            out.append(operator(entry))
-    for entry in registry["layer"]:
-        out.append(loss(entry) if entry["traits"]["loss"] else layer(entry))
-    for kind in PLAIN:
-        out += [plain(kind, entry) for entry in registry[kind] if entry["name"] != "ArrayIter"]
+    out += [operator(name, entry) for name, entry in operators_by_function(registry) if "nd_" + name not in taken]
+    out += [loss(entry) if entry["traits"]["loss"] else layer(entry) for entry in public(registry, "layer")]
+    out += [plain(kind, entry) for kind in PLAIN for entry in public(registry, kind)]
     return "\n".join(out)

@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """scala.py REGISTRY_JSON FOLDER: what the Scala package has of each thing registered, as Scala sources in FOLDER: op (operators on tensors), nn (layers and losses), optimizers,
-schedules, initializers and metrics, with Scaladoc. What is registered is there at the next build.
+schedules, initializers, metrics and iterators, with Scaladoc. What is registered is there at the next build, but layers that bindings/scala/src has by hand.
 
 Names are Scala's: softmax_cross_entropy is softmaxCrossEntropy, SGD is Sgd, kernel_size is kernel (of layers, which have no other kernel). Which operators are public is decided as for
-Python (python.py). Integers are Long, numbers Double; what may be a number or several, a dtype, or None has type Any (a number, a Seq, Shape, DType, None, Some), checked by the core."""
-import argparse
+Python (registry.py). Integers are Long, numbers Double; what may be a number or several, a dtype, or None has type Any (a number, a Seq, Shape, DType, None, Some), checked by the core."""
 import json
 import os
 import re
 
-from python import counted, public
+from registry import arguments, load, operators_by_name, public, required_first, write
+from python import counted
 
 KEYWORDS = set("abstract case catch class def do else extends false final finally for forSome if implicit import lazy macro match new null object override package private "
                "protected return sealed super this throw trait try true type val var while with yield scope".split())
@@ -89,7 +89,7 @@ def operator(name, entry):
         given.append(f"{n}: {'T' if place == 0 else 'Tensor'}" + (" = null" if optional and place else ""))
     if many:
         given.append(f"{many}: Seq[{'T' if not inputs else 'Tensor'}]")
-    for a in sorted(attrs, key=lambda a: not a["required"]):
+    for a in required_first(attrs):
         kind, default = typed(a)
         given.append(f"{camel(a['name'])}: {kind}" + ("" if a["required"] else f" = {default}"))
     one = "T" if of_tensors else "NDArray"
@@ -116,7 +116,7 @@ def activation(value):
 
 def described(entry, base, layer, activations):
     """A layer, optimizer ... as a case class: a description by name and settings."""
-    attrs = sorted(entry["attrs"], key=lambda a: not a["required"])
+    attrs = required_first(entry["attrs"])
     name = entry["name"] if layer else title(entry["name"])
     params, pairs = [], []
     for a in attrs:
@@ -131,7 +131,7 @@ def described(entry, base, layer, activations):
         params.append("schedule: Option[Schedule] = None")
         docs.append(("schedule", "Gives the learning rate by step."))
     trait = "Loss" if layer and entry["traits"]["loss"] else base
-    args = f"({quoted(entry['name'])}, Settings.given({quoted(entry['name'])}, {', '.join(pairs)}))" if pairs else f"({quoted(entry['name'])}, Nil)"
+    args = f"({quoted(entry['name'])}, Settings.list({quoted(entry['name'])}, {', '.join(pairs)}))" if pairs else f"({quoted(entry['name'])}, Nil)"
     if not params:
         return scaladoc(entry, docs, "") + f"case object {name} extends {trait}{args}\n"
     made = scaladoc(entry, docs, "") + f"case class {name}({', '.join(params)}) extends {trait}{args}\n"
@@ -141,22 +141,39 @@ def described(entry, base, layer, activations):
     return made
 
 
+def container(entry):
+    """A layer that holds layers: Name(Dense(3), Dense(4)), or Name(setting = 1)(Dense(3), Dense(4))."""
+    name, attrs = entry["name"], required_first(entry["attrs"])
+    typed_attrs = [(setting_name(a, True), *typed(a), a) for a in attrs]
+    if not attrs:
+        return scaladoc(entry, [], "") + f'final case class {name}(layers: Layer*) extends Container("{name}", Nil)\n'
+    fields = "".join(f", {n}: {kind}" for n, kind, _, _ in typed_attrs)
+    given = ", ".join(f"{n}: {kind}" + ("" if a["required"] else f" = {default}") for n, kind, default, a in typed_attrs)
+    pairs = ", ".join(f"{quoted(a['name'])} -> {n}" for n, _, _, a in typed_attrs)
+    docs = scaladoc(entry, [(n, about(a)) for n, _, _, a in typed_attrs], "  ")
+    names = ", ".join(n for n, *_ in typed_attrs)
+    return (f'/** {documentation(entry["doc"])} Made by its companion. */\nfinal case class {name}(layers: Seq[Layer]{fields}) extends Container("{name}", Settings.list("{name}", {pairs}))\n'
+            f"object {name} {{\n{docs}  def apply({given})(layers: Layer*): {name} = new {name}(layers, {names})\n}}\n")
+
+
+def by_hand():
+    """The classes that the package's own sources have."""
+    folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "scala", "src")
+    texts = [open(os.path.join(folder, name), encoding="utf-8").read() for name in sorted(os.listdir(folder))]
+    return {name for text in texts for name in re.findall(r"^(?:\w+(?:\[\w+\])? )*class (\w+)", text, re.M)}
+
+
 HEAD = "// SPDX-License-Identifier: Apache-2.0\n// Made by bindings/generate/scala.py from the registry; not to be edited.\npackage org.flexor\n"
-KINDS = [("optimizer", "Optimizer", ""), ("schedule", "Schedule", "schedule"), ("initializer", "Initializer", "init"), ("metric", "Metric", "metric")]
-
-
-def write(path, text):
-    if not os.path.exists(path) or open(path, encoding="utf-8").read() != text:
-        with open(path, "w", encoding="utf-8") as f:
-            f.write(text)
+KINDS = [("optimizer", "Optimizer", ""), ("schedule", "Schedule", "schedule"), ("initializer", "Initializer", "initializer"), ("metric", "Metric", "metric"),
+         ("iter", "CoreSource", "data")]
 
 
 def layers(entries):
     activations = next(a["type"] for e in entries if e["name"] == "Activation" for a in e["attrs"] if a["name"] == "activation")
-    # Containers hold layers and are written by hand (Layers.scala); so is what is made of something else than settings.
-    plain = [e for e in entries if e["family"] != "container" and e["name"] not in ("Operator", "Symbol") and not e["name"].startswith("_")]
+    there = by_hand()
+    plain = [e for e in entries if e["name"] not in there]
     out = [HEAD.replace("package org.flexor\n", "package org.flexor.nn\n\nimport org.flexor._\n")]
-    out += ["\n" + described(e, "CoreLayer", True, activations) for e in plain]
+    out += ["\n" + (container(e) if e["family"] == "container" else described(e, "CoreLayer", True, activations)) for e in plain]
     for value in re.findall(r"'([^']*)'", activations):
         name = activation(value)
         out.append(f"\n/** The activation {value}: a layer, and what layers with an activation take. */\nobject {name} extends Activation({quoted(value)})\n")
@@ -164,21 +181,15 @@ def layers(entries):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("registry")
-    parser.add_argument("folder")
-    args = parser.parse_args()
-    with open(args.registry, encoding="utf-8") as f:
-        registry = json.load(f)
-    os.makedirs(args.folder, exist_ok=True)
-    operators = public(registry["operator"])
+    args = arguments(__doc__, "registry", "folder")
+    registry = load(args.registry)
+    operators = operators_by_name(registry["operator"])
     body = "\n".join(operator(name, entry) for name, _, entry in operators)
     write(os.path.join(args.folder, "op.scala"), f"{HEAD}\n/** Every operator of the registry, on tensors. A result belongs to the innermost open scope. */\nobject op {{\n{body}}}\n")
-    write(os.path.join(args.folder, "nn.scala"), layers(registry["layer"]))
+    write(os.path.join(args.folder, "nn.scala"), layers(public(registry, "layer")))
     for kind, base, package in KINDS:
-        entries = [e for e in registry[kind] if not e["name"].startswith("_") and e["name"] not in ("Composite", "Host")]  # of several; of one's own: Metric's
         head = HEAD.replace("org.flexor\n", f"org.flexor.{package}\n\nimport org.flexor._\n") if package else HEAD
-        write(os.path.join(args.folder, kind + ".scala"), head + "".join("\n" + described(e, base, False, "") for e in entries))
+        write(os.path.join(args.folder, kind + ".scala"), head + "".join("\n" + described(e, base, False, "") for e in public(registry, kind)))
     print(len(operators), "operators")
 
 

@@ -29,8 +29,9 @@ static int flx_wait_next(struct flx_wait *w) {
 }
 static void flx_wait_begin(int64_t *timeout) { flx_waiting.slice = timeout; flx_waiting.left = *timeout; flx_wait_next(&flx_waiting); }
 static struct flx_wait flx_wait_take(void) { struct flx_wait w = flx_waiting; flx_waiting.slice = NULL; return w; }
-/* Whether to wait on: the answer is `pending` (a failed call leaves it as it was, INT_MIN) and there is time. */
+/* Whether to wait on: the answer is `pending` and there is time. A failed call leaves the answer as it was: INT_MIN, by flx_wait_again before each slice but the first. */
 static int flx_wait_more(struct flx_wait *w) { return w->slice && *w->answer == w->pending && w->left != 0 && flx_wait_next(w); }
+static void flx_wait_again(struct flx_wait *w) { *w->answer = INT_MIN; }
 %}
 %include <stdint.i>
 

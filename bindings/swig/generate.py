@@ -69,12 +69,12 @@ def is_out(what):
 
 # What each argument is in Julia: (types for ccall, values, what stands before, result); {n} is its name.
 JULIA = {
-    "integers": ("Ptr{{Int64}}, Int32", "{n}_, length({n}_)", "{n}_ = collect(Int64, {n})", None),
-    "numbers": ("Ptr{{Float64}}, Int32", "{n}_, length({n}_)", "{n}_ = collect(Float64, {n})", None),
+    "integers": ("Ptr{{Int64}}, Int32", "{n}_, length({n}_)", "{n}_ = _list(Int64, {n})", None),
+    "numbers": ("Ptr{{Float64}}, Int32", "{n}_, length({n}_)", "{n}_ = _list(Float64, {n})", None),
     "options": ("Ptr{{Ptr{{UInt8}}}}, Ptr{{Ptr{{UInt8}}}}, Int32", "{n}_, {n}_values, length({n}_)",
-                "{n}_ = String[string(first(p)) for p in {n}]; {n}_values = String[string(last(p)) for p in {n}]", None),
-    "texts": ("Ptr{{Ptr{{UInt8}}}}, Int32", "{n}_, length({n}_)", "{n}_ = String[{n}...]", None),
-    "handles": ("Ptr{{Ptr{{Cvoid}}}}, Int32", "{n}_, length({n}_)", "{n}_ = Ptr{{Cvoid}}[_pointer(h) for h in {n}]", None),
+                "{n}_, {n}_values = _options({n})", None),
+    "texts": ("Ptr{{Ptr{{UInt8}}}}, Int32", "{n}_, length({n}_)", "{n}_ = _list(String, {n})", None),
+    "handles": ("Ptr{{Ptr{{Cvoid}}}}, Int32", "{n}_, length({n}_)", "{n}_ = _pointers({n})", None),
     "memory": ("Ptr{{Cvoid}}, Int64", "{n}, sizeof({n})", None, None),
     "int32": ("Int32", "{n}", None, None), "int64": ("Int64", "{n}", None, None), "double": ("Float64", "{n}", None, None),
     "timeout": ("Int64", "slice", None, None), "text": ("Cstring", "_text({n})", None, None),
@@ -114,7 +114,9 @@ def julia(function, args):
     else:
         body.append(f"return _borrowed({call})" if "char" in function.returns else f"return {call}")
     # A handle has its type: Julia would turn a text, an array or any other pointer into one.
-    inputs = ", ".join(name + ("::Union{Handle,Nothing}" if what == "handle" else "") for what, name in args if not is_out(what))
+    # Lists of any type are one to the compiler, which is busy enough at a program's start.
+    forms = {"handle": "{}::Union{{Handle,Nothing}}", **{what: "@nospecialize({})" for what in ("integers", "numbers", "options", "texts", "handles")}}
+    inputs = ", ".join(forms.get(what, "{}").format(name) for what, name in args if not is_out(what))
     return f"function {function.name}({inputs})\n    " + "\n    ".join(body) + "\nend\n"
 
 

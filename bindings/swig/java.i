@@ -16,7 +16,7 @@ static void *flx_j_copy(JNIEnv *e, jbyteArray a, jsize *n) { /* the bytes of a J
 }
 /* Texts that follow each other, each with its zero byte: pointers to the `part`-th of every `step`, in front of a copy of the bytes. */
 static const char **flx_j_texts(JNIEnv *e, jbyteArray a, int part, int step, int32_t *n) {
-  jsize size = (*e)->GetArrayLength(e, a), i, count = 0, k = 0;
+  jsize size = a ? (*e)->GetArrayLength(e, a) : 0, i, count = 0, k = 0; /* null: none */
   const char **out;
   char *bytes = flx_j_copy(e, a, &size), *to;
   for (i = 0; bytes && i < size; ++i) count += !bytes[i];
@@ -63,6 +63,7 @@ static void flx_j_raise(JNIEnv *e, flx_status status) {
   for (;;) {
     $action
     if (!flx_wait_more(&wait) || flx_j_interrupted(jenv)) break;
+    flx_wait_again(&wait);
   }
 }
 %typemap(jni) flx_status "void"

@@ -13,19 +13,27 @@ flx_call <- function() {
   home <- environment(flx_call)
   if (!isNamespace(home)) return(NULL)
   parents <- sys.parents()
-  i <- sys.parent() # flx_raise
+  i <- sys.parent() # flx_raise, flx_origin
   found <- NULL
   while (i > 0L) {
     f <- sys.function(i)
     if (is.null(environment(f))) break
     if (identical(topenv(environment(f)), home)) found <- sys.call(i)
     else if (!identical(environment(f), .BaseNamespaceEnv)) break
-    from_c <- is.name(sys.call(i)[[1]]) && as.character(sys.call(i)[[1]]) %in% c("flx_raise", "arith_slow", "call_one") && parents[i] == 0L
+    from_c <- is.name(sys.call(i)[[1]]) && as.character(sys.call(i)[[1]]) %in% c("flx_raise", "flx_origin", "arith_slow", "call_one") && parents[i] == 0L
     i <- min(if (from_c) i - 1L else parents[i], i - 1L)
   }
   if (is.call(found) && is.name(found[[1]])) # a method: what the user wrote is the generic
     found[[1]] <- as.name(sub("\\.flexor_[a-z_]+$", "", as.character(found[[1]])))
   found
+}
+# Who queues what is called now, as the option FLEXOR_ORIGIN wants it: file:line where R has it (options(keep.source = TRUE)), else the call.
+flx_origin <- function() {
+  call <- flx_call()
+  line <- attr(call, "srcref")
+  file <- if (!is.null(line)) attr(line, "srcfile")$filename
+  if (length(file) && nzchar(file)) return(paste0(file, ":", line[[1L]]))
+  if (!is.null(call)) substr(paste(trimws(deparse(call)), collapse = " "), 1L, 120L)
 }
 flx_raise <- function(status, message, fields = list()) {
   stop(structure(c(list(message = message, call = flx_call(), status = status), fields), class = flx_error_classes(status)))

@@ -35,6 +35,40 @@ _borrowed(p) = p == C_NULL ? nothing : unsafe_string(p)
 _free_text(p) = ccall((:flx_text_free, libflexor), Cvoid, (Ptr{UInt8},), p)
 _owned(p) = p == C_NULL ? nothing : (s = unsafe_string(p); _free_text(p); s)
 _bytes(p, n) = p == C_NULL ? nothing : (b = copy(unsafe_wrap(Array, p, n)); _free_text(p); b)
+# Lists as the library takes them, of vectors, tuples or what else is given; by fields, since each type of tuple would be compiled for.
+_list(::Type{T}, list::Vector{T}) where {T} = list
+function _list(::Type{T}, @nospecialize(list))::Vector{T} where {T}
+    list isa Tuple || return collect(T, list)
+    return T[getfield(list, i) for i in 1:nfields(list)]
+end
+function _pointers(@nospecialize(list))
+    pointers = Ptr{Cvoid}[]
+    if list isa Tuple
+        for i in 1:nfields(list)
+            push!(pointers, _pointer(getfield(list, i))::Ptr{Cvoid})
+        end
+    else
+        for h in list
+            push!(pointers, _pointer(h)::Ptr{Cvoid})
+        end
+    end
+    return pointers
+end
+function _options(@nospecialize(options))
+    names, values = String[], String[]
+    if options isa Vector{Pair{String,String}}
+        for k in 1:length(options)
+            push!(names, options[k].first)
+            push!(values, options[k].second)
+        end
+        return names, values
+    end
+    for p in (options isa Tuple ? Any[getfield(options, i) for i in 1:nfields(options)] : options)
+        push!(names, string(first(p))::String)
+        push!(values, string(last(p))::String)
+    end
+    return names, values
+end
 _own(p::Ptr{Cvoid}) = p == C_NULL ? nothing : Handle(p)
 
 # Room for the results of any call, kept for the next one in this thread. Nothing yields between _room and _own!.

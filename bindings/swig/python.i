@@ -26,6 +26,18 @@ static PyTypeObject flx_py_type = {
   PyVarObject_HEAD_INIT(NULL, 0) .tp_name = "_flexor.Handle", .tp_basicsize = sizeof(flx_py_object), .tp_dealloc = flx_py_dealloc, .tp_repr = flx_py_repr,
   .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE, .tp_weaklistoffset = offsetof(flx_py_object, weak), .tp_new = flx_py_take,
   .tp_doc = "Handle(other): what the library gave, taken over from the handle `other`, which is null from then on. It is freed with the object."};
+/* An array's elements as memory: of a copy, which its method _buffer makes, so that nothing of the library's is held. */
+static int flx_py_buffer(PyObject *o, Py_buffer *view, int flags) {
+  PyObject *copy = PyObject_CallMethod(o, "_buffer", NULL);
+  int failed = !copy || PyObject_GetBuffer(copy, view, flags);
+  if (failed) view->obj = NULL;
+  Py_XDECREF(copy);
+  return failed ? -1 : 0;
+}
+static PyBufferProcs flx_py_buffer_procs = {flx_py_buffer, NULL};
+static PyTypeObject flx_py_array_type = {
+  PyVarObject_HEAD_INIT(NULL, 0) .tp_name = "_flexor.ArrayHandle", .tp_basicsize = sizeof(flx_py_object), .tp_base = &flx_py_type, .tp_as_buffer = &flx_py_buffer_procs,
+  .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE, .tp_doc = "A Handle of elements; a subclass's method _buffer() gives them as an object with a buffer."};
 /* What the package may put its own classes into: kind -> a subclass of Handle; status -> an exception class. */
 static PyObject *flx_py_classes, *flx_py_errors, *flx_py_error;
 #define FLX_PY_KIND(K) static PyObject *flx_py_kind_##K;
@@ -96,6 +108,32 @@ static PyObject *flx_py_mode_change(PyObject *m, PyObject *const *args, Py_ssize
   if (PyErr_Occurred()) return NULL;
   flx_py_mode = (int32_t)((old & ~clear) | set);
   return PyLong_FromLong(old);
+}
+/* FLEXOR_ORIGIN: the package's folder, null if the option is off. On, each call tells the library its line: the innermost in a file outside of that folder. */
+static PyObject *flx_py_home;
+static void flx_py_origin(void) {
+  PyFrameObject *frame = PyEval_GetFrame();
+  PyObject *text = NULL;
+  Py_XINCREF(frame);
+  while (frame && !text) {
+    PyCodeObject *code = PyFrame_GetCode(frame);
+    PyFrameObject *caller = PyFrame_GetBack(frame);
+    if (PyUnicode_Tailmatch(code->co_filename, flx_py_home, 0, PY_SSIZE_T_MAX, -1) != 1) text = PyUnicode_FromFormat("%U:%d", code->co_filename, PyFrame_GetLineNumber(frame));
+    Py_DECREF(code);
+    Py_DECREF(frame);
+    frame = caller;
+  }
+  Py_XDECREF(frame);
+  flx_origin_set(text ? PyUnicode_AsUTF8(text) : NULL);
+  Py_XDECREF(text);
+  PyErr_Clear(); /* a file whose name is no text */
+}
+static PyObject *flx_py_origins(PyObject *m, PyObject *home) {
+  if (home != Py_None && !PyUnicode_Check(home)) return PyErr_Format(PyExc_TypeError, "origins(folder or None)");
+  Py_XDECREF(flx_py_home);
+  flx_py_home = home == Py_None ? NULL : home;
+  Py_XINCREF(flx_py_home);
+  Py_RETURN_NONE;
 }
 static PyObject *flx_py_same(PyObject *m, PyObject *o) { /* the handle's value, for hashes and for tests */
   void *h;
@@ -189,6 +227,7 @@ static PyMethodDef flx_py_more[] = {
   {"mode", flx_py_mode_get, METH_NOARGS, "mode() -> int: the bits (FLX_RECORD, FLX_TRAIN ...) that calls of this thread with mode None have"},
   {"set_mode", flx_py_mode_set, METH_O, "set_mode(bits) -> int: sets them, and gives those before"},
   {"change_mode", (PyCFunction)(void (*)(void))flx_py_mode_change, METH_FASTCALL, "change_mode(set, clear) -> int: sets and clears bits, and gives those before"},
+  {"origins", flx_py_origins, METH_O, "origins(folder or None): calls tell the library the line outside of `folder` that led to them, or do not"},
   {"value", flx_py_same, METH_O, "value(handle) -> int: the opaque number that the library knows it by, 0 for a null handle"},
   {NULL, NULL, 0, NULL}};
 
@@ -256,22 +295,28 @@ static int flx_py_memory(PyObject *o, int flags, Py_buffer *view, void **data, i
   PyModule_AddObject(m, "classes", flx_py_classes);
 #define FLX_PY_NAME(K) flx_py_kind_##K = PyUnicode_InternFromString(#K);
   FLX_KINDS(FLX_PY_NAME)
-  if (PyType_Ready(&flx_py_type) || PyType_Ready(&flx_py_memory_type) || PyModule_AddFunctions(m, flx_py_more)) return NULL;
+  if (PyType_Ready(&flx_py_type) || PyType_Ready(&flx_py_array_type) || PyType_Ready(&flx_py_memory_type) || PyModule_AddFunctions(m, flx_py_more)) return NULL;
   Py_INCREF(&flx_py_type);
   PyModule_AddObject(m, "Handle", (PyObject *)&flx_py_type);
+  Py_INCREF(&flx_py_array_type);
+  PyModule_AddObject(m, "ArrayHandle", (PyObject *)&flx_py_array_type);
   Py_INCREF(&flx_py_memory_type);
   PyModule_AddObject(m, "Memory", (PyObject *)&flx_py_memory_type);
 %}
 %exception {
   struct flx_wait wait = flx_wait_take();
+  const int traced = flx_py_home != NULL;
+  if (traced) flx_py_origin();
   for (;;) {
     PyThreadState *thread = wait.slice ? PyEval_SaveThread() : NULL;
     $action
     if (!thread) break;
     PyEval_RestoreThread(thread);
     if (!flx_wait_more(&wait)) break;
-    if (PyErr_CheckSignals()) SWIG_fail;
+    if (PyErr_CheckSignals()) { if (traced) flx_origin_set(NULL); SWIG_fail; }
+    flx_wait_again(&wait);
   }
+  if (traced) flx_origin_set(NULL);
 }
 %typemap(out) flx_status { if ($1) { flx_py_raise($1); SWIG_fail; } Py_INCREF(Py_None); $result = Py_None; }
 %typemap(out) const char * { $result = flx_py_text($1); }

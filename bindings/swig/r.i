@@ -121,6 +121,13 @@ static void *flx_r_memory(SEXP s, int64_t *n) {
   return size == 8 ? (void *)REAL(s) : size == 1 ? (void *)RAW(s) : TYPEOF(s) == INTSXP ? (void *)INTEGER(s) : (void *)LOGICAL(s);
 }
 /* Memory of handles is not R's, so R does not see that it should collect; the library knows, and R's thread does it here, before a call. */
+/* FLEXOR_ORIGIN: each call tells the library the user's line or call, which flx_origin (prelude.R) finds. It stays until the next call: R has one thread. */
+static int flx_r_traced;
+static void flx_r_origin(void) {
+  SEXP origin = PROTECT(Rf_eval(PROTECT(Rf_lang1(Rf_install("flx_origin"))), flx_r_env()));
+  flx_origin_set(TYPEOF(origin) == STRSXP && LENGTH(origin) == 1 ? Rf_translateCharUTF8(STRING_ELT(origin, 0)) : NULL);
+  UNPROTECT(2);
+}
 static void flx_r_collect(void) { if (flx_memory_gc_hint()) R_gc(); }
 %}
 %{
@@ -132,11 +139,13 @@ static void flx_r_collect(void) { if (flx_memory_gc_hint()) R_gc(); }
 %}
 %exception {
   flx_r_collect();
+  if (flx_r_traced) flx_r_origin();
   struct flx_wait wait = flx_wait_take();
   for (;;) {
     $action
     if (!flx_wait_more(&wait)) break;
     R_CheckUserInterrupt();
+    flx_wait_again(&wait);
   }
 }
 %typemap(out) flx_status { $result = R_NilValue; if ($1) flx_r_raise($1); }

@@ -52,6 +52,11 @@ SEXP flx_r_mode(SEXP bits) {
   if (bits != R_NilValue) flx_r_bits = (int32_t)Rf_asInteger(bits);
   return Rf_ScalarInteger(old);
 }
+SEXP flx_r_origins(SEXP on) {
+  flx_r_traced = Rf_asLogical(on) == 1;
+  if (!flx_r_traced) flx_origin_set(NULL);
+  return R_NilValue;
+}
 SEXP flx_r_arith(SEXP which, SEXP x, SEXP y, SEXP last) { /* last: a type error is one */
   flx_ndarray out = NULL;
   flx_status status;

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Gradients beside finite differences; scopes; operators written in Python."""
 import gc
+import importlib
 import threading
 
 import numpy as np
@@ -250,7 +251,11 @@ def test_wrong_gradients():
         y.backward()
 
 
-def test_function_class():
+@pytest.mark.parametrize("package", ["flexor", "flexor.mxnet"])
+def test_function_class(package):
+    here = importlib.import_module(package)
+    nd, autograd = here.nd, here.autograd
+
     class Sigmoid(autograd.Function):
         def forward(self, x):
             y = 1 / (1 + nd.exp(-x))

@@ -2,6 +2,9 @@
 """Memory shared by DLPack, both ways, and by NDArray.map."""
 import ctypes
 import gc
+import hashlib
+import io
+import struct
 
 import numpy as np
 import pytest
@@ -135,3 +138,29 @@ def test_what_is_no_capsule():
     for bad in (5, "x", ctypes.py_object(), [1]):
         with pytest.raises((ValueError, TypeError)):
             nd.from_dlpack(bad)
+
+
+def test_buffer_of_an_array_is_a_copy_that_cannot_be_written(tmp_path):
+    x = nd.array([[1, 2, 3], [4, 5, 6]], dtype="float32")
+    view = memoryview(x)
+    x += 1  # the view holds nothing of the array's
+    assert view.format == "f" and view.shape == (2, 3) and view.readonly and view.tolist() == [[1, 2, 3], [4, 5, 6]]
+    with pytest.raises(TypeError, match="read-only"):
+        view[0, 0] = 9
+    data = x.asnumpy().tobytes()
+    assert hashlib.sha256(x).digest() == hashlib.sha256(data).digest() and bytes(x) == data and struct.unpack_from("<f", x, 4) == (3.0,)
+    with open(tmp_path / "elements", "wb") as file:
+        file.write(x)
+    assert (tmp_path / "elements").read_bytes() == data
+    assert np.frombuffer(x, "float32").tolist() == [2, 3, 4, 5, 6, 7] and np.array(x).flags.writeable and not np.asarray(x).flags.writeable
+    for dtype, format in (("float64", "d"), ("float16", "e"), ("uint8", "B"), ("int8", "b"), ("int32", "i"), ("int64", "l"), ("bool", "?")):
+        view = memoryview(nd.array([1, 0], dtype=dtype))
+        assert view.format == format and np.asarray(view).tolist() == [1, 0]
+    assert memoryview(nd.array(2.5)).tolist() == 2.5 and memoryview(nd.zeros((0, 3))).shape == (0, 3)
+    with pytest.raises(BufferError, match="bfloat16"):
+        memoryview(nd.array([1, 2], dtype="bfloat16"))
+    assert np.asarray(nd.array([1, 2], dtype="bfloat16")).tolist() == [1, 2]  # by __array__, as float32
+    with pytest.raises(TypeError):
+        memoryview(fx.nn.Dense(3))
+    with pytest.raises(TypeError, match="read-write"):
+        io.BytesIO(b"123456789012345678901234").readinto(x)

@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Errors: their classes, fields and texts; objects used after they were freed; wrong use that must not crash."""
 import copy
+import inspect
+import os
 import pickle
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -134,6 +138,61 @@ def test_failures_at_run_time_name_what_failed():
         nd.zeros((-1,))
     with pytest.raises(fx.ArgumentError):
         nd.zeros((1,) * 40)
+
+
+def late_failure():
+    y = nd.take(nd.ones((4, 2)), nd.array([9], dtype="int64"), mode="raise")  # the line that is to blame
+    return y + 1
+
+
+def later(array):
+    with pytest.raises(fx.OutOfRangeError) as e:
+        array.asnumpy()
+    return e.value
+
+
+def test_the_line_that_queued_what_failed():
+    blamed = f"{__file__}:{late_failure.__code__.co_firstlineno + 1}"
+    with fx.config.override(FLEXOR_ENGINE="threaded"):
+        assert later(late_failure()).origin == ""
+        with fx.config.override(FLEXOR_ORIGIN=1):
+            e = later(late_failure())
+            assert e.origin == blamed and str(e).endswith(f" Queued by {blamed}.")
+            x = nd.array([9], dtype="int64")
+        assert later(nd.take(nd.ones((4, 2)), x, mode="raise")).origin == ""  # off again
+    with fx.config.override(FLEXOR_ENGINE="naive"), pytest.raises(fx.OutOfRangeError):
+        late_failure()  # by the line itself
+    with pytest.raises(fx.ArgumentError, match="FLEXOR_ORIGIN must be one of 0, 1, given `yes`"):
+        fx.config.set("origin", "yes")
+
+
+def test_the_line_of_a_hybridized_network():
+    class Rows(fx.nn.Layer):
+        def forward(self, x):
+            return fx.op.take(x, fx.op.cast(fx.op.sum(x), dtype="int64"), mode="raise")
+
+    net = Rows()
+    net.hybridize()
+    assert net(nd.zeros((4,))).tolist() == 0
+    with fx.config.override(FLEXOR_ENGINE="threaded", FLEXOR_ORIGIN=1):
+        y = net(nd.ones((4,)) * 2)
+        line = inspect.currentframe().f_lineno - 1
+        assert later(y).origin == f"{__file__}:{line}"
+
+
+def test_the_line_by_the_environment():
+    program = """if True:
+        import flexor as fx
+        def go(i):
+            return fx.nd.take(fx.nd.ones(4), fx.nd.array([i]), mode="raise")
+        y = go(9)
+        try:
+            y.asnumpy()
+        except fx.Error as e:
+            print(e.origin)"""
+    environment = dict(os.environ, FLEXOR_ORIGIN="1", FLEXOR_ENGINE="threaded")
+    out = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True, timeout=120)
+    assert out.stdout.strip() == "<string>:4"
 
 
 def test_attribute_values_are_checked_by_the_core():

@@ -3,8 +3,8 @@
 import importlib
 import importlib.util
 import inspect
-import json
 import os
+import sys
 
 import numpy as np
 import pytest
@@ -13,20 +13,11 @@ import flexor as fx
 from flexor import nd, op, sym
 
 BUILD = os.environ.get("FLEXOR_TEST_BUILD") or os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "build", "release")
-with open(os.path.join(BUILD, "tools", "cpp_api", "registry.json"), encoding="utf-8") as file:
-    REGISTRY = json.load(file)
-GENERATE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "bindings", "generate", "python.py")
-
-
-def load_generator():
-    spec = importlib.util.spec_from_file_location("flexor_generate_python", GENERATE)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-GENERATOR = load_generator()
-PUBLIC = GENERATOR.public(REGISTRY["operator"])
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "bindings", "generate"))
+GENERATOR, RULES = importlib.import_module("python"), importlib.import_module("registry")
+del sys.path[0]
+REGISTRY = RULES.load(os.path.join(BUILD, "tools", "cpp_api", "registry.json"))
+PUBLIC = RULES.operators_by_name(REGISTRY["operator"])
 
 
 def test_every_public_operator_is_there():
@@ -38,6 +29,13 @@ def test_every_public_operator_is_there():
     wanted = {e["name"] for e in REGISTRY["operator"] if not e["name"].startswith("_") or any(not a.startswith("_") for a in e["aliases"])}
     native = {e["name"][len("_np_"):] for e in REGISTRY["operator"] if e["name"].startswith("_np_")}
     assert wanted - native <= {e["name"] for _, _, e in PUBLIC}
+
+
+def test_what_is_made_of_a_host_or_of_arrays_is_not_offered():
+    from flexor import data, metric
+    assert not hasattr(metric, "Host") and hasattr(metric, "Composite") and "Host" in [e["name"] for e in REGISTRY["metric"]]
+    assert "ArrayIter" not in data._made.__all__ and hasattr(data, "MNISTIter")
+    assert not {"_host", "_cond"} & {e["name"] for _, e in RULES.operators_by_function(REGISTRY)}
 
 
 @pytest.mark.parametrize("module", [op, sym])
@@ -69,6 +67,18 @@ def test_defaults_are_the_registrys():
                     assert list(default) == [float(t) for t in text.strip("()").split(",") if t.strip()]
                 else:
                     assert str(default) == text
+
+
+def test_the_registrys_examples_are_true():
+    calls = {e["name"]: RULES.shaped_call(e) for e in REGISTRY["operator"] if e["example"]}
+    shown = {name: call for name, call in calls.items() if call}
+    assert len(shown) > 40
+    for name, (inputs, attributes, outputs) in shown.items():
+        entry = next(e for e in REGISTRY["operator"] if e["name"] == name)
+        assert {n for n, _ in inputs} <= {i["name"] for i in entry["inputs"]}, name
+        results = fx._core.run(fx._core.call(name, attributes), [nd.ones(shape) for _, shape in inputs])
+        if outputs:
+            assert [y.shape for y in (results if isinstance(results, tuple) else (results,))][:len(outputs)] == outputs, name
 
 
 def test_calls_by_position_and_by_name():
@@ -118,7 +128,7 @@ def test_a_new_operator_appears_by_itself():
              "attrs": [{"name": "lambda", "type": "float", "default": "0.5", "range": "[0, 1]", "doc": "How much.", "required": False, "runtime": False},
                        {"name": "mode", "type": "{'a', 'b'}", "default": "a", "range": "", "doc": "Which \"one\" \\ of them.", "required": False, "runtime": False}]}
     for symbolic in (False, True):
-        text = GENERATOR.module(GENERATOR.public([entry]), symbolic)
+        text = GENERATOR.module(RULES.operators_by_name([entry]), symbolic)
         space = {"__name__": "flexor._generated.probe", "__package__": "flexor._generated"}
         exec(compile(text.replace(", {'data': 'plain'}", ""), "probe.py", "exec"), space) if symbolic else None
         assert "def new_thing(data: " in text and "lambda_: float = 0.5, mode: str = 'a'" in text and "newthing = new_thing" in text and "float in [0, 1], default 0.5" in text

@@ -89,3 +89,11 @@ def test_interrupted_elsewhere():
     assert interrupted(lambda: fx.Classifier(network(), epochs=10000, metrics=[slow]).fit(IMAGES, LABELS), 0.3) < 30
     assert interrupted(lambda: [None for _ in iter(lambda: list(fx.data.DataLoader(IMAGES, LABELS, batch_size=8)), None)], 0.2) < 30
     assert clf.score(IMAGES, LABELS) > 0.5
+
+
+def test_what_fails_after_a_while_is_told():
+    x = np.zeros((400_000, 4), np.float32)
+    x[-1, 2] = np.nan
+    source = fx.data.ArrayIter(x, np.zeros(len(x), np.float32), batch_size=16)  # the first pass finds it, after more than one slice of waiting
+    with pytest.raises(fx.Error, match="NaN"):
+        fx.Classifier(nn.Sequential(nn.Standardize(), nn.Dense(2)), epochs=1).fit(source)

@@ -16,6 +16,7 @@ say() {  # say STATUS WHAT [LOG]: counts it
 cd "$work" || exit 1
 export FLEXOR_LIB=$build/c_api FLEXOR_INCLUDE=$root/include LC_ALL=C.UTF-8 R_LIBS=
 export _R_CHECK_SYSTEM_CLOCK_=0 _R_CHECK_CRAN_INCOMING_=false _R_CHECK_CRAN_INCOMING_REMOTE_=false _R_CHECK_FORCE_SUGGESTS_=false
+# After each of 380 examples the check collects R's garbage, which takes five times as long once caret is loaded: no example loads it (the tests do).
 vignettes=()
 "$R" --vanilla --no-echo -e 'stopifnot(requireNamespace("knitr", quietly = TRUE))' > /dev/null 2>&1 || vignettes=(--no-build-vignettes)
 "$R" CMD build "${vignettes[@]}" "$source" > build.log 2>&1

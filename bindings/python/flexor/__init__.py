@@ -26,16 +26,16 @@ __version__ = _core.f.flx_version()
 
 # What is loaded when it is first asked for: name -> the module that has it. A name that is a module itself stands for it.
 _MODULES = ("autograd", "config", "contrib", "data", "datasets", "device", "estimator", "history", "init", "metric", "model", "mxnet", "nd", "nn", "op", "optimizer",
-            "profiler", "random", "schedule", "sym", "trainer")
+            "profiler", "random", "schedule", "store", "sym", "trainer")
 _NAMES = {
-    "Symbol": "sym", "Trainer": "trainer", "load": "model", "save": "model", "Classifier": "estimator", "Regressor": "estimator",
+    "Store": "store", "Symbol": "sym", "Trainer": "trainer", "load": "model", "save": "model", "Classifier": "estimator", "Regressor": "estimator",
     "History": "history", "split": "data", "DataLoader": "data", "waitall": "device", "seed": "random", "cpu": "device", "num_gpus": "device"}
 # Modules all of whose names are the package's too (fx.Adam, fx.SGD ...), in this order, if they have them in __all__.
 _OPEN = ("optimizer", "schedule")
 
 if TYPE_CHECKING:  # what __getattr__ finds, for those who read types
     from . import (autograd as autograd, config as config, contrib as contrib, data as data, datasets as datasets, device as device, init as init, metric as metric,
-                   nd as nd, nn as nn, op as op, optimizer as optimizer, profiler as profiler, random as random, schedule as schedule, sym as sym)
+                   nd as nd, nn as nn, op as op, optimizer as optimizer, profiler as profiler, random as random, schedule as schedule, store as store, sym as sym)
     from .data import DataLoader as DataLoader, split as split
     from .device import cpu as cpu, num_gpus as num_gpus, waitall as waitall
     from .estimator import Classifier as Classifier, Regressor as Regressor
@@ -44,6 +44,7 @@ if TYPE_CHECKING:  # what __getattr__ finds, for those who read types
     from .optimizer import *  # noqa: F401,F403
     from .random import seed as seed
     from .schedule import *  # noqa: F401,F403
+    from .store import Store as Store
     from .symbol import Symbol as Symbol
     from .trainer import Trainer as Trainer
 

@@ -3,6 +3,7 @@
 Private to the package."""
 import itertools
 import operator
+import os
 from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple
 
 import numpy as np
@@ -15,6 +16,14 @@ Texts = Dict[str, str]
 
 mode = f.mode          #: mode() -> the bits (FLX_RECORD, FLX_TRAIN ...) of the calling thread
 set_mode = f.set_mode  #: set_mode(bits) -> the bits before
+
+
+def follow_options() -> None:
+    """Does what the options say that the package itself follows: with FLEXOR_ORIGIN calls tell the library the user's line."""
+    f.origins(os.path.join(os.path.dirname(__file__), "") if f.flx_config_get("FLEXOR_ORIGIN") == "1" else None)
+
+
+follow_options()
 
 
 def text(value: Any) -> str:

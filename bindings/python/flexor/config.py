@@ -15,6 +15,7 @@ def get(key: str) -> str:
 def set(key: str, value: Any) -> None:
     """Sets option `key`."""
     f.flx_config_set(_full(key), _core.text(value))
+    _core.follow_options()
 
 
 def list() -> str:

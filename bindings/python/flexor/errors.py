@@ -2,7 +2,7 @@
 """Exceptions: one class for each status of the C ABI. Each is also the built-in exception that Python users expect, so that `except ValueError` works.
 
 Every error has these attributes: `status` (the ABI's number), `kind` (its name), and, where they are known, `operator`, `node` (of a graph), `origin` (the
-line that pushed a queued operation), `hint` (how to mend it), `file` (texts, "" if unknown), `offset` (an int, or None)."""
+line that queued the operation: option FLEXOR_ORIGIN), `hint` (how to mend it), `file` (texts, "" if unknown), `offset` (an int, or None)."""
 from . import _flexor as _f
 from ._flexor import Error
 

@@ -61,6 +61,10 @@ _PARAMETERS = """
         raises comes out of `fit`.
     report_every : int
         Report after so many batches, too.
+    store : flexor.Store, optional
+        The fit is one worker of the store's: X and y are its share of the data (`store.shard`), and each step is that of all workers' batches together.
+    update_on_store : bool, optional
+        True: the store updates the weights; False: each worker its own, from the gradients of all. None: what suits the store (docs/fit.md).
     warm_start : bool
         Let another `fit` go on with the network as it is.
     verbose : int
@@ -83,7 +87,7 @@ class _Estimator(_sklearn.Parameterized):
     def __init__(self, network: Optional[Layer] = None, *, epochs: int = 20, batch_size: int = 32, optimizer: Any = "adam", loss: Any = None, metrics: Any = None,
                  seed: Optional[int] = 0, shuffle: bool = True, patience: Optional[int] = None, checkpoint: Optional[str] = None, resume: bool = False,
                  clip_gradient: Optional[float] = None, initializer: Any = None, hybridize: bool = True, passes: str = "", callbacks: Sequence[Callable[[Any], Any]] = (),
-                 report_every: int = 0, warm_start: bool = False, verbose: int = 0) -> None:
+                 report_every: int = 0, store: Any = None, update_on_store: Optional[bool] = None, warm_start: bool = False, verbose: int = 0) -> None:
         self.network = network
         self.epochs = epochs
         self.batch_size = batch_size
@@ -101,6 +105,8 @@ class _Estimator(_sklearn.Parameterized):
         self.passes = passes
         self.callbacks = callbacks
         self.report_every = report_every
+        self.store = store
+        self.update_on_store = update_on_store
         self.warm_start = warm_start
         self.verbose = verbose
 
@@ -164,8 +170,13 @@ class _Estimator(_sklearn.Parameterized):
         options = _core.texts(
             epochs=self.epochs, metrics=metric.task_text(self._metrics(loss)), patience=self.patience, checkpoint=self.checkpoint or "", resume=bool(self.resume),
             clip_gradient=self.clip_gradient, seed=self._seed(), initializer="" if self.initializer is None else setting_text(self.initializer), hybridize=bool(self.hybridize),
-            passes=self.passes, report_every=report_every)
-        return self._events_of(f.flx_fit_start(model, loss._core(), optimizers.get(self.optimizer).create(), train, valid, options))
+            passes=self.passes, report_every=report_every, update_on_store=self.update_on_store)
+        task = f.flx_fit_start(model, loss._core(), optimizers.get(self.optimizer).create(), train, valid, options)
+        if self.store is not None:
+            f.flx_fit_store(task, self.store.handle)
+        elif self.update_on_store:
+            raise ValueError("update_on_store: there is no store; give one (store=flexor.Store(...))")
+        return self._events_of(task)
 
     def _network(self, shapes: Sequence[Any], outputs: int, go_on: bool) -> Tuple[Layer, Any, Sequence[Any]]:
         """The network to fit, the layer of the core that it is, and its output shapes."""
@@ -282,6 +293,9 @@ class _Estimator(_sklearn.Parameterized):
         """Writes the fitted model to one file (.flx) that every language reads; flexor.load gives the estimator back."""
         from . import model
         model.save(self, path)
+
+    def __getstate__(self) -> Dict[str, Any]:
+        return {**self.__dict__, "store": None, "update_on_store": None}  # a store belongs to its process
 
     def __setstate__(self, state: Dict[str, Any]) -> None:
         self.__dict__.update(state)

@@ -120,7 +120,7 @@ def _reduction(name: str, doc: str) -> Callable:
     return method
 
 
-class NDArray(f.Handle):
+class NDArray(f.ArrayHandle):
     """An array of numbers: NumPy's indexing, broadcasting and operators, on a device, with gradients. Made by flexor.nd (array, zeros ...) and by operators.
 
     Results may still be computed when a call returns; whatever reads them (asnumpy, item, print) waits, and raises what went wrong. A Python number takes the
@@ -204,6 +204,14 @@ class NDArray(f.Handle):
         out = self.asnumpy()
         return out if dtype is None else out.astype(dtype, copy=False)
 
+    def _buffer(self) -> np.ndarray:
+        """What memoryview(x), hashlib, files, sockets and struct read: a copy that cannot be written, so that no view keeps the array from being changed."""
+        if _number(self) == f.FLX_BFLOAT16:
+            raise BufferError("[memoryview] buffers have no format for bfloat16; .astype('float32') has one, .map() gives the bits")
+        out = self.asnumpy()
+        out.flags.writeable = False
+        return out
+
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
         """NumPy arrays on the left: operators give NDArrays, as they do on the right; all other functions of NumPy give NumPy arrays."""
         if method == "__call__" and not options and len(inputs) == 2 and ufunc.__name__ in _REFLECTED and not isinstance(inputs[0], NDArray):
@@ -264,8 +272,8 @@ class NDArray(f.Handle):
 
     def map(self, writable: bool = False) -> memoryview:
         """Its memory without a copy, as a memoryview (bfloat16: format H, the bits), until that is released: `with x.map() as m: np.asarray(m)`. Meanwhile what would
-        overwrite the array, and with `writable` what uses it at all, is a StateError. NumPy's functions and `asnumpy` copy instead; there is no buffer protocol on
-        the array itself, since NumPy would hold the memory without anybody asking for it."""
+        overwrite the array, and with `writable` what uses it at all, is a StateError. `memoryview(x)`, NumPy's functions and `asnumpy` copy instead, so that nothing
+        is held without anybody asking for it."""
         from . import _interop
         return _interop.mapped(self, writable)
 

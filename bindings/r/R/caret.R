@@ -9,11 +9,10 @@
 #' @return a list for the argument `method` of `caret::train()`
 #' @examples
 #' names(caret_flexor()$parameters)
-#' if (requireNamespace("caret", quietly = TRUE)) {
-#'   set.seed(1)
-#'   caret::train(Species ~ ., iris, method = caret_flexor(epochs = 10),
-#'                tuneGrid = data.frame(size = 8, layers = 1, learning_rate = 0.02),
-#'                trControl = caret::trainControl(method = "cv", number = 2))
+#' \dontrun{
+#' caret::train(Species ~ ., iris, method = caret_flexor(epochs = 10),
+#'              tuneGrid = data.frame(size = 8, layers = 1, learning_rate = 0.02),
+#'              trControl = caret::trainControl(method = "cv", number = 2))
 #' }
 #' @export
 caret_flexor <- function(epochs = 50, ...) {

@@ -157,6 +157,8 @@ fit_model <- function(input, spec) {
   options <- c(epochs = whole_text(spec$epochs), seed = whole_text(seed), metrics = metrics_text(spec$metrics, target, link), core_options(spec$options))
   if (show_batches(spec$progress) && is.na(options["report_every"])) options["report_every"] <- "20"
   task <- flx_fit_start(handle, loss, optimizer_handle(optimizer), train, valid, options)
+  if (!is.null(spec$store)) flx_fit_store(task, store_of(spec$store, "flexor"))
+  else if (isTRUE(spec$options$update_on_store)) flexor_stop("[flexor] update_on_store needs a store: store = kv_store().", "argument")
   drive_fit(task, fit, spec, start$history)
 }
 core_options <- function(options) {

@@ -43,7 +43,8 @@
 #' @param shuffle whether each epoch has an order of its own
 #' @param seed decides initial values, dropout and order; by default drawn from R's generator
 #' @param progress whether to print a line for each epoch; or a function that is given the line
-#' @param ... more options of a fit: `clip_gradient`, `checkpoint`, `resume`, `patience`, `initializer`, `passes`, `hybridize`
+#' @param store a store ([kv_store()]): the fit is one of its workers, and the data are its share
+#' @param ... more options of a fit: `clip_gradient`, `checkpoint`, `resume`, `patience`, `initializer`, `passes`, `hybridize`, `update_on_store`
 #' @return an object of class `flexor_fit`, for [predict.flexor_fit()], `summary()`, `plot()`, `coef()`, [evaluate()], [save_model()] and `saveRDS()`. Its `history` is a data frame of the epochs by `as.data.frame()`
 #' @examples
 #' set.seed(1)
@@ -104,7 +105,7 @@ flexor.flexor_source <- function(x, network, levels = NULL, ...) {
 #' @export
 flexor.default <- function(x, y, hidden = NULL, network = NULL, epochs = 20, batch_size = 32, optimizer = NULL, loss = NULL, metrics = NULL, validation = NULL,
                            callbacks = NULL, activation = "relu", dropout = 0, scale = is.null(network), weights = NULL, na.action = stats::na.omit, shuffle = TRUE,
-                           seed = NULL, progress = getOption("flexor.progress", TRUE), ...) {
+                           seed = NULL, progress = getOption("flexor.progress", TRUE), store = NULL, ...) {
   call <- match.call()
   if (inherits(x, "flexor_fit")) flexor_stop("[flexor] x is a fit. To train it further give the data first and the fit as network =.", "argument")
   input <- if (is.list(x) && !is.data.frame(x) && !is.null(x$blueprint)) x else {
@@ -114,7 +115,7 @@ flexor.default <- function(x, y, hidden = NULL, network = NULL, epochs = 20, bat
   if (length(input$na.action)) message(sprintf("%d of %d rows have missing values and are left out", length(input$na.action), length(input$na.action) + rows_of(input$x)))
   named_call(fit_model(input, list(hidden = hidden, network = network, epochs = epochs, batch_size = batch_size, optimizer = optimizer, loss = loss, metrics = metrics,
                                    validation = validation, callbacks = as_callbacks(callbacks), activation = activation, dropout = dropout, scale = scale,
-                                   shuffle = shuffle, seed = seed, progress = progress, options = list(...))), call)
+                                   shuffle = shuffle, seed = seed, progress = progress, store = store, options = list(...))), call)
 }
 named_call <- function(fit, call) {
   call[[1L]] <- quote(flexor)

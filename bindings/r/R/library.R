@@ -3,6 +3,9 @@
 
 #' Options of the library
 #'
+#' Work is queued, and its failure comes out where a result is read. With `FLEXOR_ORIGIN` 1 the condition says who queued it, as `$origin` and at the end of its
+#' message: the line (where R keeps sources: `options(keep.source = TRUE)`), else the call. Each call then takes some tenths of a millisecond more. With `FLEXOR_ENGINE` naive nothing is queued: slow, but the failing
+#' call is the one that R shows, and `traceback()` is its own.
 #' @param name an option, with or without `FLEXOR_` before it; without it all are listed
 #' @param value its new value
 #' @return the value as a string; without `name` a table as text, printed
@@ -14,9 +17,14 @@ flexor_config <- function(name = NULL, value = NULL) {
     cat(flx_config_list())
     return(invisible())
   }
-  if (!is.null(value)) flx_config_set(name, value_text(value))
+  if (!is.null(value)) {
+    flx_config_set(name, value_text(value))
+    follow_options()
+  }
   flx_config_get(name)
 }
+# Options that this package itself follows.
+follow_options <- function() invisible(.Call(R_swig_flx_r_origins, flx_config_get("FLEXOR_ORIGIN") == "1", FALSE))
 #' What the library is
 #'
 #' @param field version, path, compiler, blas, features, license or build

@@ -198,6 +198,9 @@ is_nd_array <- function(x) is_array(x)
 #' @param ... goes on to print
 #' @param max how many elements at most
 #' @return `x`, invisibly
+#' @examples
+#' nd_array(matrix(1:6, 2))
+#' print(nd_array(1:1000), max = 5)
 #' @export
 print.flexor_ndarray <- function(x, ..., max = 1000L) {
   size <- dim(x)

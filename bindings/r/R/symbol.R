@@ -8,6 +8,12 @@
 #' @param x a symbol
 #' @param ... not used
 #' @return `dim`: the sizes, `NA` for unknown ones
+#' @examples
+#' half <- new_layer("half", forward = function(x, p) {
+#'   if (inherits(x, "flexor_symbol")) print(x)
+#'   x / 2
+#' })
+#' p <- init_params(network() |> half() |> layer_dense(2), c(NA, 3)) # the layer is traced
 #' @name dim.flexor_symbol
 #' @export
 dim.flexor_symbol <- function(x) {

@@ -30,17 +30,25 @@ final class NativeLibrary {
     }
     File beside = beside();
     if (beside != null && beside.isFile()) {
-      System.load(beside.getAbsolutePath());
+      try {
+        System.load(beside.getAbsolutePath());
+      } catch (UnsatisfiedLinkError e) {
+        throw told("[library] " + beside + " was found, and cannot be loaded. Is " + CORE + " beside it, or named by FLEXOR_LIBRARY? " + e.getMessage(), e);
+      }
       return;
     }
     try {
       System.loadLibrary("flexor_jni");
     } catch (UnsatisfiedLinkError e) {
-      UnsatisfiedLinkError told = new UnsatisfiedLinkError("[library] " + GLUE + " was found neither beside the jar (" + beside + ") nor in java.library.path ("
-          + System.getProperty("java.library.path") + "). Put it beside flexor.jar, with " + CORE + ": " + e.getMessage());
-      told.initCause(e);
-      throw told;
+      throw told("[library] " + GLUE + " was found neither beside the jar (" + beside + ") nor in java.library.path ("
+          + System.getProperty("java.library.path") + "). Put it beside flexor.jar, with " + CORE + ": " + e.getMessage(), e);
     }
+  }
+
+  private static UnsatisfiedLinkError told(String text, Throwable cause) {
+    UnsatisfiedLinkError error = new UnsatisfiedLinkError(text);
+    error.initCause(cause);
+    return error;
   }
 
   private static File beside() {

@@ -177,17 +177,6 @@ def test_gradients_add_and_are_marked():
     is_(x.grad, [1, 4])
 
 
-class Sigmoid(autograd.Function):
-    def forward(self, x):
-        y = 1 / (1 + nd.exp(-x))
-        self.save_for_backward(y)
-        return y
-
-    def backward(self, dy):
-        y, = self.saved_tensors
-        return dy * y * (1 - y)
-
-
 class TwoInTwoOut(autograd.Function):
     def forward(self, x, y):
         return x * y, x + y
@@ -196,14 +185,9 @@ class TwoInTwoOut(autograd.Function):
         raise KeyError("of one's own")
 
 
-def test_functions_of_ones_own():
+def test_functions_of_ones_own():  # one of one array: tests/python/test_autograd.py
     x = nd.array([1, 2])
     x.attach_grad()
-    with autograd.record():
-        y = Sigmoid()(x) * 2
-    y.backward()
-    s = 1 / (1 + np.exp([-1.0, -2.0]))
-    is_(x.grad, 2 * s * (1 - s))
     with autograd.record():
         p, q = TwoInTwoOut()(x, x)
         both = p + q

@@ -1,26 +1,54 @@
 # SPDX-License-Identifier: Apache-2.0
-"""mx.kv: stores of arrays in one process. Those over several machines come with the parameter server."""
+"""mx.kv: stores of arrays, in one process (`local`, `device`) or among the workers of a job (`dist_sync`, `dist_async`), which flexor-launch starts."""
+import atexit
+import sys
+
+from ..store import Store
 from . import optimizer as opt
+from .base import f, text
 from .ndarray import NDArray
 
 
 class KVStore:
-    """init, push (sums what is pushed under a key), pull."""
+    """init, push (sums what is pushed under a key), pull. In a server's or scheduler's process making one serves the job and ends the process, as in MXNet."""
 
     def __init__(self, kind="local"):
-        self.type, self.rank, self.num_workers, self._values, self._updater = kind, 0, 1, {}, None
+        self.type, self._values, self._updater, self._job, self._sent = kind, {}, None, None, None
+        if "dist" in kind:
+            self._job = Store(kind)
+            atexit.register(_leave, self._job)
+
+    @property
+    def rank(self):
+        return self._job.rank if self._job else 0
+
+    @property
+    def num_workers(self):
+        return self._job.workers if self._job else 1
 
     @staticmethod
     def _pairs(key, value):
         return list(zip(key, value)) if isinstance(key, (list, tuple)) else [(key, value)]
 
     def init(self, key, value):
-        for k, v in self._pairs(key, value):
+        """First values; among several workers those of rank 0."""
+        pairs = self._pairs(key, value)
+        if self._job:
+            if self.rank == 0:
+                self._job.init([str(k) for k, _ in pairs], [v for _, v in pairs])
+            self._job.barrier()
+            if self.rank != 0:
+                self._job.init([str(k) for k, _ in pairs], [v for _, v in pairs])
+            return
+        for k, v in pairs:
             if k in self._values:
                 raise ValueError("key %r is there already" % (k,))
             self._values[k] = v.copy()
 
     def push(self, key, value, priority=0):
+        if self._job:
+            pairs = self._pairs(key, value)
+            return self._job.push([k for k, _ in pairs], [v for _, v in pairs], priority=priority)
         for k, v in self._pairs(key, value):
             total = v
             if not isinstance(v, NDArray):
@@ -33,27 +61,104 @@ class KVStore:
                 self._values[k][:] = total
 
     def pull(self, key, out=None, priority=0, ignore_sparse=True):
+        if self._job:
+            pairs = self._pairs(key, out)
+            self._job.pull([k for k, _ in pairs], [o for _, o in pairs], priority=priority)
+            return
         for k, targets in self._pairs(key, out):
             for t in [targets] if isinstance(targets, NDArray) else targets:
                 t[:] = self._values[k]
 
     def pushpull(self, key, value, out=None, priority=0):
-        self.push(key, value)
-        self.pull(key, out if out is not None else value)
+        self.push(key, value, priority)
+        self.pull(key, out if out is not None else value, priority)
+
+    def broadcast(self, key, value, out, priority=0):
+        """init, and pull into `out`."""
+        self.init(key, value)
+        self.pull(key, out, priority)
 
     def set_optimizer(self, optimizer):
-        self._updater = opt.get_updater(optimizer)
+        """What is pushed is a gradient from now on. On servers only rules of the library run; a schedule is the workers' to follow (Trainer, Module)."""
+        if not self._job:
+            self._updater = opt.get_updater(optimizer)
+            return
+        if not opt.steps_all(optimizer) or optimizer.lr_scheduler is not None:
+            raise NotImplementedError("kvstore %r: servers run the library's own optimizers without a Python schedule; give Trainer or Module the optimizer, and "
+                                      "update_on_kvstore=False" % self.type)
+        optimizer._send([*optimizer.idx2name, *optimizer.param_dict])
+        f.flx_store_optimizer(self._job.handle, optimizer._handle)
+        self._job.barrier()
 
     def set_updater(self, updater):
+        if self._job:
+            raise NotImplementedError("kvstore %r: servers run no Python; set_optimizer names a rule of the library" % self.type)
         self._updater = updater
 
     _set_updater = set_updater
 
+    def _setting(self, name, value):
+        """Changes a setting of the servers' optimizer where it is another than before; only rank 0's call counts."""
+        if self._sent is None or self._sent.get(name) != value:
+            self._sent = dict(self._sent or {}, **{name: value})
+            self._job.set(name, text(value))
+
+    def set_gradient_compression(self, compression_params):
+        raise NotImplementedError("gradients are not compressed")
+
+    def row_sparse_pull(self, key, out=None, priority=0, row_ids=None):
+        raise NotImplementedError("there are no sparse arrays")
+
+    def save_optimizer_states(self, fname, dump_optimizer=False):
+        if self._updater is None:
+            raise ValueError("there is no optimizer in this process whose states could be saved")
+        with open(fname, "wb") as out:
+            out.write(self._updater.get_states(dump_optimizer))
+
+    def load_optimizer_states(self, fname):
+        if self._updater is None:
+            raise ValueError("there is no optimizer in this process whose states could be loaded; call set_optimizer first")
+        with open(fname, "rb") as given:
+            self._updater.set_states(given.read())
+
     def barrier(self):
-        pass
+        if self._job:
+            self._job.barrier()
+
+    _barrier = barrier
+
+
+def _leave(job):
+    """At the end of the process: the others go on without this worker, unless it fails."""
+    if getattr(sys, "last_type", None) is None:
+        job.finish()
+
+
+class Gradients:
+    """The gradients of named weights, summed over the workers of a job: what Trainer and Module do with a store of `dist_sync`; of `dist_async`, the servers update."""
+
+    def __init__(self, store, weights, optimizer):
+        self.store, self.asynchronous = store, "async" in store.type or "stale" in store.type
+        keys = list(weights)
+        store.init(keys, [weights[k] for k in keys])
+        store.pull(keys, [weights[k] for k in keys])
+        if self.asynchronous:
+            store.set_optimizer(optimizer)
+
+    def exchange(self, weights, grads, rescale):
+        """True: the weights are updated already."""
+        if self.asynchronous:
+            self.store._setting("rescale_grad", rescale)
+        for i, k in enumerate(weights):
+            self.store.pushpull(k, grads[k], weights[k] if self.asynchronous else grads[k], priority=-i)
+        return self.asynchronous
 
 
 def create(name="local"):
-    if "dist" in name or name in ("nccl", "p3", "horovod", "byteps"):
-        raise NotImplementedError("kvstore %r: training over several machines comes with the parameter server" % name)
+    if isinstance(name, KVStore):
+        return name
+    if not isinstance(name, str):
+        raise TypeError("a store's kind is a text, given %s" % type(name).__name__)
+    if name in ("nccl", "p3", "horovod", "byteps"):
+        raise NotImplementedError("kvstore %r is not there; dist_sync and dist_async train by several processes" % name)
     return KVStore(name)

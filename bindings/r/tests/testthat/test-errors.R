@@ -65,3 +65,27 @@ test_that("wrong names get the nearest right one", {
   expect_error(flexor:::loss_handle("softmax_cross_entrpy"), class = "flexor_name_error")
   expect_error(flexor:::optimizer_handle("adamm"), "adam", ignore.case = TRUE, class = "flexor_name_error")
 })
+test_that("what was queued says which line or call queued it", {
+  before <- vapply(c("FLEXOR_ENGINE", "FLEXOR_ORIGIN"), flexor_config, "")
+  on.exit(Map(flexor_config, names(before), before))
+  flexor_config("FLEXOR_ENGINE", "threaded")
+  late <- function() {
+    y <- nd_take(x, 3, mode = "raise")
+    y + 1
+  }
+  origin <- function(y) tryCatch(as.array(y), flexor_index_error = function(e) c(e$origin, conditionMessage(e)))
+  expect_equal(origin(late())[1], "")
+  flexor_config("FLEXOR_ORIGIN", "1")
+  plain <- eval(parse(text = deparse(late), keep.source = FALSE))
+  expect_equal(origin(plain())[1], 'nd_take(x, 3, mode = "raise")')
+  expect_match(origin(plain())[2], ' Queued by nd_take(x, 3, mode = "raise").', fixed = TRUE)
+  file <- tempfile(fileext = ".R")
+  on.exit(unlink(file), add = TRUE)
+  writeLines(c("late <- function() {", "  y <- 1", "  nd_take(x,", '    3, mode = "raise")', "}"), file)
+  source(file, local = TRUE, keep.source = TRUE)
+  expect_equal(origin(late())[1], paste0(normalizePath(file), ":3"))
+  expect_match(origin(lapply(1, function(i) nd_take(x, 3, mode = "raise"))[[1]])[1], "nd_take|test-errors.R:")
+  expect_equal(as.matrix((x %*% t(x))[1, ] + 1L), as.matrix((as.matrix(x) %*% t(as.matrix(x)))[1, ] + 1), ignore_attr = TRUE)
+  flexor_config("FLEXOR_ORIGIN", "0")
+  expect_equal(origin(plain())[1], "")
+})

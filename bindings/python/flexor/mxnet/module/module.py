@@ -5,7 +5,7 @@ import warnings
 
 from .. import context as ctx_module
 from .. import initializer as init_module
-from .. import io, model, ndarray, optimizer as opt
+from .. import io, kvstore as kv, model, ndarray, optimizer as opt
 from ..executor import Executor
 from .base_module import BaseModule
 
@@ -23,7 +23,7 @@ class Module(BaseModule):
         context = [context or ctx_module.current_context()] if not isinstance(context, (list, tuple)) else list(context)
         if len(context) != 1:
             raise NotImplementedError("one device at a time: given %s. Several devices in one process are not there yet." % context)
-        self._context, self._symbol = context, symbol
+        self._context, self._symbol, self._exchange = context, symbol, None
         self._data_names, self._label_names, self._state_names = list(data_names), list(label_names or []), list(state_names or [])
         arguments = symbol.list_arguments()
         for names, what, must in ((self._data_names, "data_names", True), (self._label_names, "label_names", False), (self._state_names, "state_names", True),
@@ -175,15 +175,19 @@ class Module(BaseModule):
         if self.optimizer_initialized and not force_init:
             self.logger.warning("the optimizer is initialized already; force_init=True does it again")
             return
-        if isinstance(kvstore, str) and "dist" in kvstore:
-            raise NotImplementedError("kvstore %r: training over several machines comes with the parameter server" % kvstore)
+        named = kvstore if isinstance(kvstore, str) else getattr(kvstore, "type", "")
+        store = kv.create(kvstore) if "dist" in named else None
         if isinstance(optimizer, str):
             settings = dict(optimizer_params)
-            settings.setdefault("rescale_grad", 1.0 / self._data_shapes[0].shape[max(io.DataDesc.get_batch_axis(self._data_shapes[0].layout), 0)])
+            batch = self._data_shapes[0].shape[max(io.DataDesc.get_batch_axis(self._data_shapes[0].layout), 0)]
+            settings.setdefault("rescale_grad", 1.0 / (batch * (store.num_workers if store is not None and "async" not in named else 1)))
             optimizer = opt.create(optimizer, sym=self._symbol, param_idx2name=dict(enumerate(self._param_names)), **settings)
         elif not optimizer.idx2name:
             optimizer.idx2name = dict(enumerate(self._param_names))
         self._optimizer, self._updater = optimizer, opt.get_updater(optimizer)
+        self._exchange = None
+        if store is not None:
+            self._exchange = kv.Gradients(store, {i: self._exec.arg_dict[name] for i, name in enumerate(self._param_names)}, optimizer)
         self.optimizer_initialized = True
         if self._preload_states is not None:
             self.load_optimizer_states(self._preload_states)
@@ -191,13 +195,17 @@ class Module(BaseModule):
 
     def borrow_optimizer(self, shared_module):
         self._optimizer, self._updater, self.optimizer_initialized = shared_module._optimizer, shared_module._updater, True
+        self._exchange = shared_module._exchange
 
     def update(self):
         self._ready("bind", "init_params", "init_optimizer")
-        for i, name in enumerate(self._param_names):
-            grad = self._exec.grad_dict.get(name)
-            if grad is not None:
-                self._updater(i, grad, self._exec.arg_dict[name])
+        grads = {i: self._exec.grad_dict.get(name) for i, name in enumerate(self._param_names)}
+        grads = {i: g for i, g in grads.items() if g is not None}
+        weights = {i: self._exec.arg_dict[self._param_names[i]] for i in grads}
+        if self._exchange is not None and self._exchange.exchange(weights, grads, self._optimizer.rescale_grad):
+            return
+        for i, grad in grads.items():
+            self._updater(i, grad, weights[i])
 
     def save_optimizer_states(self, fname):
         self._ready("init_optimizer")

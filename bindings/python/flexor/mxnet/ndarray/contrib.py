@@ -1,22 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """mx.nd.contrib: operators called _contrib_X, as X, and loops and choices, which on arrays are Python's own."""
+from functools import partial as _partial
+
 import numpy as np
 
 from . import __getattr__ as _by_name
 from . import op as _op
+from .. import _nested
 from ..base import op_names as _op_names
 from .ndarray import NDArray, array
 
-
-def _flat(data):
-    return [data] if isinstance(data, NDArray) else [a for part in data for a in _flat(part)]
-
-
-def _like(template, arrays):
-    """`arrays` (a list that is used up) in the form of `template`."""
-    if isinstance(template, NDArray):
-        return arrays.pop(0)
-    return [_like(t, arrays) for t in template]
+_flat, _like = _partial(_nested.flat, NDArray), _partial(_nested.like, NDArray)
 
 
 def foreach(body, data, init_states):
@@ -65,7 +59,4 @@ def isnan(data):
     return data != data
 
 
-def __getattr__(name):
-    if name.startswith("__"):
-        raise AttributeError(name)
-    return _by_name("_contrib_" + name if "_contrib_" + name in _op_names() or "_" + name not in _op_names() else "_" + name)
+__getattr__ = _nested.contrib(_by_name, _op_names)

@@ -1,20 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """mx.sym.contrib: operators called _contrib_X, as X, and loops and choices as nodes of a graph."""
+from functools import partial as _partial
+
 from . import __getattr__ as _by_name
+from .. import _nested
 from .. import name as _name
 from ..base import f as _f
 from ..base import op_names as _op_names
 from .symbol import Group, Symbol, own, var
 
-
-def _flat(data):
-    return [data] if isinstance(data, Symbol) else [a for part in data for a in _flat(part)]
-
-
-def _like(template, symbols):
-    if isinstance(template, Symbol):
-        return symbols.pop(0)
-    return [_like(t, symbols) for t in template]
+_flat, _like = _partial(_nested.flat, Symbol), _partial(_nested.like, Symbol)
 
 
 def foreach(body, data, init_states, name="foreach"):
@@ -58,7 +53,4 @@ def isnan(data):
     return data != data
 
 
-def __getattr__(name):
-    if name.startswith("__"):
-        raise AttributeError(name)
-    return _by_name("_contrib_" + name if "_contrib_" + name in _op_names() or "_" + name not in _op_names() else "_" + name)
+__getattr__ = _nested.contrib(_by_name, _op_names)

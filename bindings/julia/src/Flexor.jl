@@ -7,12 +7,20 @@ Arrays are `NDArray`s, models are plain values (`Chain`, `Dense` ...), parameter
 """
 module Flexor
 
+# Compiled soon rather than well: the time is spent in the library.
+if isdefined(Base, :Experimental) && isdefined(Base.Experimental, Symbol("@optlevel"))
+    @eval Base.Experimental.@optlevel 0
+end
+
 import LinearAlgebra, Libdl, Random, Serialization, Statistics
 using Statistics: mean
 
 "The C ABI, a function each; made from the header."
 module Glue
 import Libdl
+if isdefined(Base, :Experimental) && isdefined(Base.Experimental, Symbol("@optlevel"))
+    @eval Base.Experimental.@optlevel 0
+end
 include("../generated/glue.jl")
 end
 using .Glue: Handle, free!
@@ -27,10 +35,17 @@ include("reductions.jl")
 include("autograd.jl")
 include("settings.jl")
 include("layers.jl")
+include("own.jl")
+include("tracing.jl")
+include("fused.jl")
 include("tasks.jl")
 include("data.jl")
 include("history.jl")
+include("json.jl")
 include("model.jl")
+include("mxnet.jl")
+include("sources.jl")
+include("store.jl")
 include("fit.jl")
 include("library.jl")
 include("../generated/operators.jl")
@@ -39,15 +54,17 @@ include("../generated/settings.jl")
 export NDArray, free!, nd, gradient, withgradient, pause, mean
 export FlexorError, GenericError, InvalidArgumentError, DTypeError, ShapeError, OutOfRangeError, UnknownNameError, HandleError, UnsupportedError, MemoryLimitError, FileError, FormatError,
        DeviceError, NetworkError, HostError, StateError, InternalError
-export Layer, Chain, Conv, MaxPool, MeanPool, flatten, relu, sigmoid, softmax, setup, summarize, draw, hybridize
+export Layer, Param, Operator, Chain, Conv, MaxPool, MeanPool, flatten, relu, sigmoid, softmax, setup, summarize, draw, hybridize
 export Momentum, update!, batches, splitobs, fit, predict, predict_proba, evaluate, accuracy, stop!, Classifier, Regressor, plot
+export Store, shard, init!, pull!, pushpull!, optimizer!, barrier, finish
 
 function __init__()
     Glue._exception[] = make_error
-    beside = joinpath(@__DIR__, "..", "lib", Glue.libflexor)
+    beside = joinpath(dirname(@__DIR__), "lib", Glue.libflexor)
     Glue.load_library(get(ENV, "LIBFLEXOR", isfile(beside) ? beside : Glue.libflexor))
-    empty!(prepared)
-    empty!(layer_handles)
-    empty!(loss_handles)
+    started[] && foreach(empty!, (prepared, plain_calls, scalar_calls, fused, layer_handles, known_shapes, named_nodes, loss_handles))  # those of the process that made a system image
+    started[] = true
 end
+const started = Ref(false)
+include("precompile.jl")
 end

@@ -10,12 +10,13 @@ rebuild(x::Tuple, found) = map(v -> rebuild(v, found), x)
 rebuild(x::NamedTuple{K}, found) where {K} = NamedTuple{K}(Tuple(rebuild(v, found) for v in values(x)))
 rebuild(x, found) = nothing
 
-attach(a::NDArray) = Glue.flx_autograd_grad(a.handle) === nothing && Glue.flx_autograd_attach(a.handle, "write", nothing)
+# What an outer gradient has computed is followed as it is.
+attach(a::NDArray) = Glue.flx_autograd_recorded(a.handle) == 0 && Glue.flx_autograd_grad(a.handle) === nothing && Glue.flx_autograd_attach(a.handle, "write", nothing)
 """
     withgradient(f, args...) -> value, gradients
 
 Runs `f(args...)`, which gives one number as an array, and goes backward: `gradients` is for each argument what it is itself (array, tuple, named tuple), with a gradient in the place
-of each array; a single argument's gradient comes without a tuple around it. Layers behave as in training.
+of each array; a single argument's gradient comes without a tuple around it. Layers behave as in training. Gradients of gradients: one call within the function of another.
 
     loss, grads = withgradient(ps) do p
         mean(softmax_cross_entropy(model(x, p), y))
@@ -28,7 +29,7 @@ function withgradient(f, args...)
     value = with_mode(() -> f(args...), Glue.FLX_RECORD | Glue.FLX_TRAIN)
     value isa NDArray || throw(InvalidArgumentError("[gradient] the function must give an array that is computed from its arguments, it gave $(typeof(value))"))
     length(value) == 1 || throw(ShapeError("[gradient] the function must give one number, as mean(...) does; it gave an array of $(size(value))"))
-    task = Glue.flx_autograd_start((value,), (), arrays, Glue.FLX_TRAIN)
+    task = Glue.flx_autograd_start((value,), (), arrays, Glue.FLX_TRAIN | (recording() ? Glue.FLX_CREATE_GRAPH | Glue.FLX_RETAIN : Int32(0)))
     run_task(task)
     found = Any[wrap(h) for h in Glue.flx_task_arrays(task)]
     grads = rebuild(args, found)

@@ -1,22 +1,42 @@
 # SPDX-License-Identifier: Apache-2.0
-# Dots on arrays: each function of an expression is an operator of the library.
+# Dots on arrays: each function of an expression is an operator of the library. Expressions on large arrays run as one graph (fused.jl).
 
 struct ArrayStyle <: Base.Broadcast.BroadcastStyle end
 const Expression = Base.Broadcast.Broadcasted{ArrayStyle}
 Base.Broadcast.BroadcastStyle(::Type{<:NDArray}) = ArrayStyle()
 Base.Broadcast.BroadcastStyle(s::ArrayStyle, ::Base.Broadcast.BroadcastStyle) = s
 Base.Broadcast.instantiate(e::Expression) = e
-Base.Broadcast.materialize(e::Expression) = evaluate(e)
-Base.copy(e::Expression) = evaluate(e)
-Base.Broadcast.materialize!(target::NDArray, e::Base.Broadcast.Broadcasted) = assign_all!(target, evaluate(e))
+Base.Broadcast.materialize(e::Expression) = compute(e)
+Base.copy(e::Expression) = compute(e)
+function Base.Broadcast.materialize!(target::NDArray, e::Base.Broadcast.Broadcasted)
+    x = compute(e)
+    assign_all!(target, x)
+    made_by(e, x) && free!(x)
+    return target
+end
 Base.Broadcast.materialize!(target::NDArray, x) = assign_all!(target, evaluate(x))
-Base.Broadcast.materialize!(target::Array, e::Expression) = copyto!(target, evaluate(e))
+Base.Broadcast.materialize!(target::Array, e::Expression) = copyto!(target, compute(e))
+# Whether `x` is an array that the expression made, and none of those that it was given: identity.(a) is a itself.
+made_by(e::Base.Broadcast.Broadcasted, x::NDArray) = !given_to(e.args, x)
+made_by(e, x) = false
+given_to(args::Tuple, x) = any(a -> given_to(a, x), args)
+given_to(e::Base.Broadcast.Broadcasted, x) = given_to(e.args, x)
+given_to(a::NDArray, x) = a.handle === x.handle
+given_to(a::Ref, x) = isassigned(a) && given_to(a[], x)
+given_to(a, x) = false
 
 evaluate(x::Union{NDArray,Number,Type,Function,Val}) = x
 evaluate(x::Ref) = x[]
 evaluate(x::AbstractArray) = NDArray(x)
 evaluate(x::Tuple) = NDArray(collect(x))
-evaluate(e::Base.Broadcast.Broadcasted) = apply(e.f, map(evaluate, e.args)...)
+function evaluate(e::Base.Broadcast.Broadcasted)
+    args = map(evaluate, e.args)
+    out = keep_each(apply(e.f, args...), args)
+    for k in 1:length(args)  # what only this expression knew is not needed any more
+        made_by(e.args[k], args[k]) && !given_to(args[k], out) && free!(args[k])
+    end
+    return out
+end
 evaluate(x) = x
 
 assign_all!(target::NDArray, x::Number) = fill!(target, x)

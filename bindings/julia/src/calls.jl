@@ -23,6 +23,7 @@ text(x::AbstractString) = String(x)
 text(x::Symbol) = String(x)
 text(x::Bool) = x ? "True" : "False"
 text(x::Integer) = string(x)
+text(x::Float32) = isinf(x) ? text(Float64(x)) : replace(string(x), 'f' => 'e')
 text(x::AbstractFloat) = isinf(x) ? (x > 0 ? "inf" : "-inf") : string(x)
 text(::Union{Nothing,Missing}) = "None"
 text(x::Union{Tuple,AbstractVector}) = isempty(x) ? "()" : length(x) == 1 ? "($(text(first(x))),)" : "($(join(map(text, x), ", ")))"
@@ -30,30 +31,76 @@ text(x::AbstractRange) = text(collect(x))
 text(::Type{T}) where {T<:ElementType} = lowercase(string(nameof(T)))
 text(f::Function) = String(nameof(f))
 given(options::AbstractVector{<:Pair}) = Pair{String,String}[String(k) => text(v) for (k, v) in options if v !== nothing]
-given(options) = given(Pair[k => v for (k, v) in pairs(options)])
+# Not compiled for each set of names: by fields.
+function given(@nospecialize(options))
+    set = options isa Base.Iterators.Pairs ? getfield(options, :data) : options
+    set isa NamedTuple || return given(Pair[k => v for (k, v) in pairs(set)])
+    out, names = Pair{String,String}[], typeof(set).parameters[1]
+    for k in 1:nfields(set)
+        v = getfield(set, k)
+        v === nothing || push!(out, Pair{String,String}(String(names[k]::Symbol), text(v)::String))
+    end
+    return out
+end
+list_of(@nospecialize(x))::Vector{Any} = x isa Tuple ? Any[getfield(x, k) for k in 1:nfields(x)] : collect(Any, x)
 
 const prepared = Dict{Any,Handle}()
 const prepared_lock = ReentrantLock()
-function call_of(name, options)
-    key = isempty(options) ? name : (name, options)
+# What is kept for all tasks and threads is looked at and changed by one at a time.
+function alone(f)
     lock(prepared_lock)
     try
-        length(prepared) > 4096 && empty!(prepared)
-        return get!(() -> Glue.flx_call_create(name, options), prepared, key)
+        return f()
     finally
         unlock(prepared_lock)
     end
 end
+function call_of(name, options)
+    key = isempty(options) ? name : (name, options)
+    alone() do
+        length(prepared) > 4096 && empty!(prepared)
+        get!(() -> Glue.flx_call_create(name, options), prepared, key)
+    end
+end
+
+# Calls f without compiling it where it is written: for ways that are seldom taken, so that the others are compiled soon.
+@noinline seldom(f, args...) = Base.invokelatest(f, args...)
 
 "The results of operator `name` on `arrays` (`nothing` is an optional one that is not given), a vector of arrays."
-function call_op(name, arrays, options = ())
-    inputs = Any[as_array(a) for a in arrays if a !== nothing]
-    return map(wrap, Glue.flx_call_run(call_of(name, given(options)), mode(), inputs, ()))
+function call_op(name, @nospecialize(arrays), @nospecialize(options) = ())
+    inputs = list_of(arrays)
+    any(traced, inputs) && return seldom(compose, name, inputs, options)
+    inputs = Any[as_array(a) for a in inputs if a !== nothing]
+    return Any[wrap(h) for h in Glue.flx_call_run(call_of(name, given(options)), mode(), inputs, ())]
 end
-call_one(name, arrays, options = ()) = call_op(name, arrays, options)[1]
+call_one(name, @nospecialize(arrays), @nospecialize(options) = ()) = call_op(name, arrays, options)[1]
 one_or_all(results) = length(results) == 1 ? results[1] : Tuple(results)
 
 # Counting from 1 in Julia, from 0 in the library; negative numbers count from the end in both.
+function scalar_op(name, a::NDArray{T,N}, x) where {T,N}
+    traced(a) && return seldom(compose, name, (a,), (scalar = x,))[1]::NDArray
+    h = Glue.flx_call_scalar(plain_call(scalar_calls, name, ONE), mode(), a.handle, Float64(x))::Handle
+    collect_if_needed()
+    return adopt(h, T, a.dims)
+end
+function unary_op(name, a::NDArray{T,N}) where {T,N}
+    traced(a) && return seldom(call_one, name, (a,))
+    h = Glue.flx_call_unary(plain_call(plain_calls, name, NONE), mode(), a.handle)::Handle
+    collect_if_needed()
+    return adopt(h, T, a.dims)
+end
+# Prepared calls by the operator's name alone, which is quicker than by name and options.
+const plain_calls, scalar_calls = Dict{String,Any}(), Dict{String,Any}()  # of handles
+const NONE, ONE = Pair{String,String}[], ["scalar" => "1"]
+function plain_call(calls::Dict{String,Any}, name::String, options::Vector{Pair{String,String}})
+    lock(prepared_lock)
+    try
+        found = get(calls, name, nothing)
+        return found === nothing ? (calls[name] = Glue.flx_call_create(name, options))::Handle : found::Handle
+    finally
+        unlock(prepared_lock)
+    end
+end
 axis_in(x::Integer) = x > 0 ? x - 1 : x < 0 ? x : throw(OutOfRangeError("[axis] axes count from 1, given 0"))
 axis_in(x::Union{Tuple,AbstractVector}) = map(axis_in, x)
 axis_in(x) = x

@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 # Batches for a loop, splits, and two small data sets.
 
+"What `batches` gives."
+struct Batches
+    make::Function
+    count::Int
+end
 """
     batches(x, y...; size = 32, shuffle = false, seed = 0, last = "keep")
 
 Goes over the arrays' first axes in batches, each a tuple of arrays (of one, if there is one array). `last` says what becomes of samples that do not fill a batch: keep (a smaller batch), drop or
 pad. An iterator of `Flexor.Iterators` may stand for the arrays."""
-struct Batches
-    make::Function
-    count::Int
-end
 function batches(x, y...; size = 32, shuffle = false, seed = 0, last = "keep")
     arrays = [as_array(a) for a in (x, y...)]
     rows = [Base.size(a, 1) for a in arrays]

@@ -30,13 +30,26 @@ sigmoid(a::NDArray) = apply(sigmoid, a)
 cast(::Type{T}, a::NDArray{T}) where {T} = a
 cast(::Type{T}, a::NDArray) where {T} = NDArray{T}(a)
 # Sizes of fewer axes are those of the first axes, as everywhere in Julia; the library aligns the last.
-lift(a::NDArray, n) = ndims(a) == n ? a : reshape_rows(a, (size(a)..., ntuple(_ -> 1, n - ndims(a))...))
+function lift(a::NDArray, n)
+    ndims(a) == n && return a
+    traced(a) && return lift_traced(a, n)
+    ones = ntuple(_ -> 1, n - ndims(a))
+    return reshape_rows(a, per_observation(a) ? (ones..., size(a)...) : (size(a)..., ones...))
+end
+
+# Without a size of the array's, so that the graph is right for all sizes.
+function lift_traced(a, n)
+    more = n - ndims(a)
+    per_observation(a) && return foldl((x, _) -> call_one("expand_dims", (x,), (axis = 0,)), 1:more; init = a)
+    return call_one("Reshape", (a,), (shape = (ntuple(_ -> 0, ndims(a))..., ntuple(_ -> 1, more)...),))
+end
 
 result_type(f, ::Type{T}) where {T} = f === (/) && T <: Integer ? Float32 : T
 # A number does not make an array wider: Float32 stays Float32; a fraction makes integers Float32.
 with_number(::Type{T}, x) where {T} = T === Bool && x isa Bool ? Bool : T === Bool ? (x isa Integer ? Int64 : Float32) : T <: Integer && x isa AbstractFloat ? Float32 : T
 
-function apply(f, a::NDArray{S,M}, b::NDArray{T,N}) where {S,M,T,N}
+apply(f, a::NDArray, b::NDArray) = apply_any(f, a, b)
+function apply_any(f, a::NDArray{S,M}, b::NDArray{T,N}) where {S,M,T,N}
     ops = get(binary, f, nothing)
     compares = ops === nothing ? get(comparing, f, nothing) : nothing
     ops === nothing && compares === nothing && return on_host(f, a, b)
@@ -49,7 +62,8 @@ function apply(f, a::NDArray{S,M}, b::NDArray{T,N}) where {S,M,T,N}
 end
 # The short way of the most frequent call: the result's type and sizes are known.
 function same_shape(op, x::NDArray{T,N}, y::NDArray{T,N}) where {T,N}
-    h = Glue.flx_call_binary(call_of(op, ()), mode(), x.handle, y.handle)
+    (x.flags | y.flags) & TRACED == 0 || return call_one(op, (x, y))
+    h = Glue.flx_call_binary(plain_call(plain_calls, op, NONE), mode(), x.handle, y.handle)::Handle
     collect_if_needed()
     return adopt(h, T, x.dims)
 end
@@ -57,36 +71,39 @@ end
 const quick_calls = Vector{Handle}(undef, 4)
 for (k, f) in enumerate((+, -, *, /))
     @eval function apply(::typeof($f), a::NDArray{T,N}, b::NDArray{T,N}) where {T<:AbstractFloat,N}
-        a.dims === b.dims || return invoke(apply, Tuple{Any,NDArray,NDArray}, $f, a, b)
+        a.dims === b.dims && (a.flags | b.flags) & TRACED == 0 || return seldom(apply_any, $f, a, b)
         isassigned(quick_calls, $k) || (quick_calls[$k] = Glue.flx_call_create($(binary[f][1]), ()))
         h = Glue.flx_call_binary(quick_calls[$k], mode(), a.handle, b.handle)::Handle
         collect_if_needed()
         return adopt(h, T, a.dims)
     end
 end
-apply(f, a::NDArray{T}, x::Number) where {T} = f === (^) && x isa Integer && T <: AbstractFloat && x == 2 ? call_one("square", (a,)) : with_scalar(f, 2, a, x)
+apply(f, a::NDArray{T}, x::Number) where {T} = f === (^) && x isa Integer && T <: AbstractFloat && x == 2 ? unary_op("square", a) : with_scalar(f, 2, a, x)
 apply(f, x::Number, a::NDArray) = with_scalar(f, 3, a, x)
 function with_scalar(f, side, a::NDArray{T}, x) where {T}
+    ops = get(binary, f, nothing)
+    return ops !== nothing && T <: AbstractFloat ? scalar_op(ops[side], a, x) : seldom(with_scalar_cast, f, side, a, x)
+end
+function with_scalar_cast(f, side, a::NDArray{T}, x) where {T}
     ops = get(binary, f, nothing)
     compares = ops === nothing ? get(comparing, f, nothing) : nothing
     ops === nothing && compares === nothing && return side == 2 ? on_host(f, a, x) : on_host(f, x, a)
     source = cast(result_type(f, with_number(T, x)), a)
     S = eltype(source)
     S === Bool && ops !== nothing && (source = cast(Int64, source))
-    whole = eltype(source) <: Integer
-    h = Glue.flx_call_run(scalar_call(something(ops, compares)[side], whole), mode(), (source,), (Float64(x),))[1]
-    collect_if_needed()
-    out = adopt(h, eltype(source), source.dims)
+    out = scalar_op(something(ops, compares)[side], source, x)
     return compares === nothing ? out : cast(Bool, out)
 end
-scalar_call(op, whole) = call_of(op, ["scalar" => "1"])
 function apply(f, a::NDArray{T}) where {T}
     f === identity && return a
     f === (+) && return a
-    f === (!) && return cast(Bool, call_one("logical_not", (cast(Float32, a),)))
     op = get(unary, f, nothing)
+    return op !== nothing && T <: AbstractFloat ? unary_op(op, a) : seldom(apply_cast, f, a, op)
+end
+function apply_cast(f, a::NDArray{T}, op) where {T}
+    f === (!) && return cast(Bool, call_one("logical_not", (cast(Float32, a),)))
     op === nothing && return on_host(f, a)
-    return call_one(op, (f in floating && T <: Integer ? cast(Float32, a) : a,))
+    return unary_op(op, f in floating && T <: Integer ? cast(Float32, a) : a)
 end
 apply(::Type{T}, a::NDArray) where {T<:ElementType} = cast(T, a)
 apply(::typeof(clamp), a::NDArray, low::Number, high::Number) = call_one("clip", (a,), (a_min = low, a_max = high))
@@ -98,6 +115,7 @@ apply(f, x::Number...) = f(x...)
 apply(f, a, b, c, rest...) = f === (+) || f === (*) ? apply(f, apply(f, a, b), c, rest...) : on_host(f, a, b, c, rest...)
 # A function that no operator is runs in Julia on plain values; there is no gradient through it.
 function on_host(f, args...)
+    any(traced, args) && throw(UnsupportedError("[broadcast] `$f` is no operator of the library, so this layer cannot be traced. Operator(...) makes one of plain Julia."))
     recording() && any(a -> a isa NDArray && Glue.flx_autograd_recorded(a.handle) != 0, args) &&
         throw(UnsupportedError("[broadcast] `$f` is no operator of the library, so it has no gradient. Write it with operators, or outside of what is recorded."))
     return NDArray(broadcast(f, map(a -> a isa NDArray ? Array(a) : a, args)...))
@@ -106,15 +124,16 @@ end
 Base.:+(a::NDArray, b::NDArray) = same_sizes(+, a, b)
 Base.:-(a::NDArray, b::NDArray) = same_sizes(-, a, b)
 same_sizes(f, a, b) = size(a) == size(b) ? apply(f, a, b) : throw(ShapeError("[$f] the sizes must agree: $(size(a)) and $(size(b)). With a dot (.$f) sizes of 1 are repeated."))
-Base.:-(a::NDArray) = apply(-, a)
-Base.:*(a::NDArray, x::Number) = apply(*, a, x)
-Base.:*(x::Number, a::NDArray) = apply(*, x, a)
-Base.:/(a::NDArray, x::Number) = apply(/, a, x)
+Base.:-(a::NDArray) = keep_each(apply(-, a), (a,))
+Base.:*(a::NDArray, x::Number) = keep_each(apply(*, a, x), (a,))
+Base.:*(x::Number, a::NDArray) = keep_each(apply(*, x, a), (a,))
+Base.:/(a::NDArray, x::Number) = keep_each(apply(/, a, x), (a,))
 # One number as an array: what sums give while recording. With a plain number it is read, unless it is recorded itself.
-Base.:+(x::Number, a::NDArray{<:Any,0}) = recording() ? apply(+, x, a) : x + item(a)
-Base.:+(a::NDArray{<:Any,0}, x::Number) = recording() ? apply(+, a, x) : item(a) + x
-Base.:-(a::NDArray{<:Any,0}, x::Number) = recording() ? apply(-, a, x) : item(a) - x
-Base.:-(x::Number, a::NDArray{<:Any,0}) = recording() ? apply(-, x, a) : x - item(a)
+stays_array(a) = recording() || traced(a)
+Base.:+(x::Number, a::NDArray{<:Any,0}) = stays_array(a) ? apply(+, x, a) : x + item(a)
+Base.:+(a::NDArray{<:Any,0}, x::Number) = stays_array(a) ? apply(+, a, x) : item(a) + x
+Base.:-(a::NDArray{<:Any,0}, x::Number) = stays_array(a) ? apply(-, a, x) : item(a) - x
+Base.:-(x::Number, a::NDArray{<:Any,0}) = stays_array(a) ? apply(-, x, a) : x - item(a)
 Base.Float64(a::NDArray{<:Any,0}) = Float64(item(a))
 Base.Float32(a::NDArray{<:Any,0}) = Float32(item(a))
 Base.isless(a::NDArray{<:Any,0}, x::Real) = item(a) < x

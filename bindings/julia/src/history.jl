@@ -12,6 +12,15 @@ function history_of(task)
     values = wrap(Glue.flx_task_history(task))
     return History(names, isempty(values) ? zeros(0, n) : Array(values))
 end
+# A fit that goes on: its rows behind those of before, epochs counted on; columns that one of them lacks are left out.
+function join_history(before, now::History)
+    before === nothing && return now
+    shared = filter(in(keys(before)), keys(now))
+    a, b = hcat((before[k] for k in shared)...), hcat((now[k] for k in shared)...)
+    at = findfirst(==("epoch"), shared)
+    at === nothing || (b[:, at] .+= length(before))
+    return History(shared, vcat(a, b))
+end
 Base.keys(h::History) = getfield(h, :columns)
 Base.length(h::History) = size(getfield(h, :values), 1)
 function Base.getindex(h::History, name::AbstractString)

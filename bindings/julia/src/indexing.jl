@@ -3,7 +3,7 @@
 
 function Base.getindex(a::NDArray{T,N}, I::Vararg{Int,N}) where {T,N}
     checkbounds(a, I...)
-    h = a.handle
+    h = present(a, "getindex")
     for i in I
         h = Glue.flx_ndarray_at(h, i - 1, 0)
     end
@@ -23,6 +23,8 @@ function Base.getindex(a::NDArray{T,N}, I::Vararg{Part,N}) where {T,N}
             out = first(i) == 1 && last(i) == size(a, axis) ? out : part(out, axis, first(i), last(i))
         elseif isempty(i)
             return NDArray{T}(undef, Tuple(length(j) for (k, j) in zip(parts, axes(a, parts)) if !(k isa Int)))
+        elseif traced(out)
+            out = cat(map(j -> part(out, axis, j, j), i)...; dims = axis)
         else
             out = call_one("take", (out, NDArray(Int32[j - 1 for j in i])), (axis = axis - 1,))
         end
@@ -33,11 +35,21 @@ end
 Base.axes(a::NDArray, parts::Tuple{Vararg{Part}}) = Tuple(i isa Colon ? axes(a, k) : i isa AbstractVector{Bool} ? findall(i) : i for (k, i) in enumerate(parts))
 part(a, axis, from, to) = call_one("slice_axis", (a,), (axis = axis - 1, var"begin" = from - 1, var"end" = to))
 # In the library's order, where the last axis runs first: takes out or puts in axes of size 1.
-reshape_rows(a::NDArray{T}, dims::Tuple) where {T} = adopt(Glue.flx_ndarray_reshape(a.handle, dims, mode()), T, map(Int, dims))
+function reshape_rows(a::NDArray{T}, dims::Tuple) where {T}
+    traced(a) && return call_one("Reshape", (a,), (shape = reshape_code(a.dims, dims),))
+    return adopt(Glue.flx_ndarray_reshape(a.handle, dims, mode()), T, map(Int, dims))
+end
+# The sizes of a traced reshape: a first or last axis that stays, which may be the batch, is not written as a number.
+function reshape_code(from, to)
+    isempty(to) && return to
+    first(from) == first(to) && return (0, Base.tail(to)...)
+    return last(from) == last(to) ? (Base.front(to)..., -1) : to
+end
 
 Base.setindex!(a::NDArray{T,N}, x, I::Vararg{Int,N}) where {T,N} = assign!(a, x, I)
 Base.setindex!(a::NDArray{T,N}, x, I::Vararg{Part,N}) where {T,N} = assign!(a, x, I)
 function assign!(a::NDArray{T,N}, x, parts) where {T,N}
+    present(a, "setindex!")
     parts = map(i -> i isa NDArray ? Array(i) : i, parts)
     checkbounds(a, parts...)
     if all(i -> i isa Union{Int,Colon,AbstractUnitRange}, parts) && (x isa Number || x isa AbstractArray)
@@ -65,8 +77,9 @@ struct Place{A<:NDArray,P}
     parts::P
 end
 Base.Broadcast.dotview(a::NDArray{T,N}, parts::Vararg{Part,N}) where {T,N} = Place(a, parts)
-function Base.Broadcast.materialize!(place::Place, e)
-    x = evaluate(e)
+Base.Broadcast.materialize!(place::Place, e::Base.Broadcast.Broadcasted) = fill_place!(place, compute(e))
+Base.Broadcast.materialize!(place::Place, x) = fill_place!(place, evaluate(x))
+function fill_place!(place, x)
     x isa Number && return assign!(place.array, x, place.parts)
     target = place.array[place.parts...]
     assign!(place.array, assign_all!(target isa NDArray ? target : NDArray(target), as_array(x)), place.parts)
@@ -83,6 +96,7 @@ end
 Base.reshape(a::NDArray, dims::Dims) = invoke(reshape, Tuple{NDArray,Tuple{Vararg{Union{Int,Colon}}}}, a, dims)
 Base.reshape(a::NDArray, dims::Union{Int,Colon}...) = reshape(a, dims)
 flip(a::NDArray) = ndims(a) > 1 ? call_one("transpose", (a,)) : a
+Base.reshape(a::NDArray{T,1}, ::Colon) where {T} = a
 Base.vec(a::NDArray) = reshape(a, (length(a),))
 Base.permutedims(a::NDArray, order) = call_one("transpose", (a,), (axes = map(k -> k - 1, Tuple(order)),))
 Base.permutedims(a::NDArray{T,2}) where {T} = call_one("transpose", (a,))

@@ -60,19 +60,36 @@ Base.show(io::IO, l::CoreLayer) = print(io, setting_lines(l))
 
 # ---- layers of the library
 const layer_handles = Dict{Any,Handle}()
-function layer_handle(l::Layer)
+const known_shapes = Dict{Any,Tuple}()  # of layers that hold one of one's own: what they were last used with
+# The library's layer. Only layers of one's own need the input's sizes: they are traced with them.
+layer_handle(l::Layer, shape = nothing) = alone(() -> layer_kept(l, shape))::Handle
+function layer_kept(l, shape)
     length(layer_handles) > 1024 && empty!(layer_handles)
-    return get!(() -> core(l), layer_handles, l)
+    has_own(l) || return get!(() -> core(l), layer_handles, l)
+    shape = shape === nothing ? get(known_shapes, l, nothing) : map(d -> d === missing || d === nothing ? 1 : Int(d), Tuple(shape))
+    shape === nothing && throw(StateError("[$(label(l))] holds a layer of one's own, so the input's sizes must be known here: use setup(layer, input) first."))
+    length(known_shapes) > 1024 && empty!(known_shapes)
+    known_shapes[l] = shape
+    return get!(() -> core(l, shape), layer_handles, (l, Base.tail(shape)))
 end
-function core(l::CoreLayer{K}) where {K}
-    h = Glue.flx_layer_create(String(K), nothing, l.options)
-    foreach(c -> Glue.flx_layer_add(h, core(c)), l.children)
+core(l::Layer, shape) = is_own(l) ? trace_layer(l, shape) : core(l)
+core(l::CoreLayer{K}, shape = nothing) where {K} = core_of(String(K), l.options, l.children, shape)
+core(c::Chain, shape = nothing) = core_of("Sequential", (), c.layers, shape)
+function core_of(kind, options, children, shape)
+    h = Glue.flx_layer_create(kind, nothing, options)
+    own = any(has_own, children)
+    own && !(kind in ("Sequential", "Residual", "Concurrent")) && throw(UnsupportedError("[$kind] takes layers of the library only, and holds one of one's own"))
+    for (k, child) in enumerate(children)
+        made = core(child, shape)
+        Glue.flx_layer_add(h, made)
+        own && kind != "Concurrent" && k < length(children) && (shape = output_shape(made, shape))
+    end
     return h
 end
-function core(c::Chain)
-    h = Glue.flx_layer_create("Sequential", nothing, ())
-    foreach(l -> Glue.flx_layer_add(h, core(l)), c.layers)
-    return h
+# The sizes that a layer of the library gives for inputs of `shape`.
+function output_shape(handle, shape)
+    out = Glue.flx_layer_apply(handle, "", (Glue.flx_symbol_variable("data", ["shape" => text(shape)]),))
+    return Tuple(Glue.flx_symbol_shape(Glue.flx_symbol_infer(out, (), 0), Glue.FLX_OUTPUT, 0)[3])
 end
 "A layer that runs by plans: its operators as one graph."
 struct Hybrid <: Layer
@@ -85,14 +102,14 @@ Base.hash(l::Hybrid, h::UInt) = hash((l.layer, l.options), hash(:Hybrid, h))
     hybridize(layer; options...)
 
 The same layer, run by plans: the same numbers, faster. Options are `passes`, `memory`, `plans`, `fallback`, `print`."""
-hybridize(l::Layer; options...) = (h = Hybrid(l, given(options)); layer_handle(h); h)
-core(l::Hybrid) = (h = core(l.layer); Glue.flx_layer_hybridize(h, l.options); h)
+hybridize(l::Layer; options...) = (h = Hybrid(l, given(options)); has_own(h) || layer_handle(h); h)
+core(l::Hybrid, shape = nothing) = (h = core(l.layer, shape); Glue.flx_layer_hybridize(h, l.options); h)
 Base.show(io::IO, l::Hybrid) = print(io, "hybridize(", l.layer, ")")
 "A layer that a model file holds."
 struct LoadedLayer <: Layer
     json::String
 end
-core(l::LoadedLayer) = Glue.flx_layer_from_json(l.json)
+core(l::LoadedLayer, shape = nothing) = Glue.flx_layer_from_json(l.json)
 Base.show(io::IO, ::LoadedLayer) = print(io, "LoadedLayer(...)")
 
 const KnownLayer = Union{CoreLayer,Chain,Hybrid,LoadedLayer}
@@ -104,11 +121,13 @@ function params_handle(sets...)
     return h
 end
 function run_layer(l, x, sets...)
-    found = Glue.flx_layer_run(layer_handle(l), params_handle(sets...), mode(), (as_array(x),))
+    x = as_array(x)
+    found = Glue.flx_layer_run(layer_handle(l, size(x)), params_handle(sets...), mode(), (x,))
     return one_or_all(map(wrap, found))
 end
-(l::KnownLayer)(x, ps::NamedTuple) = run_layer(l, x, ps)
-(l::KnownLayer)(x, ps::NamedTuple, st::NamedTuple) = (run_layer(l, x, ps, st), st)
+(l::KnownLayer)(x, ps::NamedTuple) = has_own(l) ? run_mixed(l, x, ps) : run_layer(l, x, ps)
+(l::KnownLayer)(x, ps::NamedTuple, st::NamedTuple) = (has_own(l) ? run_mixed(l, x, merge(ps, st)) : run_layer(l, x, ps, st), st)
+(l::Layer)(x, ps::NamedTuple, st::NamedTuple) = (run_mixed(l, x, merge(ps, st)), st)
 
 shape_text(input) = text(map(d -> d === missing || d === nothing ? 1 : d, Tuple(input)))
 input_options(input) = ["data" => shape_text(input)]
@@ -119,7 +138,7 @@ First values for inputs of the sizes `input` (`missing` stands for the batch): t
 changes without a gradient, such as running means. Values depend on seed, name and sizes alone; without `seed` it is drawn from Julia's generator."""
 function setup(l::Layer, input; seed = rand(Int32(0):typemax(Int32)), initializer = nothing, dtype = Float32)
     options = [input_options(input); "dtype" => text(dtype)]
-    h = Glue.flx_params_init(layer_handle(l), options, initializer === nothing ? nothing : core(initializer), seed)
+    h = Glue.flx_params_init(layer_handle(l, input), options, initializer === nothing ? nothing : core(initializer), seed)
     return split_params(h)
 end
 function split_params(h)
@@ -127,7 +146,7 @@ function split_params(h)
     n = Glue.flx_params_count(h)
     pairs = [Symbol(Glue.flx_params_name(h, i)) => Glue.flx_params_at(h, i) for i in 0:n-1]
     is_state = [Glue.flx_autograd_grad(p.second) === nothing for p in pairs]
-    tuple_of(which) = NamedTuple{Tuple(first.(pairs[which]))}(Tuple(wrap(p.second) for p in pairs[which]))
+    tuple_of(which) = NamedTuple{Tuple(first.(pairs[which]))}(Tuple(each(wrap(p.second)) for p in pairs[which]))
     return tuple_of(.!is_state), tuple_of(is_state)
 end
 
@@ -146,9 +165,9 @@ Base.String(r::Report) = r.text
     summarize(layer, input)
 
 A table of the layers with output sizes and numbers of parameters for inputs of the sizes `input`; `missing` stands for the batch."""
-summarize(l::Layer, input) = Report(Glue.flx_layer_summary(layer_handle(l), input_options(input), 100), false)
+summarize(l::Layer, input) = Report(Glue.flx_layer_summary(layer_handle(l, input), input_options(input), 100), false)
 """
     draw(layer, input)
 
 A picture of the layer as a graph: shown in notebooks; `write("net.svg", draw(net, input))` keeps it."""
-draw(l::Layer, input) = Report(Glue.flx_layer_draw(layer_handle(l), input_options(input), "svg"), true)
+draw(l::Layer, input) = Report(Glue.flx_layer_draw(layer_handle(l, input), input_options(input), "svg"), true)

@@ -27,49 +27,13 @@ function Base.show(io::IO, f::Fitted)
     f.history === nothing || length(f.history) == 0 || print(io, ", ", length(f.history), " epochs, loss ", number_text(f.history.loss[end]))
 end
 Glue.free!(f::Fitted) = free!(f.model)
-
-# ---- a list of strings as JSON
-json_text(s::AbstractString) = string('"', sprint(io -> foreach(c -> c == '"' || c == '\\' ? print(io, '\\', c) : c < ' ' ? print(io, "\\u", string(UInt32(c), base = 16, pad = 4)) : print(io, c), s)), '"')
-json_list(items) = string('[', join(map(json_text, items), ", "), ']')
-function read_json_list(json)
-    out, i, chars = String[], 1, collect(json)
-    while i <= length(chars)
-        if chars[i] == '"'
-            word = IOBuffer()
-            i += 1
-            while chars[i] != '"'
-                if chars[i] == '\\'
-                    i += 1
-                    c = chars[i]
-                    if c == 'u'
-                        code = parse(UInt32, String(chars[i+1:i+4]), base = 16)
-                        i += 4
-                        if 0xd800 <= code < 0xdc00  # the first half of a character beyond 0xffff
-                            code = 0x10000 + ((code - 0xd800) << 10) + (parse(UInt32, String(chars[i+3:i+6]), base = 16) - 0xdc00)
-                            i += 6
-                        end
-                        print(word, Char(code))
-                    else
-                        print(word, c == 'n' ? '\n' : c == 't' ? '\t' : c == 'r' ? '\r' : c == 'b' ? '\b' : c == 'f' ? '\f' : c)
-                    end
-                else
-                    print(word, chars[i])
-                end
-                i += 1
-            end
-            push!(out, String(take!(word)))
-        elseif isdigit(chars[i]) || chars[i] == '-'
-            j = i
-            while j < length(chars) && !(chars[j+1] in ",] ")
-                j += 1
-            end
-            push!(out, String(chars[i:j]))
-            i = j
-        end
-        i += 1
-    end
-    return out
+Base.copy(f::Fitted) = Fitted(f.task, f.network, f.classes, f.history, f.columns, clone(f))
+function clone(f::Fitted)
+    bytes = Glue.flx_model_to_bytes(describe!(f).model, -1)[2]
+    model = Glue.flx_model_from_bytes(bytes, nothing)
+    return runs_host(f.model) ? Glue.flx_model_create(Glue.flx_model_layer(f.model), Glue.flx_model_params(model)) : model
 end
+runs_host(model) = occursin("_host", Glue.flx_layer_to_json(Glue.flx_model_layer(model)))
 
 # Labels keep their type where it is a plain one; another language's are whole numbers if all of them are.
 only_character(s) = first(s)
@@ -93,7 +57,7 @@ end
 function fitted_from(model)
     task, classes = Glue.flx_model_meta_get(model, "task"), Glue.flx_model_meta_get(model, "classes")
     layer = LoadedLayer(Glue.flx_layer_to_json(Glue.flx_model_layer(model)))
-    labels = classes === nothing ? nothing : read_classes(read_json_list(classes), Glue.flx_model_meta_get(model, "julia.labels"))
+    labels = classes === nothing ? nothing : read_classes(String[c isa AbstractString ? c : json_number(c) for c in read_json(classes)], Glue.flx_model_meta_get(model, "julia.labels"))
     return Fitted(something(task, classes === nothing ? "regression" : "classification"), layer, labels, nothing, Glue.flx_model_meta_get(model, "julia.columns") !== nothing, model)
 end
 """
@@ -109,16 +73,22 @@ end
 """
     Flexor.load(path)
 
-Reads a .flx file of any language as a fitted model."""
-load(path::AbstractString) = fitted_from(Glue.flx_model_load(path, nothing))
+Reads a .flx file of any language as a fitted model. `lenet-0010.params`, beside `lenet-symbol.json`, is a model of MXNet's; a classifier's classes are counted from 1 there."""
+load(path::AbstractString) = endswith(path, ".params") ? load_mxnet(path) : (name_operators(); fitted_from(Glue.flx_model_load(path, nothing)))
 
 function Serialization.serialize(s::Serialization.AbstractSerializer, f::Fitted)
     Serialization.serialize_type(s, Fitted)
-    Serialization.serialize(s, (Glue.flx_model_to_bytes(describe!(f).model, -1)[2], f.history, f.classes))
+    own = has_own(f.network) && runs_host(f.model)  # operators in Julia: their code, not their names
+    Serialization.serialize(s, (Glue.flx_model_to_bytes(describe!(f).model, -1)[2], f.history, f.classes, own ? (f.network, known_shapes[f.network]) : nothing))
 end
 function Serialization.deserialize(s::Serialization.AbstractSerializer, ::Type{Fitted})
-    bytes, history, classes = Serialization.deserialize(s)
+    bytes, history, classes, own = Serialization.deserialize(s)
     f = fitted_from(Glue.flx_model_from_bytes(bytes, nothing))
     f.history, f.classes = history, classes
+    if own !== nothing
+        f.network = own[1]
+        f.model = Glue.flx_model_create(layer_handle(own...), Glue.flx_model_params(f.model))
+        describe!(f)
+    end
     return f
 end

@@ -40,10 +40,30 @@ becomes `T`. With `reversed = true` the axes are taken from last to first, witho
 Work on arrays is queued; reading one waits for it. `free!(a)` gives the memory back at once, which else happens when Julia's collector finds the array unused.
 """
 struct NDArray{T,N} <: AbstractArray{T,N}
-    handle::Handle
+    handle::Handle  # while a layer is traced, of a symbol
     dims::NTuple{N,Int}
-    global adopt(h::Handle, ::Type{T}, dims::NTuple{N,Int}) where {T,N} = new{T,N}(h, dims)
+    flags::UInt8
+    global adopt(h::Handle, ::Type{T}, dims::NTuple{N,Int}, flags::UInt8 = 0x00) where {T,N} = new{T,N}(h, dims, flags)
 end
+const TRACED, PER_OBSERVATION = 0x01, 0x02
+traced(a::NDArray) = a.flags & TRACED != 0
+traced(x) = false
+# Parameters: with dots they meet the last axes of an array that has more, as each observation has the same ones.
+per_observation(a::NDArray) = a.flags & PER_OBSERVATION != 0
+per_observation(x) = false
+each(a::NDArray{T}) where {T} = adopt(a.handle, T, a.dims, a.flags | PER_OBSERVATION)
+keep_each(out::NDArray, args::Tuple) = !per_observation(out) && all_each(args) == 1 ? each(out) : out
+keep_each(out, args) = out
+# 1: all arrays are of that kind; 0: there is one that is not; -1: there is none
+all_each(::Tuple{}) = -1
+all_each(args::Tuple) = args[1] isa NDArray ? (per_observation(args[1]) ? abs(all_each(Base.tail(args))) : 0) : all_each(Base.tail(args))
+# The handle of an array that has elements now.
+function present(a::NDArray, what)
+    traced(a) && no_elements(what)
+    return a.handle
+end
+@noinline no_elements(what) =
+    throw(UnsupportedError("[$what] this layer is being traced, to be fitted, saved or hybridized: its arrays have no elements yet. Use operators, or Operator(f) for plain Julia."))
 Glue._pointer(a::NDArray) = a.handle.ptr
 Glue.free!(a::NDArray) = free!(a.handle)
 
@@ -94,17 +114,17 @@ as_array(a::NDArray) = a
 as_array(x) = NDArray(x)
 
 Base.similar(a::NDArray, ::Type{T}, dims::Dims) where {T} = T <: ElementType ? NDArray{T}(undef, dims) : Array{T}(undef, dims)
-Base.copy(a::NDArray{T,N}) where {T,N} = adopt(Glue.flx_ndarray_copy(a.handle, nothing), T, a.dims)
+Base.copy(a::NDArray{T,N}) where {T,N} = traced(a) ? call_one("_copy", (a,)) : adopt(Glue.flx_ndarray_copy(a.handle, nothing), T, a.dims)
 Base.zero(a::NDArray) = call_one("zeros_like", (a,))
 Base.fill!(a::NDArray, x) = (write_to!(a, call_one("_full", (), (shape = size(a), value = x, dtype = eltype(a)))); a)
 function write_to!(target::NDArray, source::NDArray)
-    Glue.flx_ndarray_copy_into(source.handle, target.handle)
+    Glue.flx_ndarray_copy_into(present(source, "copyto!"), present(target, "copyto!"))
     return target
 end
 
 # ---- back to Julia
 function read_into!(out::Array, a::NDArray)
-    isempty(a) || Glue.flx_ndarray_read(a.handle, out, dtype_code(eltype(out)), Glue.FLX_COLUMN_MAJOR, -1)
+    isempty(a) || Glue.flx_ndarray_read(present(a, "Array"), out, dtype_code(eltype(out)), Glue.FLX_COLUMN_MAJOR, -1)
     return out
 end
 Base.Array{S}(a::NDArray{T,N}) where {S<:ElementType,T,N} = read_into!(Array{S,N}(undef, a.dims), a)
@@ -120,17 +140,17 @@ function Base.copyto!(a::NDArray, x::AbstractArray)
     size(x) == size(a) || throw(ShapeError("[copyto!] the sizes must agree: $(size(a)) and $(size(x))"))
     x isa NDArray && return write_to!(a, x)
     host = x isa Array && eltype(x) <: ElementType ? x : collect(element_type(eltype(x)), x)
-    Glue.flx_ndarray_write(a.handle, host, dtype_code(eltype(host)), Glue.FLX_COLUMN_MAJOR)
+    Glue.flx_ndarray_write(present(a, "copyto!"), host, dtype_code(eltype(host)), Glue.FLX_COLUMN_MAJOR)
     return a
 end
-item(a::NDArray{T}) where {T} = convert_item(T, Glue.flx_ndarray_item(a.handle, -1)[2], a)
+item(a::NDArray{T}) where {T} = convert_item(T, Glue.flx_ndarray_item(present(a, "item"), -1)[2], a)
 convert_item(::Type{T}, x, a) where {T} = T <: Union{Int64,UInt64} && abs(x) >= 2.0^53 ? only_element(Array(a)) : T(x)
 only_element(x) = x[1]
 Base.iterate(a::NDArray) = step_on(Array(a), 1)
 Base.iterate(a::NDArray, (host, i)) = step_on(host, i)
 step_on(host, i) = i > length(host) ? nothing : (host[i], (host, i + 1))
 "Waits until all that was asked of `a` is computed."
-Base.wait(a::NDArray) = (Glue.flx_ndarray_wait(a.handle, -1); a)
+Base.wait(a::NDArray) = (Glue.flx_ndarray_wait(present(a, "wait"), -1); a)
 
 Base.:(==)(a::NDArray, b::NDArray) = size(a) == size(b) && Array(a) == Array(b)
 Base.:(==)(a::NDArray, b::AbstractArray) = size(a) == size(b) && Array(a) == b
@@ -142,11 +162,12 @@ Base.hash(a::NDArray, h::UInt) = hash(Array(a), h)
 
 function Base.show(io::IO, mime::MIME"text/plain", a::NDArray)
     summary(io, a)
+    traced(a) && return print(io, " that is being traced")
     isempty(a) && return nothing
     println(io, ":")
     Base.print_array(IOContext(io, :compact => get(io, :compact, true)), Array(a))
 end
-Base.show(io::IO, a::NDArray) = (print(io, "NDArray("); show(io, Array(a)); print(io, ")"))
+Base.show(io::IO, a::NDArray) = traced(a) ? show(io, MIME"text/plain"(), a) : (print(io, "NDArray("); show(io, Array(a)); print(io, ")"))
 
 # Serialization: an array goes as Julia's.
 function Serialization.serialize(s::Serialization.AbstractSerializer, a::NDArray)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Sums and the like. Without `dims` the result is a number; while recording it is an array of one number, which has a gradient.
 
-number_or_array(a::NDArray) = recording() ? (ndims(a) == 0 ? a : reshape_rows(a, ())) : item(a)
+number_or_array(a::NDArray) = stays_array(a) ? (ndims(a) == 0 ? a : reshape_rows(a, ())) : item(a)
 reduced(op, a::NDArray, ::Colon) = number_or_array(call_one(op, (a,)))
 reduced(op, a::NDArray, dims) = call_one(op, (a,), (axis = map(k -> k - 1, Tuple(dims)), keepdims = true))
 wide(a::NDArray{T}) where {T} = T === Bool ? cast(Int64, a) : a

@@ -76,7 +76,7 @@ update!(o::Optimizer, a::NDArray, g::NDArray; name = "weight") = (Glue.flx_optim
 
 const loss_handles = Dict{Any,Handle}()
 function run_loss(s::Setting{:loss}, arrays)
-    h = get!(() -> core(s), loss_handles, (s, Glue.flx_abi_version()))
+    h = alone(() -> get!(() -> core(s), loss_handles, s))
     return one_or_all(map(wrap, Glue.flx_layer_run(h, nothing, mode(), [as_array(a) for a in arrays if a !== nothing], )))
 end
 core_loss(s::Setting{:loss}) = core(s)

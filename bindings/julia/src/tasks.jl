@@ -3,19 +3,34 @@
 
 const hosts = Dict{Int64,Any}()
 const last_token = Ref{Int64}(0)
-"Registers f(what, arrays), which gives arrays or nothings; `what` is forward, backward, batch or metric."
+"Registers f(what, arrays), which gives arrays or nothings; `what` is forward, backward, batch, first batch (of an epoch) or metric."
 function host_function(f)
+    forget_hosts()
+    alone() do
+        hosts[last_token[] += 1] = f
+        last_token[]
+    end
+end
+forget_hosts() = alone() do
     while (token = Glue.flx_token_next()) >= 0
         delete!(hosts, token)
     end
-    hosts[last_token[] += 1] = f
-    return last_token[]
 end
 function answer_host(task)
-    f = get(hosts, Glue.flx_task_token(task), nothing)
+    token, what = Glue.flx_task_token(task), host_text(task, "host", "backward")
+    f = alone(() -> get(hosts, token, nothing))
     f === nothing && throw(StateError("[flexor] a function of another Julia process was asked for: it does not outlive its process"))
+    what == "batch" && Glue.flx_task_number(task, "first") == 1 && (what = "first batch")
     arrays = map(wrap, Glue.flx_task_arrays(task))
-    Glue.flx_task_reply(task, with_mode(() -> f(Glue.flx_task_text(task, "host"), arrays), 0))
+    Glue.flx_task_reply(task, with_mode(() -> f(what, arrays), 0))
+end
+function host_text(task, field, otherwise)
+    try
+        return Glue.flx_task_text(task, field)
+    catch e
+        e isa UnknownNameError || rethrow()
+        return otherwise
+    end
 end
 # Drives `task` to its end; `on_event(event)` hears of batches and epochs. However this is left (an exception, Ctrl-C), the task has come to its end.
 function run_task(task, on_event = event -> nothing)

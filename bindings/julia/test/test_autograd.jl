@@ -21,6 +21,13 @@ end
     @test Array(gradient(v -> sum(maximum(v; dims = 2)), x)) == [0 0 1; 0 0 1]
     @test Array(gradient(v -> sum((v .- mean(v; dims = 1)) .^ 2), x)) ≈ [-3 -3 -3; 3 3 3]
 end
+@testset "gradients of gradients" begin
+    x = NDArray(Float32[1, 2, 3])
+    @test Array(gradient(v -> sum(gradient(u -> sum(u .* u .* u), v)), x)) ≈ 6 .* [1, 2, 3]
+    @test Array(gradient(v -> sum(gradient(u -> sum(exp.(u .* 2)), v) .* v), x)) ≈ [2exp(2v) + 4v * exp(2v) for v in 1:3] rtol = 1e-4
+    w = gradient((p, q) -> sum(gradient((a, b) -> sum(a .* a .* b), p, q)[1] .^ 2), x, NDArray(Float32[1, 1, 2]))  # of (2pq)²
+    @test Array(w[1]) ≈ [8, 16, 96] && Array(w[2]) ≈ [8, 32, 144]
+end
 @testset "mode belongs to the task" begin
     x = NDArray(Float32[1, 2])
     seen = Ref{Any}(nothing)

@@ -86,8 +86,11 @@ end
     serialize(io, f)
     g = deserialize(seekstart(io))
     @test predict(g, x) == predict(f, x) && g.history.loss == f.history.loss
-    @test Flexor.read_json_list("[\"a\\\"b\", \"\\u00e4\\ud83d\\ude00\", 3]") == ["a\"b", "ä😀", "3"]
-    @test Flexor.read_json_list(Flexor.json_list(["a\"b\\", "ä\n"])) == ["a\"b\\", "ä\n"]
+    @test Flexor.read_json("[\"a\\\"b\", \"\\u00e4\\ud83d\\ude00\", 3, {\"k\": [true, null, -1.5e2]}, {}]") == ["a\"b", "ä😀", 3, Dict("k" => [true, nothing, -150]), Dict()]
+    @test Flexor.read_json(Flexor.json_list(["a\"b\\", "ä\n"])) == ["a\"b\\", "ä\n"]
+    for wrong in ("", "[1,", "[1 2]", "{\"a\" 1}", "tru", "[\"a", "\"\\u12", "1 1")
+        @test fails(() -> Flexor.read_json(wrong), FormatError, "JSON")
+    end
 end
 @testset "what is wrong is said" begin
     @test fails(() -> fit(Classifier(net), x, y[1:10]), ShapeError, "150", "10")

@@ -71,6 +71,27 @@ class ArraysTest {
     fails(classOf[StateException])(NDArray.zeros(2).grad)
   }
 
+  @Test def gradientsOfGradients(): Unit = Using.scope { s =>
+    val x = NDArray(Array(1f, 2f, 3f)).attachGrad()
+    val (y, first) = s.recording { val y = (x * x * x).sum; (y, y.gradients(Seq(x), again = true).head) }
+    assertArrayEquals(Array(3f, 12f, 27f), first.toFloats, 0f)
+    val second = s.recording(first.sum).gradients(Seq(x)).head
+    assertArrayEquals(Array(6f, 12f, 18f), second.toFloats, 0f)
+    assertEquals(36, y.toDouble, 0)
+    val doubled = HostOperator("doubled")(_.map(_ * 2))((dy, x, y) => dy.map(_ * 2))
+    assertArrayEquals(Array(2f, 2f, 2f), s.recording(doubled(x).sum).gradients(Seq(x)).head.toFloats, 0f)
+  }
+
+  @Test def randomNumbersFollowTheSeed(): Unit = Using.scope { s =>
+    def numbers(seed: Long): Seq[Float] = { Flexor.seed(seed); Seq(op.randomNormal(shape = Shape(5)), op.randomUniform(shape = Shape(5))).flatMap(_.toFloats.toSeq) }
+    assertEquals(numbers(7), numbers(7))
+    assertNotEquals(numbers(7), numbers(8))
+    assertEquals(numbers(7).distinct.length, 10)
+    val net = nn.Dense(3)
+    assertEquals(net.init(Shape(-1, 4), seed = 2)("weight").toSeq, net.init(Shape(-1, 4), seed = 2)("weight").toSeq)
+    assertNotEquals(net.init(Shape(-1, 4), seed = 2)("weight").toSeq, net.init(Shape(-1, 4), seed = 3)("weight").toSeq)
+  }
+
   @Test def everyOperatorHasAFunction(): Unit = Using.scope { s =>
     assertArrayEquals(Array(0f, 1f), op.relu(NDArray(Array(-1f, 1f))).toFloats, 0f)
     val parts = op.sliceChannel(NDArray.ones(4, 2), numOutputs = 2, axis = 0)

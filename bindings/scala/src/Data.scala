@@ -41,86 +41,14 @@ object Features {
   }
 }
 
-/** Samples with their labels, for a fit. */
-final class Samples(val x: Features, val y: Array[String]) {
-  if (x.length != y.length) throw new ShapeException(s"[samples] there are ${x.length} samples and ${y.length} labels")
-  def length: Int = y.length
-  def slice(from: Int, until: Int): Samples = rows(from until math.min(until, length))
-  def take(n: Int): Samples = slice(0, n)
-  def rows(indices: Seq[Int]): Samples = new Samples(x.rows(indices), indices.map(i => y(i)).toArray)
-
-  /** Two parts, `share` of the samples in the first, drawn by `seed`. */
-  def split(share: Double, seed: Long): (Samples, Samples) = {
-    val (a, b) = Samples.part(length, share, seed)
-    (rows(a), rows(b))
-  }
-
-  /** Batches for a training loop of one's own, the labels as 0-based indices of their rising order. A batch's arrays live until the next. */
-  def batches(size: Int, shuffle: Boolean = false, seed: Long = 0): Iterator[Batch] = {
-    val (classes, scope) = (Samples.classes(y), s)
-    new Batches(Samples.iter(x, Some(Samples.indices(y, classes)), Seq("batch_size" -> size, "shuffle" -> shuffle, "seed" -> seed)), scope)
-  }
-}
-
 /** Rows of numbers with their labels, in plain arrays. */
 final case class Table(x: Array[Array[Float]], y: Array[String]) {
   def length: Int = y.length
   def samples: Samples = new Samples(Features(x), y)
   /** Two parts, `share` of the rows in the first, drawn by `seed`. */
   def split(share: Double, seed: Long): (Table, Table) = {
-    val (a, b) = Samples.part(length, share, seed)
+    val (a, b) = Source.part(length, share, seed)
     (Table(a.map(x).toArray, a.map(y).toArray), Table(b.map(x).toArray, b.map(y).toArray))
-  }
-}
-
-/** A batch: what goes in and its labels. */
-final class Batch(val x: NDArray, val y: NDArray)
-
-private[flexor] final class Batches(raw: Long, scope: Scope) extends Resource(raw, scope) with Iterator[Batch] {
-  private var last: Batch = null
-  private var asked = false
-  private var more = false
-  def hasNext: Boolean = {
-    if (!asked) {
-      if (last != null) { last.x.close(); last.y.close(); last = null }
-      val event = if (Thread.currentThread.isInterrupted) flexorConstants.FLX_PENDING else Native.int(flexorJNI.flx_iter_next(raw, -1, _))
-      if (event == flexorConstants.FLX_PENDING) { Thread.interrupted(); throw new InterruptedException("[batches] the thread was interrupted") }
-      asked = true
-      more = event == flexorConstants.FLX_BATCH
-    }
-    more
-  }
-  def next(): Batch = {
-    if (!hasNext) throw new NoSuchElementException("the epoch is over")
-    asked = false
-    val arrays = Native.longs(flexorJNI.flx_iter_arrays(raw, _))
-    last = new Batch(new NDArray(arrays(0), scope), new NDArray(arrays(1), scope))
-    last
-  }
-}
-
-private[flexor] object Samples {
-  // Fisher and Yates by java.util.Random, which is the same in every version of Scala and Java.
-  def part(n: Int, share: Double, seed: Long): (Vector[Int], Vector[Int]) = {
-    if (!(share > 0 && share < 1)) throw new ArgumentException(s"[split] a share between 0 and 1 was expected, given $share")
-    val order = Array.range(0, n)
-    val random = new java.util.Random(seed)
-    for (i <- n - 1 to 1 by -1) { val j = random.nextInt(i + 1); val v = order(i); order(i) = order(j); order(j) = v }
-    order.toVector.splitAt(math.round(share * n).toInt)
-  }
-
-  /** Labels in rising order: as numbers if all are. */
-  def classes(y: Array[String]): Vector[String] = {
-    val all = y.distinct.toVector
-    if (all.forall(t => t.nonEmpty && t.length < 16 && t.forall(c => c >= '0' && c <= '9'))) all.sortBy(_.toLong) else all.sorted
-  }
-  def indices(y: Array[String], classes: Vector[String]): Array[Float] = {
-    val place = classes.zipWithIndex.toMap
-    y.map(t => place.getOrElse(t, throw new ArgumentException(s"[labels] the label `$t` is none of the fit's: ${classes.take(10).mkString(", ")}")).toFloat)
-  }
-  def iter(x: Features, y: Option[Array[Float]], settings: Seq[(String, Any)]): Long = Using.scope { implicit s =>
-    val arrays = x.toNDArray.raw +: y.map(v => NDArray(v).raw).toSeq
-    Native.handle(flexorJNI.flx_iter_from_arrays(arrays.toArray, Glue.utf8(Array("data", "label").take(arrays.length)), Native.pairs(settings.map { case (k, v) => k -> Settings.text(v) }), _))
   }
 }
 

@@ -2,13 +2,19 @@
 package org.flexor
 
 import org.flexor.Scope.{here => s}
+import org.flexor.nn.{Layer, Loss}
 
-import org.flexor.nn.{Described, Layer, Loss}
+/** How to train: an immutable value. `loss`: without one SoftmaxCrossEntropyLoss, for networks of one output SigmoidBinaryCrossEntropyLoss, for numbers L2Loss. `metrics` are names, values of
+  * org.flexor.metric, or [[HostMetric]]s; by default the accuracy, of numbers the mean square. With a `store` the fit is one of its workers', and the samples are this worker's share of all.
+  * docs/fit.md says what the others do. */
+final case class Training(epochs: Int = 1, batchSize: Int = 64, optimizer: Optimizer = Adam(0.001), seed: Long = 0, validation: Option[Source] = None, loss: Option[Loss] = None,
+                          metrics: Seq[Any] = Training.usual, shuffle: Boolean = true, patience: Option[Int] = None, clipGradient: Option[Double] = None, checkpoint: Option[String] = None,
+                          resume: Boolean = false, initializer: Option[Initializer] = None, hybridize: Boolean = true, passes: String = "", reportEvery: Int = 0, store: Option[Store] = None,
+                          updateOnStore: Option[Boolean] = None)
 
-/** How to train: an immutable value. `metrics` are names, or values of org.flexor.metric. */
-final case class Training(epochs: Int = 1, batchSize: Int = 64, optimizer: Optimizer = Adam(0.001), seed: Long = 0, validation: Option[Samples] = None, loss: Loss = nn.SoftmaxCrossEntropyLoss(),
-                          metrics: Seq[Any] = Seq("accuracy"), shuffle: Boolean = true, patience: Option[Int] = None, clipGradient: Option[Double] = None, checkpoint: Option[String] = None,
-                          resume: Boolean = false, initializer: Option[Initializer] = None, hybridize: Boolean = true, reportEvery: Int = 0)
+object Training {
+  private[flexor] val usual: Seq[Any] = Vector("usual")
+}
 
 /** What a fit reports, on the thread that fits. Prints as a line of progress. */
 sealed abstract class Event { def progress: String; override def toString: String = progress }
@@ -17,34 +23,84 @@ final case class Epoch(number: Int, scores: Map[String, Double])(val progress: S
 /** Some batches later, where `reportEvery` asks for it. */
 final case class Progress(epoch: Int, batch: Int, loss: Double)(val progress: String) extends Event
 
-/** A network that tells classes apart; labels are texts. */
-final case class Classifier(network: Layer) {
-  /** Fits to all the samples; an interrupt of the thread ends it after the batch at work, with an InterruptedException. */
-  def fit(x: Array[Array[Float]], y: Array[String], training: Training): Fitted = fit(new Samples(Features(x), y), training)
-  def fit(samples: Samples, training: Training): Fitted = { val run = start(samples, training); run.foreach(_ => ()); run.result }
+/** What fits a network: a [[Classifier]] or a [[Regressor]]. An interrupt of the thread ends a fit after the batch at work, with an InterruptedException. */
+abstract class Estimator private[flexor] {
+  def network: Layer
+  private[flexor] def task: String
+  private[flexor] def classesOf(source: Source, outputs: Option[Int]): Vector[String]
+  private[flexor] def lossFor(outputs: Option[Int]): Loss
+  private[flexor] def usualMetrics(loss: Loss): Seq[Any]
+  private[flexor] def check(outputs: Option[Int], classes: Vector[String]): Unit
+
+  /** Fits to all that `source` gives. */
+  def fit(source: Source, training: Training): Fitted = { val run = start(source, training); run.foreach(_ => ()); run.result }
 
   /** Begins to fit: an iterator of events. The work is done as it is iterated over. */
-  def start(samples: Samples, training: Training): Run = {
+  def start(source: Source, training: Training): Run = begin(source, training, None)
+
+  /** Begins to fit further what was fitted before; its own network counts, and it is changed. */
+  def start(source: Source, training: Training, from: Fitted): Run = begin(source, training, Some(from))
+
+  private def begin(source: Source, t: Training, from: Option[Fitted]): Run = {
     val scope = s // without one nothing is begun
-    val classes = Samples.classes(samples.y)
-    val layer = network.create()
-    val model = try Native.handle(flexorJNI.flx_model_create(layer, 0L, _)) finally flexorJNI.flx_free(layer)
-    val fitted = new Fitted(model, new History(Nil), scope)
-    flexorJNI.flx_model_meta_set(model, Glue.utf8("task"), Glue.utf8("classification"))
-    flexorJNI.flx_model_meta_set(model, Glue.utf8("classes"), Glue.utf8(Fitted.json(classes)))
-    val t = training
-    def batches(of: Samples, more: (String, Any)*): Long = Samples.iter(of.x, Some(Samples.indices(of.y, classes)), Seq("batch_size" -> t.batchSize) ++ more)
-    val settings = Seq[(String, Any)]("epochs" -> t.epochs, "metrics" -> t.metrics.map(Settings.text).mkString(", "), "seed" -> t.seed, "patience" -> t.patience, "clip_gradient" -> t.clipGradient,
-      "checkpoint" -> t.checkpoint.getOrElse(""), "resume" -> t.resume, "initializer" -> t.initializer.fold("")(_.text), "hybridize" -> t.hybridize, "report_every" -> t.reportEvery)
+    val input = source.input
     val made = new scala.collection.mutable.ArrayBuffer[Long]
     def keep(h: Long): Long = { made += h; h }
     try {
-      val train = keep(batches(samples, "shuffle" -> t.shuffle, "seed" -> t.seed))
-      val valid = t.validation.fold(0L)(v => keep(batches(v)))
-      val task = Native.handle(flexorJNI.flx_fit_start(model, keep(t.loss.create()), keep(t.optimizer.create()), train, valid, Native.pairs(settings.map { case (k, v) => k -> Settings.text(v) }), _))
-      new Run(task, fitted, scope)
+      val layer = keep(from.fold(network.create(input))(m => Native.handle(flexorJNI.flx_model_layer(m.raw, _))))
+      // What the network gives for a sample, where shapes tell it.
+      val sizes = try Some(nn.Trace.output(layer, input).sizes) catch { case _: StateException => None }
+      val outputs = sizes.filter(_.nonEmpty).map(all => if (all.length == 1) 1 else all.last.toInt).filter(_ > 0)
+      val classes = from.map(_.classes).filter(_.nonEmpty).getOrElse(classesOf(source, outputs))
+      check(outputs, classes)
+      val loss = t.loss.getOrElse(lossFor(outputs))
+      val fitted = from.getOrElse(new Fitted(Native.handle(flexorJNI.flx_model_create(layer, 0L, _)), new History(Nil), scope))
+      fitted.history = new History(Nil)
+      fitted.metaSet("task", task)
+      if (classes.nonEmpty) fitted.metaSet("classes", Json.text(classes))
+      val metrics = (if (t.metrics eq Training.usual) usualMetrics(loss) else t.metrics).map(Settings.text).mkString(", ")
+      val settings = Seq[(String, Any)]("epochs" -> t.epochs, "metrics" -> metrics, "seed" -> t.seed, "patience" -> t.patience, "clip_gradient" -> t.clipGradient,
+        "checkpoint" -> t.checkpoint.getOrElse(""), "resume" -> t.resume, "initializer" -> t.initializer.fold("")(_.text), "hybridize" -> t.hybridize, "passes" -> t.passes, "report_every" -> t.reportEvery, "update_on_store" -> t.updateOnStore)
+      if (t.store.isEmpty && t.updateOnStore.contains(true)) throw new ArgumentException("[fit] updateOnStore: there is no store; give one, Training(store = Some(Store(...)))")
+      val train = keep(source.open(classes, Seq("batch_size" -> t.batchSize, "shuffle" -> t.shuffle, "seed" -> t.seed), sizes.fold(2)(_.length)))
+      val valid = t.validation.fold(0L)(v => keep(v.open(classes, Seq("batch_size" -> t.batchSize))))
+      val work = Native.handle(flexorJNI.flx_fit_start(fitted.raw, keep(loss.create(null)), keep(t.optimizer.create()), train, valid, Native.pairs(settings.map { case (k, v) => k -> Settings.text(v) }), _))
+      val run = new Run(work, fitted, scope)
+      for (store <- t.store) flexorJNI.flx_fit_store(work, store.raw)
+      run
     } finally made.foreach(flexorJNI.flx_free(_))
   }
+}
+
+/** A network that tells classes apart: its last layer has a unit for each (one is enough for two). Labels are texts; of a source of batches 0-based indices, which `classes` names. */
+final case class Classifier(network: Layer, classes: Seq[String] = Nil) extends Estimator {
+  private[flexor] def task: String = "classification"
+  def fit(x: Array[Array[Float]], y: Array[String], training: Training): Fitted = fit(new Samples(Features(x), y), training)
+  private[flexor] def classesOf(source: Source, outputs: Option[Int]): Vector[String] =
+    if (classes.nonEmpty) classes.toVector
+    else if (source.classes.nonEmpty) source.classes
+    else Vector.tabulate(outputs.map(n => if (n == 1) 2 else n).getOrElse(0))(_.toString)
+  private[flexor] def lossFor(outputs: Option[Int]): Loss = if (outputs.exists(_ == 1)) nn.SigmoidBinaryCrossEntropyLoss() else nn.SoftmaxCrossEntropyLoss()
+  private[flexor] def usualMetrics(loss: Loss): Seq[Any] = if (loss.kind == "SigmoidBinaryCrossEntropyLoss") Seq(Classifier.binary) else Seq("accuracy")
+  private[flexor] def check(outputs: Option[Int], classes: Vector[String]): Unit = for (n <- outputs)
+    if (classes.nonEmpty && n != classes.length && !(n == 1 && classes.length == 2))
+      throw new ArgumentException(s"[Classifier] the network gives $n scores a sample, and the labels have ${classes.length} classes. Let the last layer have ${classes.length} units.", "Classifier")
+}
+
+object Classifier {
+  // The accuracy of one score, which says the second class above 0.
+  private[flexor] lazy val binary: HostMetric = HostMetric("accuracy") { (p, y) => val n = y.length; (0 until n).count(i => (p(i) > 0) == (y(i) > 0.5f)).toDouble / math.max(1, n) }
+}
+
+/** A network that predicts numbers. */
+final case class Regressor(network: Layer) extends Estimator {
+  private[flexor] def task: String = "regression"
+  def fit(x: Array[Array[Float]], y: Array[Float], training: Training): Fitted = fit(new Numbers(Features(x), y), training)
+  private[flexor] def classesOf(source: Source, outputs: Option[Int]): Vector[String] =
+    if (source.classes.isEmpty) Vector.empty else throw new ArgumentException("[Regressor] expected numbers to predict (Numbers), given labels. Classifier is for labels.", "Regressor")
+  private[flexor] def lossFor(outputs: Option[Int]): Loss = nn.L2Loss()
+  private[flexor] def usualMetrics(loss: Loss): Seq[Any] = Seq("mse")
+  private[flexor] def check(outputs: Option[Int], classes: Vector[String]): Unit = ()
 }
 
 /** A fit on its way: iterate over it, then take its `result`. It needs its scope to stay open. */
@@ -57,13 +113,12 @@ final class Run private[flexor] (raw: Long, model: Fitted, scope: Scope) extends
 
   def hasNext: Boolean = {
     if (ahead.isEmpty && !done) {
-      // A fit of short epochs never waits long enough for the glue to look for interrupts.
-      val event = if (Thread.currentThread.isInterrupted) FLX_PENDING else Native.int(flexorJNI.flx_task_next(raw, -1, _))
+      val event = try Tasks.next(raw) catch { case e: Throwable => finish(); throw e }
       val text = if (event == FLX_BATCH || event == FLX_EPOCH) Native.text(flexorJNI.flx_task_text(raw, Glue.utf8("progress"), _)) else ""
       if (event == FLX_EPOCH) {
         val row = columns.map(c => c -> number(c))
         model.history = model.history.add(row)
-        ahead = Some(Epoch(number("epoch").toInt, row.toMap - "epoch")(text))
+        ahead = Some(Epoch(number("epoch").toInt, scala.collection.immutable.ListMap(row.filter(_._1 != "epoch"): _*))(text))
       } else if (event == FLX_BATCH) ahead = Some(Progress(number("epoch").toInt, number("batch").toInt, number("loss"))(text))
       else if (event == FLX_PENDING) {
         Thread.interrupted()
@@ -78,124 +133,8 @@ final class Run private[flexor] (raw: Long, model: Fitted, scope: Scope) extends
   /** Lets the fit end after the batch at work; the model stays usable. */
   def stop(): Unit = flexorJNI.flx_task_stop(raw)
 
-  private def finish(): Unit = { stop(); while (Native.int(flexorJNI.flx_task_next(raw, 100, _)) != FLX_DONE) {}; done = true }
+  private def finish(): Unit = { done = true; Tasks.end(raw) }
 
   /** What was fitted; what is left of the fit is done first. */
   def result: Fitted = { foreach(_ => ()); model }
-}
-
-/** A fitted network. Belongs to its scope until `detach`; may be serialized (as the bytes of its file). */
-final class Fitted private[flexor] (raw: Long, private var past: History, scope: Scope) extends Resource(raw, scope) with Serializable {
-  def history: History = past
-  private[flexor] def history_=(h: History): Unit = past = h
-
-  /** Moves it out of its scope: it lives until close(), or until the collector finds it unused. */
-  def detach: Fitted = { leave(); this }
-
-  /** What the model file keeps beside the network. */
-  def meta(key: String): Option[String] = Option(Native.text(flexorJNI.flx_model_meta_get(raw, Glue.utf8(key), _)))
-
-  /** The class labels, in the order of the scores; none if the file does not say. */
-  lazy val classes: Vector[String] = meta("classes").fold(Vector.empty[String])(Fitted.list)
-
-  /** The network. */
-  def layer: Layer = Native.briefly(Native.handle(flexorJNI.flx_model_layer(raw, _)))(h => Described(Native.text(flexorJNI.flx_layer_to_json(h, _))))
-
-  /** Its parameters, shared. */
-  def params: Params = { val scope = s; new Params(Native.handle(flexorJNI.flx_model_params(raw, _)), scope) }
-
-  /** The scores of a batch. */
-  def apply(x: NDArray): NDArray = new NDArray(Native.longs(flexorJNI.flx_model_run(raw, s.mode, Array(x.raw), _))(0), s)
-
-  /** The scores of all samples, batch by batch, one row a sample. */
-  def scores(x: Features, batchSize: Int = 256): Array[Array[Float]] = Using.scope { implicit s =>
-    val task = Native.briefly(Samples.iter(x, None, Seq("batch_size" -> batchSize)))(iter => new Task(Native.handle(flexorJNI.flx_predict_start(raw, iter, _)), s))
-    task.finish()
-    val out = new NDArray(Native.longs(flexorJNI.flx_task_arrays(task.raw, _))(0), s)
-    if (out.shape.rank == 2) out.toRows else out.reshape(x.length, -1).toRows
-  }
-
-  /** The label of each sample: the class with the highest score. */
-  def predict(x: Features): Array[String] = scores(x).map { row =>
-    val best = if (row.length == 1) (if (row(0) > 0) 1 else 0) else row.indexOf(row.max)
-    if (classes.isEmpty) best.toString else classes(best)
-  }
-  def predict(x: Array[Array[Float]]): Array[String] = predict(Features(x))
-
-  /** How likely each class is, one row a sample. */
-  def probabilities(x: Features): Array[Array[Float]] = scores(x).map { row =>
-    if (row.length == 1) { val p = (1 / (1 + math.exp(-row(0)))).toFloat; Array(1 - p, p) }
-    else { val top = row.max; val e = row.map(v => math.exp(v - top)); val sum = e.sum; e.map(v => (v / sum).toFloat) }
-  }
-
-  /** Writes one file (.flx) that every language reads. */
-  def save(path: String): Unit = Native.ready(flexorJNI.flx_model_save(raw, Glue.utf8(path), -1, _))
-
-  /** The bytes of that file. */
-  def toBytes: Array[Byte] = { val out = new Array[Array[Byte]](1); Native.ready(flexorJNI.flx_model_to_bytes(raw, -1, _, out)); out(0) }
-
-  private def writeReplace(): AnyRef = new FittedBytes(toBytes, history)
-}
-
-/** What stands for a fitted network in Java's serialization. */
-private[flexor] final class FittedBytes(bytes: Array[Byte], history: History) extends Serializable {
-  private def readResolve(): AnyRef = {
-    val buffer = NDArray.direct(bytes.length)
-    buffer.put(bytes)
-    new Fitted(Native.handle(flexorJNI.flx_model_from_bytes(buffer, null, _)), history, null)
-  }
-}
-
-private[flexor] final class Task(raw: Long, scope: Scope) extends Resource(raw, scope) {
-  def finish(): Unit = {
-    var event = flexorConstants.FLX_BATCH
-    while (event != flexorConstants.FLX_DONE) {
-      event = Native.int(flexorJNI.flx_task_next(raw, -1, _))
-      if (event == flexorConstants.FLX_PENDING) { Thread.interrupted(); throw new InterruptedException("[predict] the thread was interrupted") }
-    }
-  }
-}
-
-object Fitted {
-  /** Reads a .flx file of any language's. It belongs to no scope: close it. */
-  def load(path: String): Fitted = new Fitted(Native.handle(flexorJNI.flx_model_load(Glue.utf8(path), null, _)), new History(Nil), null)
-
-  /** A model of MXNet's checkpoint is read by its layer and parameters in other languages; a list of labels is JSON. */
-  private[flexor] def json(texts: Seq[String]): String = texts.map { t =>
-    t.map {
-      case '"'          => "\\\""
-      case '\\'         => "\\\\"
-      case c if c < ' ' => "\\u%04x".format(c.toInt)
-      case c            => c.toString
-    }.mkString("\"", "", "\"")
-  }.mkString("[", ", ", "]")
-
-  private[flexor] def list(json: String): Vector[String] = {
-    val out = Vector.newBuilder[String]
-    var i = 0
-    while (i < json.length) {
-      if (json(i) == '"') {
-        val text = new StringBuilder
-        i += 1
-        while (json(i) != '"') {
-          if (json(i) == '\\') {
-            i += 1
-            json(i) match {
-              case 'n' => text += '\n'
-              case 't' => text += '\t'
-              case 'r' => text += '\r'
-              case 'b' => text += '\b'
-              case 'f' => text += '\f'
-              case 'u' => text += Integer.parseInt(json.substring(i + 1, i + 5), 16).toChar; i += 4
-              case c   => text += c
-            }
-          } else text += json(i)
-          i += 1
-        }
-        out += text.toString
-      }
-      i += 1
-    }
-    out.result()
-  }
 }

@@ -16,7 +16,10 @@ object Flexor {
   def config(key: String): String = Glue.text(Native.bytes(flexorJNI.flx_config_get(Glue.utf8(key), _)))
 
   /** Sets an option of the FLEXOR_ table. */
-  def config(key: String, value: String): Unit = flexorJNI.flx_config_set(Glue.utf8(key), Glue.utf8(value))
+  def config(key: String, value: String): Unit = { flexorJNI.flx_config_set(Glue.utf8(key), Glue.utf8(value)); Origins.follow() }
+
+  /** The table of options: names, values, meanings. */
+  def options: String = Native.text(flexorJNI.flx_config_list(_))
 
   /** Waits until all work that was pushed is done; an interrupt of the thread ends it. */
   def waitAll(): Unit = Native.ready(flexorJNI.flx_wait_all(-1, _))
@@ -70,14 +73,14 @@ abstract class Resource private[flexor] (private[flexor] val raw: Long, scope: S
 final class Scope extends AutoCloseable {
   private var things = new Array[Resource](16)
   private var count = 0
-  private var open = true
+  private var alive = true
   private[flexor] var mode = 0
   private val outer = Scope.innermost.get
   private val thread = Thread.currentThread
   Scope.innermost.set(this)
 
   private[flexor] def add(thing: Resource): Int = {
-    if (!open) {
+    if (!alive) {
       flexorJNI.flx_free(thing.raw)
       throw new StateException("[scope] the scope is closed, so nothing can be made in it. Is a result used lazily, after its Using.scope?")
     }
@@ -108,14 +111,14 @@ final class Scope extends AutoCloseable {
   def size: Int = things.count(_ != null)
 
   /** Frees all it owns. */
-  def close(): Unit = if (open) {
+  def close(): Unit = if (alive) {
     if (Thread.currentThread ne thread) throw new StateException("[scope] a scope is closed by the thread that opened it")
     if (Scope.innermost.get eq this) {
       var next = outer
-      while (next != null && !next.open) next = next.outer
+      while (next != null && !next.alive) next = next.outer
       Scope.innermost.set(next)
     }
-    open = false
+    alive = false
     val old = things
     val n = count
     things = new Array[Resource](0)
@@ -152,11 +155,24 @@ object Scope {
   private[flexor] def here: Scope = {
     val found = innermost.get
     if (found == null) throw new StateException("[scope] no scope is open in this thread, so nothing owns the result. Put the code into Using.scope { scope => ... }.")
+    Origins.mark()
     found
   }
 
   /** For Java: a scope for try-with-resources. */
   def open(): Scope = new Scope
+}
+
+/** The user's line: of what leaks, and with the option FLEXOR_ORIGIN of what is queued, for its errors. */
+private[flexor] object Origins {
+  @volatile private var on = false
+  @volatile private var ever = false // threads remember the line that they told last
+  follow()
+  def follow(): Unit = { on = Native.text(flexorJNI.flx_config_get(Glue.utf8("FLEXOR_ORIGIN"), _)) == "1"; ever ||= on }
+  /** Before what may queue work. */
+  def mark(): Unit = if (ever) tell()
+  def line: Option[StackTraceElement] = new Throwable().getStackTrace.find(f => !Seq("org.flexor.", "scala.", "java.").exists(f.getClassName.startsWith(_)))
+  private def tell(): Unit = flexorJNI.flx_origin_set((if (on) line else None).fold(null: Array[Byte])(f => Glue.utf8(s"${f.getFileName}:${f.getLineNumber}")))
 }
 
 /** What has no scope: freed by close(), or at last by the collector, and listed until then. */
@@ -173,7 +189,7 @@ private[flexor] object Leaks {
 
   def forget(handle: Handle): Unit = synchronized { known.remove(handle); handle.close() }
 
-  private def line(): String = new Throwable().getStackTrace.find(f => !f.getClassName.startsWith("org.flexor.") && !f.getClassName.startsWith("scala.") && !f.getClassName.startsWith("java.")).fold("an unknown line")(_.toString)
+  private def line(): String = Origins.line.fold("an unknown line")(_.toString)
 
   def report: String = synchronized {
     val list = known.values.toArray(new Array[(String, String)](0)).toList
@@ -185,7 +201,12 @@ private[flexor] object Leaks {
 
 /** Results of the glue's functions, which put them into arrays. */
 private[flexor] object Native {
+  // Java's own things of this package, for the packages inside it.
   def utf8(text: String): Array[Byte] = Glue.utf8(text)
+  def utf8(texts: Array[String]): Array[Byte] = Glue.utf8(texts)
+  def own(raw: Long): Handle = Handle.own(raw)
+  def raw(handle: Handle): Long = handle.raw
+
   def handle(call: Array[Long] => Unit): Long = { val out = new Array[Long](1); call(out); out(0) }
   def long(call: Array[Long] => Unit): Long = handle(call)
   def int(call: Array[Int] => Unit): Int = { val out = new Array[Int](1); call(out); out(0) }

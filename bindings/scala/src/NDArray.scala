@@ -5,53 +5,38 @@ import org.flexor.Scope.{here => s}
 
 import java.nio.{Buffer, ByteBuffer, ByteOrder, DoubleBuffer, FloatBuffer, IntBuffer, LongBuffer, ShortBuffer}
 
-/** What operators take and give. Arithmetic broadcasts; a result belongs to the scope. */
-sealed abstract class Tensor private[flexor] (raw: Long, scope: Scope) extends Resource(raw, scope) {
-  /** What operations on it give. */
-  type Self <: Tensor
-  private[flexor] def wrap(raw: Long, scope: Scope): Self
-
-  private def binary(call: Long, other: Tensor): Self = {
-    val out = new Array[Long](1)
-    flexorJNI.flx_call_binary(call, s.mode, raw, other.raw, out)
-    wrap(out(0), s)
-  }
-  private def scalar(call: Long, other: Double): Self = {
-    val out = new Array[Long](1)
-    flexorJNI.flx_call_scalar(call, s.mode, raw, other, out)
-    wrap(out(0), s)
-  }
-  private def unary(call: Long): Self = {
-    val out = new Array[Long](1)
-    flexorJNI.flx_call_unary(call, s.mode, raw, out)
-    wrap(out(0), s)
-  }
-
-  def +(other: Tensor): Self = binary(Operators.add, other)
-  def -(other: Tensor): Self = binary(Operators.sub, other)
-  def *(other: Tensor): Self = binary(Operators.mul, other)
-  def /(other: Tensor): Self = binary(Operators.div, other)
-  def dot(other: Tensor): Self = binary(Operators.dot, other)
-  def +(other: Double): Self = scalar(Operators.addScalar, other)
-  def -(other: Double): Self = scalar(Operators.subScalar, other)
-  def *(other: Double): Self = scalar(Operators.mulScalar, other)
-  def /(other: Double): Self = scalar(Operators.divScalar, other)
-  def pow(other: Double): Self = scalar(Operators.powScalar, other)
-  def unary_- : Self = scalar(Operators.mulScalar, -1)
-
-  /** The mean, and the sum, of all elements: one element. */
-  def mean: Self = unary(Operators.mean)
-  def sum: Self = unary(Operators.sum)
-}
-
 /** An array, row-major, whatever made it. */
 final class NDArray private[flexor] (raw: Long, scope: Scope) extends Tensor(raw, scope) {
   import flexorConstants.FLX_ROW_MAJOR
   type Self = NDArray
-  private[flexor] def wrap(raw: Long, scope: Scope): NDArray = new NDArray(raw, scope)
+  private[flexor] def binary(op: Quick, other: Tensor): NDArray = {
+    if (!other.isInstanceOf[NDArray]) throw Symbol.mixed(op.name)
+    val out = new Array[Long](1)
+    val scope = s
+    flexorJNI.flx_call_binary(op.call, scope.mode, raw, other.raw, out)
+    new NDArray(out(0), scope)
+  }
+  private[flexor] def scalar(op: Quick, other: Double): NDArray = {
+    val out = new Array[Long](1)
+    val scope = s
+    flexorJNI.flx_call_scalar(op.call, scope.mode, raw, other, out)
+    new NDArray(out(0), scope)
+  }
+  private[flexor] def unary(op: Quick): NDArray = {
+    val out = new Array[Long](1)
+    val scope = s
+    flexorJNI.flx_call_unary(op.call, scope.mode, raw, out)
+    new NDArray(out(0), scope)
+  }
+
+  // What Java sees: arrays, not tensors.
+  override def dot(other: Tensor): NDArray = super.dot(other)
+  override def pow(other: Double): NDArray = super.pow(other)
+  override def mean: NDArray = super.mean
+  override def sum: NDArray = super.sum
 
   def dtype: DType = DType.of(Native.int(flexorJNI.flx_ndarray_describe(raw, _, null)))
-  def shape: Shape = Shape.of(Native.longs(flexorJNI.flx_ndarray_describe(raw, null, _)))
+  def shape: Shape = Shape.from(Native.longs(flexorJNI.flx_ndarray_describe(raw, null, _)))
   def size: Long = shape.size
 
   /** Moves it out of its scope: it lives until close(), or until the collector finds it unused. */
@@ -104,7 +89,7 @@ final class NDArray private[flexor] (raw: Long, scope: Scope) extends Tensor(raw
   }
 
   /** Overwrites its elements with `other`'s, converted. */
-  def update(other: NDArray): Unit = flexorJNI.flx_ndarray_copy_into(other.raw, raw)
+  def update(other: NDArray): Unit = { Origins.mark(); flexorJNI.flx_ndarray_copy_into(other.raw, raw) }
 
   /** Lets `backward` store a gradient for it. */
   def attachGrad(): this.type = { flexorJNI.flx_autograd_attach(raw, Glue.utf8("write"), 0); this }
@@ -118,7 +103,23 @@ final class NDArray private[flexor] (raw: Long, scope: Scope) extends Tensor(raw
   }
 
   /** Goes backward from here, and stores the gradients of what has one attached. */
-  def backward(): Unit = flexorJNI.flx_autograd_backward(Array(raw), null, flexorConstants.FLX_TRAIN)
+  def backward(): Unit = {
+    Origins.mark()
+    if (!Hosts.recorded) flexorJNI.flx_autograd_backward(Array(raw), null, flexorConstants.FLX_TRAIN)
+    else Native.briefly(Native.handle(flexorJNI.flx_autograd_start(Array(raw), null, null, flexorConstants.FLX_TRAIN, _)))(Tasks.drive(_, "backward"))
+  }
+
+  /** Its gradients by `variables`, returned and not stored. With `again` that is recorded itself, for gradients of gradients. */
+  def gradients(variables: Seq[NDArray], again: Boolean = false): Vector[NDArray] = {
+    import flexorConstants._
+    val scope = s
+    val mode = FLX_TRAIN | (if (again) FLX_RETAIN | FLX_CREATE_GRAPH else 0)
+    val by = variables.map(_.raw).toArray
+    val found =
+      if (!Hosts.recorded) Native.longs(flexorJNI.flx_autograd_gradients(Array(raw), null, by, mode, _))
+      else Native.briefly(Native.handle(flexorJNI.flx_autograd_start(Array(raw), null, by, mode, _))) { task => Tasks.drive(task, "gradients"); Native.longs(flexorJNI.flx_task_arrays(task, _)) }
+    found.toVector.map(new NDArray(_, scope))
+  }
 
   /** Waits until it is computed. */
   def await(): this.type = { Native.ready(flexorJNI.flx_ndarray_wait(raw, -1, _)); this }
@@ -169,51 +170,9 @@ object NDArray {
   def apply(values: FloatBuffer, shape: Shape): NDArray = { val v = values.duplicate; val b = direct(sized(v.remaining, 4)); b.asFloatBuffer.put(v); make(b, DType.Float32, shape, DType.Float32) }
   def apply(values: DoubleBuffer, shape: Shape): NDArray = { val v = values.duplicate; val b = direct(sized(v.remaining, 8)); b.asDoubleBuffer.put(v); make(b, DType.Float64, shape, DType.Float64) }
 
-  def zeros(sizes: Long*): NDArray = full(Shape.of(sizes), 0)
-  def ones(sizes: Long*): NDArray = full(Shape.of(sizes), 1)
+  @scala.annotation.varargs def zeros(sizes: Long*): NDArray = full(Shape(sizes: _*), 0)
+  @scala.annotation.varargs def ones(sizes: Long*): NDArray = full(Shape(sizes: _*), 1)
   /** An array filled with `value`. */
   def full(shape: Shape, value: Double, dtype: DType = DType.Float32): NDArray =
     { val scope = s; new NDArray(Native.handle(flexorJNI.flx_ndarray_create_full(shape.raw, dtype.number, null, value, _)), scope) }
-}
-
-/** Operators by name. Prepared calls are kept for the process: each is made once. */
-private[flexor] object Operators {
-  private val made = new java.util.concurrent.ConcurrentHashMap[(String, List[(String, String)]), java.lang.Long]
-
-  def prepared(name: String, settings: List[(String, String)] = Nil): Long = {
-    val key = (name, settings)
-    val found = made.get(key)
-    if (found != null) found.longValue
-    else {
-      val call = Native.handle(flexorJNI.flx_call_create(Glue.utf8(name), Native.pairs(settings), _))
-      val before = made.putIfAbsent(key, call)
-      if (before == null) call else { flexorJNI.flx_free(call); before.longValue }
-    }
-  }
-
-  val add: Long = prepared("broadcast_add")
-  val sub: Long = prepared("broadcast_sub")
-  val mul: Long = prepared("broadcast_mul")
-  val div: Long = prepared("broadcast_div")
-  val dot: Long = prepared("dot")
-  val addScalar: Long = prepared("_plus_scalar")
-  val subScalar: Long = prepared("_minus_scalar")
-  val mulScalar: Long = prepared("_mul_scalar")
-  val divScalar: Long = prepared("_div_scalar")
-  val powScalar: Long = prepared("_power_scalar")
-  val mean: Long = prepared("mean")
-  val sum: Long = prepared("sum")
-
-  def run(name: String, inputs: Seq[Tensor], settings: List[(String, String)]): Seq[NDArray] = {
-    val arrays = inputs.reverseIterator.dropWhile(_ == null).toArray.reverse.map(t => if (t == null) 0L else t.raw)
-    val out = new Array[Array[Long]](1)
-    // Settings may hold numbers without end (learning rates, random parameters): beyond so many they are not kept.
-    if (made.size < 4096) flexorJNI.flx_call_run(prepared(name, settings), s.mode, arrays, null, out)
-    else flexorJNI.flx_invoke(Glue.utf8(name), s.mode, arrays, Native.pairs(settings), out)
-    out(0).toVector.map(new NDArray(_, s))
-  }
-
-  private def texts(settings: Array[(String, Any)]): List[(String, String)] = settings.toList.map { case (k, v) => k -> Settings.text(v) }
-  def all[T <: Tensor](name: String, inputs: Seq[Tensor], settings: Array[(String, Any)]): Seq[T] = run(name, inputs, texts(settings)).asInstanceOf[Seq[T]]
-  def one[T <: Tensor](name: String, inputs: Seq[Tensor], settings: Array[(String, Any)]): T = run(name, inputs, texts(settings)).head.asInstanceOf[T]
 }

@@ -20,7 +20,9 @@ final class Shape private (val sizes: Vector[Long]) extends Serializable {
 
 object Shape {
   def apply(sizes: Long*): Shape = new Shape(sizes.toVector)
-  def of(sizes: Seq[Long]): Shape = new Shape(sizes.toVector)
+  /** The same, for Java. */
+  @scala.annotation.varargs def of(sizes: Long*): Shape = new Shape(sizes.toVector)
+  private[flexor] def from(sizes: Array[Long]): Shape = new Shape(sizes.toVector)
 }
 
 /** The type of an array's elements. */
@@ -70,12 +72,13 @@ object Settings {
     case s: Seq[_]         => s.map(text).mkString("(", ", ", if (s.length == 1) ",)" else ")")
     case s: Setting        => s.text
     case a: nn.Activation  => a.activation
+    case m: HostMetric     => m.text
     case v                 => v.toString
   }
 
   private def number(d: Double): String = if (d.isPosInfinity) "inf" else if (d.isNegInfinity) "-inf" else if (d.isNaN) "nan" else d.toString
 
-  def given(kind: String, settings: (String, Any)*): List[(String, String)] = settings.toList.map { case (k, v) => k -> text(v) }
+  def list(kind: String, settings: (String, Any)*): List[(String, String)] = settings.toList.map { case (k, v) => k -> text(v) }
 }
 
 /** Something registered by its name and settings: an immutable value that holds nothing of the library's. */
@@ -109,12 +112,17 @@ abstract class Metric(kind: String, settings: List[(String, String)]) extends Se
   private[flexor] def create(): Long = Native.handle(flexorJNI.flx_metric_create(Glue.utf8(kind), Native.pairs(settings), _))
   check()
 
-  /** The value for predictions and their labels. */
-  def apply(predictions: NDArray, labels: NDArray): Double = Native.briefly(create()) { h =>
+  /** The value for predictions and their labels; of a Composite the first. */
+  def apply(predictions: NDArray, labels: NDArray): Double = values(predictions, labels).head._2
+
+  /** All values by name: several of a Composite, else one. */
+  def values(predictions: NDArray, labels: NDArray): Vector[(String, Double)] = Native.briefly(create()) { h =>
     flexorJNI.flx_metric_update(h, Array(predictions.raw), Array(labels.raw))
-    var out = 0.0
-    Native.ready { ready => out = Native.double(flexorJNI.flx_metric_value(h, 0, -1, ready, _)) }
-    out
+    Vector.tabulate(Native.int(flexorJNI.flx_metric_count(h, _))) { i =>
+      var out = 0.0
+      Native.ready { ready => out = Native.double(flexorJNI.flx_metric_value(h, i, -1, ready, _)) }
+      Native.text(flexorJNI.flx_metric_name(h, i, _)) -> out
+    }
   }
 }
 
@@ -132,11 +140,11 @@ abstract class Optimizer(kind: String, settings: List[(String, String)]) extends
   }
 
   /** The rule with a state of its own, for `params`. */
-  def start(params: Params): Updates = { val scope = s; new Updates(create(), params, scope) }
+  def start(params: Parameters): Updates = { val scope = s; new Updates(create(), params, scope) }
 }
 
 object Optimizer {
   /** An optimizer by the name and settings it is registered with. */
-  def named(kind: String, settings: (String, Any)*): Optimizer = NamedOptimizer(kind, Settings.given(kind, settings: _*))
+  def named(kind: String, settings: (String, Any)*): Optimizer = NamedOptimizer(kind, Settings.list(kind, settings: _*))
 }
-private[flexor] final case class NamedOptimizer(name: String, given: List[(String, String)], schedule: Option[Schedule] = None) extends Optimizer(name, given)
+private[flexor] final case class NamedOptimizer(name: String, options: List[(String, String)], schedule: Option[Schedule] = None) extends Optimizer(name, options)

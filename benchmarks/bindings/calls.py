@@ -10,23 +10,27 @@ import rows  # noqa: E402
 ADD, SCALAR, CHAIN, READ = "Python/add of one element", "Python/add of a number", "Python/ten small operators forward and backward", "Python/array from NumPy and back, one element"
 
 
-def flexor():
-    import numpy as np
-
-    import flexor as fx
-    from flexor import autograd, nd
-    a, b, x, one = nd.ones((1,)), nd.ones((1,)), nd.ones((1,)), np.ones(1, np.float32)
+def training(autograd, x, b):
+    """A call that makes the chain's gradient, in Flexor or MXNet."""
     x.attach_grad()
 
     def train():
         with autograd.record():
             y = rows.chain(x, b)
         y.backward()
-        return x.grad
+        x.grad.wait_to_read()
+    return train
 
+
+def flexor():
+    import numpy as np
+
+    import flexor as fx
+    from flexor import autograd, nd
+    a, b, x, one = nd.ones((1,)), nd.ones((1,)), nd.ones((1,)), np.ones(1, np.float32)
     rows.measure(ADD, lambda: lambda: a + b, fx.waitall)
     rows.measure(SCALAR, lambda: lambda: a + 2, fx.waitall)
-    rows.measure(CHAIN, lambda: lambda: train().wait_to_read())
+    rows.measure(CHAIN, lambda: training(autograd, x, b))
     rows.measure(READ, lambda: lambda: nd.array(one).asnumpy())
     u = np.ones(1)
     rows.measure(ADD, lambda: lambda: u + u, peer="numpy")
@@ -56,17 +60,9 @@ def mxnet():
             setattr(np, alias, kind)
     from mxnet import autograd, nd
     a, b, x, one = nd.ones((1,)), nd.ones((1,)), nd.ones((1,)), np.ones(1, np.float32)
-    x.attach_grad()
-
-    def train():
-        with autograd.record():
-            y = rows.chain(x, b)
-        y.backward()
-        x.grad.wait_to_read()
-
     rows.measure(ADD, lambda: lambda: a + b, nd.waitall)
     rows.measure(SCALAR, lambda: lambda: a + 2, nd.waitall)
-    rows.measure(CHAIN, lambda: train)
+    rows.measure(CHAIN, lambda: training(autograd, x, b))
     rows.measure(READ, lambda: lambda: nd.array(one).asnumpy())
 
 

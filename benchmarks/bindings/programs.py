@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whole programs of a language: programs.py --full|--quick FILTER. Of flexor: the time of `import flexor` above NumPy's; an epoch of LeNet beside the C++ program's, in turns;
-how long after Ctrl-C a fit is over. Of the peers: their import. BENCH_PEER is flexor, torch or mxnet; BENCH_CPP, BENCH_PYTHON and BENCH_R are the fits' commands."""
+how long after Ctrl-C a fit is over. Of the peers: their import. BENCH_PEER is flexor, torch or mxnet; BENCH_CPP, BENCH_PYTHON, BENCH_R, BENCH_JULIA and BENCH_SCALA are the fits' commands,
+BENCH_JULIA_PROGRAM runs a program that follows."""
 import os
 import signal
 import statistics
@@ -70,6 +71,12 @@ def interrupted(row, command):
     rows.figure(row, max(found))
 
 
+def first_array(row, command, program):
+    """A new process until it has the elements of an array that was computed, with the language's own start."""
+    if rows.wanted(row):
+        rows.figure(row, statistics.median([time_of(*command.split(" "), program) for _ in range(2 if rows.QUICK else 10)][1:]))
+
+
 def attempt(what, *args):
     try:
         what(*args)
@@ -80,7 +87,12 @@ def attempt(what, *args):
 
 rows.PEER = GIVEN["BENCH_PEER"]
 attempt(above_numpy, "Python/import above NumPy", rows.PEER)
-for language, key in (("Python", "BENCH_PYTHON"), ("R", "BENCH_R")):
+for language, key in (("Python", "BENCH_PYTHON"), ("R", "BENCH_R"), ("Julia", "BENCH_JULIA"), ("Scala", "BENCH_SCALA")):
     if key in GIVEN:
         attempt(beside_cpp, f"{language}/LeNet epoch beside C++", GIVEN[key])
-        attempt(interrupted, f"{language}/Ctrl-C during a fit, the longest", GIVEN[key])
+        if language != "Scala":  # Ctrl-C ends a JVM at once
+            attempt(interrupted, f"{language}/Ctrl-C during a fit, the longest", GIVEN[key])
+if "BENCH_JULIA_PROGRAM" in GIVEN:
+    attempt(first_array, "Julia/first array in a new process", GIVEN["BENCH_JULIA_PROGRAM"], "using Flexor; Array(NDArray(ones(Float32, 2, 2)) .+ 1)")
+if "BENCH_SCALA" in GIVEN:
+    attempt(first_array, "Scala/first array in a new process", GIVEN["BENCH_SCALA"], "first")

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""examples_test.py FOLDER COMMAND...: every program in FOLDER runs by COMMAND and ends well, each in an empty folder. The quick start must reach 98 % on scans that it did not
-see, and its model must recognise them in a new process."""
+"""examples_test.py FOLDER COMMAND...: every program in FOLDER runs by COMMAND and ends well, each in an empty folder; of Scala's and Java's, which are compiled, COMMAND gets the name of
+the object. The quick start must reach 98 % on scans that it did not see, and its model must recognise them in a new process."""
 import os
 import re
 import subprocess
@@ -30,11 +30,12 @@ def quickstart(command, path, folder):
 def main(examples, *command):
     passed = failed = skipped = 0
     for name in sorted(os.listdir(examples)):
-        path = os.path.join(examples, name)
-        if not name.endswith((".py", ".R", ".jl")):
+        stem, kind = os.path.splitext(name)
+        if kind not in (".py", ".R", ".jl", ".scala", ".java"):
             continue
+        path = stem if kind in (".scala", ".java") else os.path.join(examples, name)
         with tempfile.TemporaryDirectory() as folder:
-            if name.startswith("quickstart."):
+            if stem.lower() == "quickstart":
                 wrong = quickstart(command, path, folder)
             else:
                 code, out, err = run([*command, path], folder)

@@ -42,5 +42,24 @@ object Cases {
     end()
     made.result()
   }
-  def shape(text: String): Shape = if (text == "-") Shape() else Shape.of(text.split(",").toSeq.map(_.toLong))
+  def shape(text: String): Shape = if (text == "-") Shape() else Shape(text.split(",").toSeq.map(_.toLong): _*)
 }
+
+/** Attributes as texts, as a call in Scala gives them: numbers, Booleans; what may be several stays a text. */
+final class Given(texts: Map[String, String]) {
+  def only(names: String*): Boolean = texts.keys.forall(names.contains)
+  private def as[A](name: String, otherwise: => A)(read: String => A): A =
+    texts.get(name).fold(otherwise)(t => try read(t) catch { case _: IllegalArgumentException => throw new NotOfItsType(name) })
+  private def missing(name: String): Nothing = throw new NotOfItsType(name)
+  def long(name: String, otherwise: => Long): Long = as(name, otherwise)(_.toLong)
+  def long(name: String): Long = long(name, missing(name))
+  def double(name: String, otherwise: => Double): Double = as(name, otherwise)(_.toDouble)
+  def double(name: String): Double = double(name, missing(name))
+  def boolean(name: String, otherwise: => Boolean): Boolean = as(name, otherwise)(t => if (t == "1") true else if (t == "0") false else t.toLowerCase.toBoolean)
+  def boolean(name: String): Boolean = boolean(name, missing(name))
+  def string(name: String, otherwise: => String): String = texts.getOrElse(name, otherwise)
+  def string(name: String): String = string(name, missing(name))
+  def any(name: String, otherwise: => Any): Any = texts.get(name).fold(otherwise)(Settings.Text(_))
+  def any(name: String): Any = any(name, missing(name))
+}
+final class NotOfItsType(name: String) extends RuntimeException(name)

@@ -120,7 +120,6 @@ static void *flx_r_memory(SEXP s, int64_t *n) {
   *n = (int64_t)XLENGTH(s) * size;
   return size == 8 ? (void *)REAL(s) : size == 1 ? (void *)RAW(s) : TYPEOF(s) == INTSXP ? (void *)INTEGER(s) : (void *)LOGICAL(s);
 }
-/* Memory of handles is not R's, so R does not see that it should collect; the library knows, and R's thread does it here, before a call. */
 /* FLEXOR_ORIGIN: each call tells the library the user's line or call, which flx_origin (prelude.R) finds. It stays until the next call: R has one thread. */
 static int flx_r_traced;
 static void flx_r_origin(void) {
@@ -128,6 +127,7 @@ static void flx_r_origin(void) {
   flx_origin_set(TYPEOF(origin) == STRSXP && LENGTH(origin) == 1 ? Rf_translateCharUTF8(STRING_ELT(origin, 0)) : NULL);
   UNPROTECT(2);
 }
+/* Memory of handles is not R's, so R does not see that it should collect; the library knows, and R's thread does it here, before a call. */
 static void flx_r_collect(void) { if (flx_memory_gc_hint()) R_gc(); }
 %}
 %{

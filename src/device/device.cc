@@ -37,6 +37,7 @@ flx_device_function Device::Kernel(std::string_view kernel, uint64_t signature) 
 struct DeviceManager::Impl {
   std::mutex mutex;
   const Device* cpu = nullptr;
+  std::vector<std::unique_ptr<flx_device_table>> tables;
   std::vector<std::unique_ptr<Device>> devices;  // never removed: pointers to them are kept everywhere
   std::vector<std::string> kinds;
   std::vector<std::string> trouble;              // modules that did not load, and why
@@ -57,9 +58,11 @@ struct DeviceManager::Impl {
   }
   void Add(const flx_device_table* given) {
     // A module built against a shorter table: copy what it has, the rest is absent.
-    auto* table = new flx_device_table{};
+    auto own = std::make_unique<flx_device_table>();
+    flx_device_table* const table = own.get();
     std::memcpy(table, given, std::min<size_t>(given->size, sizeof *table));
     std::lock_guard<std::mutex> lock(mutex);
+    tables.push_back(std::move(own));
     kinds.push_back(table->kind);
     int n = table->count();
     if (n <= 0) {

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "failing.h"
 #include "base/config.h"
 
 #include <gtest/gtest.h>
@@ -9,10 +8,10 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "failing.h"
 
 namespace flx {
 namespace {
-
 
 TEST(Config, EveryOptionReadsItsOwnDefault) {
   for (int i = 0; i < int(Opt::kCount); ++i) {

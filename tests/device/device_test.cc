@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "../base/failing.h"
 #include "device/device.h"
 
 #include <gtest/gtest.h>
@@ -10,6 +9,7 @@
 
 #include "../device/fake_kernels.h"
 #include "base/config.h"
+#include "../base/failing.h"
 
 namespace flx {
 namespace {

@@ -28,7 +28,7 @@ void Server::BeginCut() {
     if (!m.primary || m.loading || v.cut <= v.cut_done || m.cut >= v.cut) continue;
     m.cut = v.cut;
     if (hub_.config.cut.empty()) {
-      SayCut(shard, v.cut, 0, {Code::kFile, Join("[ps] ", Text(hub_.me), " has no place for checkpoints (FLEXOR_PS_CUT)")}, false);
+      SayCut(shard, v.cut, 0, {Code::kFile, Join("[ps] ", Text(hub_.me), " has no place for checkpoints (FLEXOR_PS_CHECKPOINT)")}, false);
     } else {
       m.cut_wanted = true;
     }

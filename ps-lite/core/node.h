@@ -52,7 +52,13 @@ struct LinkDown { LinkId link; DownReason reason; std::string text; };  // text:
 struct Arrived { LinkId link; Lane lane; Buffer head, payload; };  // head: an Envelope, as it came
 struct Released { SendTicket ticket; };  // the transport needs the bytes no more; also for what a closed link never sent
 struct WorkDone { WorkTicket ticket; Status status; std::vector<Buffer> results; };
-struct Call { CallId id; Request request; Time deadline; };  // a point in time
+constexpr uint64_t kNewest = UINT64_MAX;
+struct Call {
+  CallId id;
+  Request request;
+  Time deadline;  // a point in time
+  uint64_t lives = kNewest;  // how many returns to a checkpoint its maker knew of: what was made before one does not count after it
+};
 struct Tick {};
 using Input = std::variant<LinkUp, LinkDown, Arrived, Released, WorkDone, Call, Tick>;
 
@@ -68,7 +74,7 @@ using Output = std::variant<Open, Close, Send, Work, Complete, Notice>;
 
 // Planted mistakes, for the simulator's build of the core only (ps_core_mutants): each must be found.
 enum class Mutant : uint8_t {
-  kNone, kAcknowledgeEarly, kIgnoreViews, kReopenRound, kPromoteStale, kTrustOldCopy, kCountNotKey, kIgnoreIncarnations, kForgetDedup, kBarrierByCount, kCutLate, kEnd
+  kNone, kAcknowledgeEarly, kIgnoreViews, kReopenRound, kPromoteStale, kTrustOldCopy, kCountNotKey, kIgnoreIncarnations, kForgetDedup, kBarrierByCount, kCutLate, kTakeOldCalls, kEnd
 };
 #ifdef FLX_PS_MUTANTS
 #define FLX_PS_MUTANT(config, name) ((config).mutant == ::ps::core::Mutant::name)

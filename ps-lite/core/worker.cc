@@ -37,6 +37,19 @@ bool Worker::OnHello(Link&, const pb::Envelope&, pb::Welcome*, pb::Refused* refu
 
 void Worker::Refuse(CallId id, Code code, std::string text) { hub_.Complete(id, {code, Join("[ps] ", std::move(text))}); }
 
+void Worker::EndOld(CallId id) {
+  Reply reply;
+  reply.round = hub_.view.rolled_to;
+  hub_.Complete(id, {Code::kRolledBack, Join("[ps] the job went back to the checkpoint of round ", reply.round, ": what was pushed after it does not count")}, std::move(reply));
+}
+
+// Made by somebody who did not know of a return to a checkpoint: its values belong to a round that has been undone. Inits are the same in every life; barriers
+// and settings keep their numbers.
+bool Worker::Outlived(const Call& c) const {
+  if (!Running() || c.lives >= hub_.view.lives || FLX_PS_MUTANT(hub_.config, kTakeOldCalls)) return false;
+  return !std::holds_alternative<Init>(c.request) && !std::holds_alternative<Barrier>(c.request) && !std::holds_alternative<Configure>(c.request);
+}
+
 void Worker::OnCall(const Call& c) {
   if (phase != NodePhase::kJoining && phase != NodePhase::kRunning) {
     if (phase == NodePhase::kEnded) return Refuse(c.id, Code::kState, "the job is over: no call counts any more");
@@ -44,6 +57,7 @@ void Worker::OnCall(const Call& c) {
   }
   if (finishing_) return Refuse(c.id, Code::kState, Join(core::Text(hub_.me), " has called finish: no call counts any more"));
   if (key_of_.count(c.id) || wholes_.count(c.id)) return;  // the driver's mistake
+  if (Outlived(c)) return EndOld(c.id);
   Job j;
   j.id = c.id;
   j.order = ++orders_;

@@ -73,6 +73,8 @@ class Worker : public MemberPart {
   static const char* Name(What w);
   std::string Text(const Job& j) const;
   void Refuse(CallId id, Code code, std::string text);
+  bool Outlived(const Call& c) const;
+  void EndOld(CallId id);
   void Enter(Job job, Key& key);
   void EnterWhole(Job job);
   void Alarm(Job& j);

@@ -126,7 +126,6 @@ void Worker::OnDown(const Link& link, DownReason reason, const std::string& text
 // The job went back to a checkpoint: calls under way count no more, except inits.
 void Worker::GoBack() {
   const View& v = hub_.view;
-  std::string text = Join("[ps] the job went back to the checkpoint of round ", v.rolled_to, ": what was pushed after it does not count");
   for (auto& [name, key] : keys_) {
     std::deque<Job> stay;
     for (auto& j : key.jobs) {
@@ -136,7 +135,7 @@ void Worker::GoBack() {
       }
       alarms_.erase({j.alarm, j.id});
       key_of_.erase(j.id);
-      if (!j.told) hub_.Complete(j.id, {Code::kRolledBack, text});
+      if (!j.told) EndOld(j.id);
     }
     key.jobs = std::move(stay);
     if (key.jobs.empty()) busy_.erase(name);
@@ -146,7 +145,7 @@ void Worker::GoBack() {
 }
 
 void Worker::Changed(const View& before) {
-  if (hub_.view.lives != before.lives) {
+  if (hub_.view.lives != before.lives && before.Is(hub_.me, hub_.incarnation)) {  // who joins after it has nothing to go back from
     hub_.Tell(NoticeKind::kRolledBack, hub_.me, hub_.view.lives, Join("[ps] the job went back to the checkpoint of round ", hub_.view.rolled_to));
     GoBack();
   }

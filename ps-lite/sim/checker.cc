@@ -59,6 +59,7 @@ void Checker::answered(const Process& p, const Question& q, const Complete& c) {
   Watch& w = watches_[p.number];
   w.open.erase(c.id);
   exercise(15);
+  if (q.what == Asked::kFinish && !c.status.ok()) entered_[{p.number, p.life}].finish = false;  // the job went back meanwhile
   if (!c.status.ok()) return check_error(p, q, c.status);
   check_answer(p, w, q, c);
 }

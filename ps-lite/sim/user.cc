@@ -22,12 +22,13 @@ void User::noticed(const Notice& n) {
   if (n.kind == NoticeKind::kEvicted) evicted_ = true, go_on();
   if (n.kind == NoticeKind::kEnded && part_ == Part::kWait) end(false, -1);  // it came too late
   if (n.kind == NoticeKind::kFailed) failed_ = true, go_on();
-  if (n.kind == NoticeKind::kRolledBack) back_ = true, go_on();
+  if (n.kind == NoticeKind::kRolledBack) lives_ = n.number, back_ = true, go_on();
 }
 
 void User::begin() {
   const Process& p = world_->process(process_);
   rank_ = p.node->id().rank;
+  lives_ = p.node->view().lives;
   took_part_ = true;
   for (const MemberFacts& m : p.node->view().members)
     if (m.node == p.node->id()) {
@@ -55,7 +56,7 @@ void User::ask(Question q, Request request) {
   const CallId id = static_cast<CallId>(world_->process(process_).life) << 32 | ++calls_;
   open_[id] = q;
   world_->checker().asked(world_->process(process_), id, q);
-  world_->call(process_, id, std::move(request), world_->scenario().call_limit);
+  world_->call(process_, id, std::move(request), world_->scenario().call_limit, lives_);
 }
 
 void User::completed(const Complete& c) {
@@ -67,7 +68,7 @@ void User::completed(const Complete& c) {
   if (part_ == Part::kOver || world_->failed()) return;
   if (!c.status.ok()) {
     if (c.status.code == Code::kEvicted) evicted_ = true;
-    else if (c.status.code == Code::kRolledBack) back_ = true;
+    else if (c.status.code == Code::kRolledBack) back_ = true, part_ = part_ == Part::kFinish ? Part::kRounds : part_;
     else if (q.what != Asked::kCheckpoint) failed_ = true;  // a checkpoint that cannot be written is no reason to stop
   }
   if (q.what == Asked::kPush && c.status.ok() && pull_after_ && !back_ && !evicted_ && !failed_)
@@ -151,7 +152,6 @@ void User::round() {
   const uint32_t batches = s.batches[world_->process(process_).index];
   if (step_ > batches) {
     part_ = Part::kFinish;
-    finishing_ = true;
     return ask({Asked::kFinish, 0, 0, 0, 0}, Finish{});
   }
   const uint32_t step = step_++;

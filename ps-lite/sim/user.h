@@ -34,7 +34,6 @@ class User {
   void noticed(const Notice& notice);
   bool finished() const { return finished_; }
   bool took_part() const { return took_part_; }
-  bool finishing() const { return finishing_; }
   uint32_t barriers_entered() const { return barriers_; }  // by its own count, those it need not enter included
   uint32_t step() const { return step_; }
 
@@ -56,7 +55,8 @@ class User {
   uint32_t barriers_ = 0;     // entered
   uint32_t first_ = 1;
   Rank rank_ = 0;
-  bool back_ = false, finished_ = false, finishing_ = false, evicted_ = false, failed_ = false;
+  uint64_t lives_ = 0;        // returns to a checkpoint that it was told of
+  bool back_ = false, finished_ = false, evicted_ = false, failed_ = false;
   bool took_part_ = false, pull_after_ = false, thinking_ = false;
 };
 

@@ -310,12 +310,12 @@ void World::leave_soon(uint32_t number, bool done, Time restart_after) {
   post(EventKind::kKill, now_ + life_rng_.skewed(10 * kMicrosecond, 300 * kMillisecond), number, p.life, done ? 1 : 0, static_cast<uint64_t>(restart_after + 1));
 }
 
-void World::call(uint32_t process, CallId id, Request request, Time limit) {
+void World::call(uint32_t process, CallId id, Request request, Time limit, uint64_t lives) {
   Process& p = *processes_[process];
   const Time at = p.last_call = std::max(p.last_call + 1, now_ + user_rng_.skewed(kMicrosecond, 300 * kMicrosecond));  // a queue: calls keep their order
   Time deadline = local(p, at) + limit;
   checker_->called(p, id, request, limit == 0 ? 0 : at + limit);
-  feed(process, p.life, at, Call{id, std::move(request), deadline});
+  feed(process, p.life, at, Call{id, std::move(request), deadline, lives});
 }
 
 void World::wake(uint32_t process, Time after, uint64_t what) { post(EventKind::kUser, now_ + after, process, processes_[process]->life, what); }

@@ -98,7 +98,7 @@ class World {
   const Process* peer(const Process& process, LinkId link) const;  // at the other end, if there is one
   uint64_t view_of(const Process& process) const { return process.node ? process.node->view_number() : 0; }
   Rng& user_rng() { return user_rng_; }
-  void call(uint32_t process, CallId id, Request request, Time limit);  // an input of its own, soon
+  void call(uint32_t process, CallId id, Request request, Time limit, uint64_t lives);  // an input of its own, soon
   void wake(uint32_t process, Time after, uint64_t what);               // User::woken then
   void leave_soon(uint32_t process, bool done, Time restart_after);     // the process ends by itself; restart_after < 0: for good
   void fail(uint32_t invariant, const std::string& text);

@@ -4,9 +4,11 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <set>
 
 #include "tests/job.h"
+#include "tests/temp_folder.h"
 
 namespace ps {
 namespace {
@@ -187,6 +189,42 @@ TEST(PsNode, WorkersHoldTheKeysWithoutServers) {
   });
   job.FinishAll();
   for (auto& w : job.workers) OK_(w->WaitEnd(10'000));
+}
+
+// The only server is lost while nothing is under way, and another takes its place: what is called next was made for a round that is undone.
+TEST(PsNode, WhoHasNotHeardOfAReturnIsTold) {
+  Job job(1, 1);
+  TempFolder folder;
+  job.base.policy = Policy::kRollback;
+  job.base.cut_prefix = folder / "cut";
+  job.base.beat_ms = 200;
+  job.base.patience_ms = 200;
+  std::atomic<bool> back{false};  // the node knows; its user does not
+  job.StartScheduler();
+  job.servers.push_back(job.Server());
+  job.workers.push_back(Node::Start(job.Of(Role::kWorker), nullptr, job.pool, [&](const Notice& n) { back = back || n.event == Event::kRolledBack; }));
+  ASSERT_TRUE(job.Ready());
+  User& u = *job.users[0];
+  OK_(u.Init(Key64("w", 1), {7}));
+  Numbers got;
+  OK_(u.PushPull("w", {1}, got));
+  OK_(u.worker.Wait([&](Done d) { u.worker.Checkpoint(std::move(d)); }));
+  OK_(u.PushPull("w", {2}, got));
+  job.servers[0].reset();
+  job.of_server[0].rank = 0;
+  job.servers[0] = job.Server(&job.of_server[0]);
+  OK_(job.servers[0]->WaitReady(20'000));
+  for (int i = 0; i < 500 && !back; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  ASSERT_TRUE(back);
+  Status old = u.PushPull("w", {3}, got);
+  EXPECT_EQ(old.code, Code::kRolledBack) << old.text;
+  EXPECT_EQ(u.reply.round, 1u);
+  OK_(u.Pull("w", got));
+  EXPECT_EQ(got, Numbers{1});
+  OK_(u.PushPull("w", {4}, got));
+  EXPECT_EQ(got, Numbers{4});
+  EXPECT_EQ(u.reply.round, 2u);
+  job.FinishAll();
 }
 
 TEST(PsNode, WrongCallsSayWhatIsWrong) {

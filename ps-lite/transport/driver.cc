@@ -167,6 +167,7 @@ void Driver::perform(core::Output& output) {
     if (it == calls_.end()) return;
     Done done = std::move(it->second);
     calls_.erase(it);
+    if (o->status.code == Code::kRolledBack) lives_ = node_->view().lives;
     try {
       done(o->status, o->reply);
     } catch (...) {}  // the user's; nobody is there to hear of it
@@ -175,6 +176,7 @@ void Driver::perform(core::Output& output) {
   } else if (auto* o = std::get_if<core::Close>(&output)) {
     links_->close(o->link);
   } else if (auto* o = std::get_if<core::Notice>(&output)) {
+    if (o->kind == core::NoticeKind::kReady) lives_ = ready_lives_ = node_->view().lives;
     if (o->kind == core::NoticeKind::kViewChanged || o->kind == core::NoticeKind::kReady) allow();
     notice(Event(o->kind), o->text, o->node, o->number);
   }
@@ -335,14 +337,14 @@ void Driver::call(core::Request request, Done done) {
   };
   if (Status s = here(); !s.ok()) return wrong(s);
   auto shared = std::make_shared<std::pair<core::Request, Done>>(std::move(request), std::move(done));
-  bool taken = inbox_->put(std::function<void()>([this, shared] {
+  bool taken = inbox_->put(std::function<void()>([this, shared, lives = lives_.load()] {
     if (stopping_) {
       Reply none;
       return shared->second({Code::kState, "[ps] the node was closed before the call began"}, none);
     }
     core::CallId id = next_call_++;
     calls_[id] = std::move(shared->second);
-    step(core::Input(core::Call{id, std::move(shared->first), Now() + timeout_ms_ * kMillisecond}));
+    step(core::Input(core::Call{id, std::move(shared->first), Now() + timeout_ms_ * kMillisecond, lives == core::kNewest ? ready_lives_ : lives}));
   }));
   if (!taken) {
     Reply none;

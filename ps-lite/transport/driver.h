@@ -79,6 +79,7 @@ class Driver {
   std::vector<core::Output> out_;
   std::map<core::CallId, Done> calls_;
   core::CallId next_call_ = 1;
+  uint64_t ready_lives_ = core::kNewest;  // when the node began to run
   size_t working_ = 0;            // works that have been given out and have not come back
   core::WorkTicket configuring_ = kNoWork;  // a ConfigureWork, which runs alone
   std::deque<core::Work> waiting_;
@@ -89,6 +90,7 @@ class Driver {
   std::atomic<State> state_{State::kJoining};
   std::atomic<Rank> rank_{0};
   std::atomic<uint32_t> workers_{0}, servers_{0};
+  std::atomic<uint64_t> lives_{core::kNewest};  // returns to a checkpoint that the user was told of, by a call that ended so
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   Status failure_;

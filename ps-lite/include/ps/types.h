@@ -113,7 +113,7 @@ struct Piece {
 
 // What a call gives. pull, pushpull: pieces in order that cover the key's bytes; round and contributors are those of the pieces (of the first where they differ).
 struct Reply {
-  Round round = 0;                 // barrier: its number
+  Round round = 0;                 // barrier: its number; kRolledBack: the checkpoint's
   std::vector<Rank> contributors;  // whose pushes are in the round, ascending
   std::vector<Piece> pieces;
 };

@@ -3,6 +3,8 @@
 // key and round. There it must not wait, nor compute; it may start other calls. What is pushed is not copied: the Buffer is held until the push is acknowledged.
 //   Calls of one key run in the order they are made; those of different keys at once, a larger priority first. A pull that follows a push of this worker sees
 //   that push's round (synchronous mode); one before any push gives what init gave.
+//   When the job goes back to a checkpoint, calls under way end with kRolledBack, and so does whatever is called before one of this worker's calls has ended so:
+//   its values belong to rounds that have been undone. Reply::round is then the round that the job went back to; the next push is the one after it.
 #pragma once
 #include <functional>
 #include <string>

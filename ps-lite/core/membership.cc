@@ -17,10 +17,25 @@ void Scheduler::Fail(View& n, Code code, std::string text) {
   n.failure = std::move(text);
 }
 
+// Silence says nothing of the others while this process was stopped, or while nobody at all is heard: then it is this node that is cut off, and everybody gets as
+// long to come back as silence takes. Nobody at all for `patience`: they are gone.
+void Scheduler::Listen() {
+  bool stopped = ticked_ > 0 && hub_.now - ticked_ >= hub_.config.beat, open = false;
+  Time last = -1;
+  for (auto& [id, m] : hub_.view.members) {
+    if (m.state == MemberState::kGone || m.state == MemberState::kFinished) continue;
+    last = std::max(last, seen_[id].heard);
+    open |= seen_[id].closed < 0;
+  }
+  bool alone = open && hub_.now - last >= hub_.config.silence && hub_.now - last < hub_.config.patience;
+  if (stopped || alone) listens_ = hub_.now;
+}
+
 // Silent for three heartbeats; or its connection is closed, and it did not come back at once as a live process would.
 bool Scheduler::Lost(NodeId id, const Member&) const {
   auto it = seen_.find(id);
   if (it == seen_.end()) return true;
+  if (hub_.now - listens_ < hub_.config.silence) return false;
   const Seen& s = it->second;
   return hub_.now - s.heard >= hub_.config.silence || (s.closed >= 0 && hub_.now - s.closed >= hub_.config.beat / 2);
 }

@@ -271,6 +271,7 @@ void Scheduler::Adopt() {
 }
 
 void Scheduler::Reconcile() {
+  Listen();
   for (int i = 0; i < 8 && dirty_ && !logging_ && !loading_ && phase != NodePhase::kFailed && phase != NodePhase::kEnded; ++i) {
     dirty_ = false;
     if (hub_.view.number == 0 && told_view_.number > 0) Adopt();

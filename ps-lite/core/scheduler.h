@@ -78,6 +78,7 @@ class Scheduler : public Part {
   void RefuseDoubles();
   void Settle();
   void AnswerSettings();
+  void Listen();
   bool Lost(NodeId id, const Member& m) const;
   bool OnlyCopy(const View& n, Rank server) const;
   void Fail(View& n, Code code, std::string text);
@@ -94,6 +95,7 @@ class Scheduler : public Part {
   std::map<NodeId, uint64_t> told_;                 // by survivors of a lost log
   bool loading_ = false, logging_ = false, dirty_ = true, jump_ = false;
   Time started_ = -1, log_again_ = 0, ticked_ = 0;
+  Time listens_ = INT64_MIN / 2;  // since then it would have heard who is there
   uint64_t released_ = 0, records_ = 0;
   std::vector<AskedCut> asked_cuts_;  // the first one is under way if cut_number_ is not 0
   uint64_t cut_number_ = 0;

@@ -16,7 +16,9 @@ tree=$work/root/usr
 # shellcheck source=tests/install/consumers.sh
 source "$source/tests/install/consumers.sh"
 (umask 077 && quietly cpack -G DEB --config "$build/CPackConfig.cmake" -B "$work/pack")
-! grep -i warning "$work/log" || fail "cpack warns"
+# The CUDA module is opened by its path and has no soname, which cpack finds strange in a shared library.
+! perl -0pe "s/CMake Warning \(dev\)[^\n]*\n  Shared library [^\n]*libflexor_cuda\.so' is missing soname.*?Use -Wno-dev to suppress it\.\n//s" "$work/log" |
+  grep -i warning || fail "cpack warns"
 architecture=$(dpkg --print-architecture)
 version=$(sed -n 's/^project(Flexor VERSION \([0-9.]*\) .*/\1/p' "$source/CMakeLists.txt")
 deb=$work/pack/flexor_${version}_$architecture.deb

@@ -6,7 +6,7 @@
 PACKAGES_BUILD=(cmake ninja-build ccache g++ libopenblas-serial-dev libdnnl-dev libdmlc-dev libhwy-dev nlohmann-json3-dev zlib1g-dev
                 libzmq3-dev cppzmq-dev protobuf-compiler libprotobuf-dev)
 # ... and what the tests and the benchmarks need besides:
-PACKAGES_TEST=(libgtest-dev libbenchmark-dev pkg-config python3 swig abigail-tools libopenblas0-pthread dpkg-dev file)
+PACKAGES_TEST=(libgtest-dev libbenchmark-dev pkg-config python3 swig abigail-tools libopenblas0-pthread dpkg-dev file iproute2 nftables)
 # libFuzzer, for tools/fuzz only:
 PACKAGES_FUZZ=(clang-16 libclang-rt-16-dev)
 # Peers of the benchmarks: OpenBLAS as others use it; what PyTorch, MXNet and ONNX Runtime from PyPI are run by (tools/bench --peers).

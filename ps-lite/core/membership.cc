@@ -27,7 +27,7 @@ void Scheduler::Listen() {
     last = std::max(last, seen_[id].heard);
     open |= seen_[id].closed < 0;
   }
-  bool alone = open && hub_.now - last >= hub_.config.silence && hub_.now - last < hub_.config.patience;
+  bool alone = open && hub_.now - last >= hub_.config.silence / 2 && hub_.now - last < hub_.config.patience;
   if (stopped || alone) listens_ = hub_.now;
 }
 

@@ -25,6 +25,8 @@ def clean_environment(**more):
 class Job:
     """`command` for each worker; {folder} in what it is given is the job's own folder. Nodes say `pid N` first."""
 
+    tedious = r"\[worker \d+\] (round|step) \d+ "  # lines that a failure does not show
+
     def __init__(self, command, workers, servers, *options, program=None, **env):
         self.folder = tempfile.mkdtemp()
         self.lines, self.changed = [], threading.Condition()
@@ -57,7 +59,7 @@ class Job:
                 self.changed.wait(left)
 
     def tail(self):
-        return "the last lines:\n    " + "\n    ".join(self.lines[-40:])
+        return "the last lines:\n    " + "\n    ".join([x for x in self.lines if not re.match(self.tedious, x)][-40:])
 
     def pid(self, node):
         self.wait(rf"^\[{node}\] pid \d+$")

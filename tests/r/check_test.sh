@@ -26,7 +26,9 @@ if tar tzf "$tarball" 2> /dev/null | grep -E '\.(so|o|a)(\.[0-9]+)*$' > binaries
 [ "${#vignettes[@]}" -eq 0 ] || vignettes=(--ignore-vignettes)
 "$R" CMD check --as-cran --no-manual --no-tests "${vignettes[@]}" "$tarball" > check.log 2>&1
 say $? "R CMD check" check.log
-! grep -nE '(WARNING|ERROR)$' check.log
+# Tools that the check itself lacks here are no fault of the package.
+perl -0pe "s/ WARNING\nA complete check needs the .checkbashisms. script/ NOTE/; s/ WARNING\n\S*qpdf\S* is needed/ NOTE/" check.log > told.log
+! grep -nE '(WARNING|ERROR)$' told.log
 say $? "R CMD check has warnings" check.log
 mkdir library elsewhere
 "$R" CMD INSTALL --library="$work/library" "$tarball" > install.log 2>&1

@@ -4,9 +4,11 @@
 // jumps out of here is R's (R_alloc), or an external pointer that is made before the call.
 %{
 #include <alloca.h>
+#include <R_ext/Rallocators.h>
 #include <Rinternals.h>
 #include <Rversion.h>
-typedef struct { const char *name; SEXP tag, class_name; int product; } flx_r_kind; /* one a kind of handle: what its external pointers carry */
+typedef struct { const char *name; SEXP tag, class_name; int product, many; } flx_r_kind; /* one a kind of handle: what its external pointers carry */
+static const char flx_r_array[] = "flexor_ndarray";
 static SEXP flx_r_env(void) { /* where flx_raise is: the package; where there is none, the workspace */
   SEXP space = Rf_findVarInFrame(R_NamespaceRegistry, Rf_install("flexor"));
   return space == R_UnboundValue ? R_GlobalEnv : space;
@@ -22,26 +24,79 @@ static void flx_r_fail(flx_status status, const char *message) { /* flx_raise(st
 static void flx_r_raise(flx_status status) { flx_r_fail(status, NULL); }
 static void flx_r_bad(const char *message) { flx_r_fail(FLX_ERROR_ARGUMENT, message); }
 static void flx_r_finalize(SEXP p) { flx_free(R_ExternalPtrAddr(p)); R_ClearExternalPtr(p); }
+/* Arrays come and go by the million, and R takes ten times as long for a finalizer as for an object. So an array's external pointer keeps a raw vector alive whose
+ * memory R gives back by a function of ours. It does so amid a collection, where nothing may call R, and an array's history may hold functions of R: the handles
+ * wait in a list, which a finalizer empties as soon as the collection is over. */
+typedef struct flx_r_block { struct flx_r_block *next; void *handle; } flx_r_block;
+static flx_r_block *flx_r_newest, *flx_r_dead;
+static void *flx_r_give(R_allocator_t *unused, size_t size) {
+  flx_r_newest = (flx_r_block *)malloc(sizeof *flx_r_newest + size);
+  (void)unused;
+  if (!flx_r_newest) return NULL;
+  flx_r_newest->handle = NULL;
+  return flx_r_newest + 1;
+}
+static void flx_r_take(R_allocator_t *unused, void *memory) {
+  flx_r_block *b = (flx_r_block *)memory - 1;
+  (void)unused;
+  b->next = flx_r_dead;
+  flx_r_dead = b;
+}
+static void flx_r_watch(void);
+static void flx_r_bury(SEXP seen) { /* after each collection: what nothing refers to is found by the next one */
+  flx_r_block *b;
+  while ((b = flx_r_dead)) {
+    flx_r_dead = b->next;
+    flx_free(b->handle);
+    free(b);
+  }
+  R_ClearExternalPtr(seen);
+  flx_r_watch();
+}
+static void flx_r_watch(void) {
+  SEXP seen = PROTECT(R_MakeExternalPtr(&flx_r_dead, R_NilValue, R_NilValue));
+  R_RegisterCFinalizerEx(seen, flx_r_bury, FALSE);
+  UNPROTECT(1);
+}
+static SEXP flx_r_keep(void *h) {
+  static R_allocator_t ours = {flx_r_give, flx_r_take, NULL, NULL};
+  static int watched;
+  SEXP v;
+  if (!watched) {
+    watched = 1;
+    flx_r_watch();
+  }
+  v = Rf_allocVector3(RAWSXP, 1, &ours);
+  flx_r_newest->handle = h;
+  RAW(v)[0] = 0;
+  return v;
+}
 static SEXP flx_r_family(void) { static SEXP s; if (!s) s = Rf_install("flexor"); return s; }
 static SEXP flx_r_own(void *h, flx_r_kind *kind) {
-  SEXP p;
+  SEXP p, kept;
   if (!h) return R_NilValue;
   if (!kind->tag) {
     kind->tag = Rf_install(kind->name);
     R_PreserveObject(kind->class_name = Rf_mkString(kind->name));
     MARK_NOT_MUTABLE(kind->class_name);
+    kind->many = !strcmp(kind->name, flx_r_array);
 #if R_VERSION < R_Version(4, 3, 0)
-    kind->product = !strcmp(kind->name, "flexor_ndarray") || !strcmp(kind->name, "flexor_symbol");
+    kind->product = kind->many || !strcmp(kind->name, "flexor_symbol");
 #endif
   }
-  p = PROTECT(R_MakeExternalPtr(h, flx_r_family(), kind->tag));
-  R_RegisterCFinalizerEx(p, flx_r_finalize, TRUE);
+  kept = PROTECT(kind->many ? flx_r_keep(h) : kind->tag);
+  p = PROTECT(R_MakeExternalPtr(h, flx_r_family(), kept));
+  if (!kind->many) R_RegisterCFinalizerEx(p, flx_r_finalize, TRUE);
   Rf_setAttrib(p, R_ClassSymbol, kind->class_name);
   if (kind->product) SET_S4_OBJECT(p); /* before R 4.3 only S4 methods see %*% */
-  UNPROTECT(1);
+  UNPROTECT(2);
   return p;
 }
 static int flx_r_is_handle(SEXP p) { return TYPEOF(p) == EXTPTRSXP && R_ExternalPtrTag(p) == flx_r_family(); }
+static const char *flx_r_name(SEXP handle) { /* of its kind; also of one that came out of a file */
+  SEXP kept = R_ExternalPtrProtected(handle);
+  return TYPEOF(kept) == RAWSXP ? flx_r_array : CHAR(PRINTNAME(kept));
+}
 static void *flx_r_handle(SEXP p) {
   void *h;
   if (p == R_NilValue) return NULL;

@@ -20,7 +20,7 @@ static flx_call flx_r_operator(int which, int form) {
   }
   return *call;
 }
-static int flx_r_is_array(SEXP s) { return flx_r_is_handle(s) && R_ExternalPtrProtected(s) == flx_r_ndarray.tag; }
+static int flx_r_is_array(SEXP s) { return flx_r_is_handle(s) && TYPEOF(R_ExternalPtrProtected(s)) == RAWSXP; }
 static int flx_r_is_plain(SEXP s) {
   if ((TYPEOF(s) != REALSXP && TYPEOF(s) != INTSXP) || XLENGTH(s) != 1 || ATTRIB(s) != R_NilValue) return 0;
   return TYPEOF(s) == REALSXP || INTEGER(s)[0] != NA_INTEGER;
@@ -90,6 +90,6 @@ SEXP flx_r_quick(SEXP name, SEXP x, SEXP y) {
 /* Whether a handle still stands for something: not after it came out of a file. */
 SEXP flx_r_alive(SEXP s) { return Rf_ScalarLogical(flx_r_is_handle(s) && R_ExternalPtrAddr(s) != NULL); }
 SEXP flx_r_is(SEXP s, SEXP kind) { /* whether s is a handle of a kind, given as its class */
-  return Rf_ScalarLogical(flx_r_is_handle(s) && !strcmp(CHAR(PRINTNAME(R_ExternalPtrProtected(s))), CHAR(STRING_ELT(kind, 0))));
+  return Rf_ScalarLogical(flx_r_is_handle(s) && !strcmp(flx_r_name(s), CHAR(STRING_ELT(kind, 0))));
 }
 %}

@@ -4,7 +4,9 @@
 #include <benchmark/benchmark.h>
 #include <unistd.h>
 
+#include <condition_variable>
 #include <cstring>
+#include <mutex>
 
 #include "echo.h"
 #include "figures.h"
@@ -16,7 +18,7 @@
 using namespace figures;
 
 namespace {
-constexpr size_t kLargest = 64 << 20;
+constexpr size_t kLargest = 64 << 20, kMany = 1000;
 const size_t kSizes[] = {4 << 10, 64 << 10, 256 << 10, 1 << 20, 4 << 20, 16 << 20, kLargest};
 
 class Keep : public ps::Reducer {
@@ -28,11 +30,12 @@ class Keep : public ps::Reducer {
 // Scheduler and server are one child process's.
 class Store : public bench::Echo {
  public:
-  explicit Store(bool keys) {
+  explicit Store(bool keys, bool batches = true) {
     ps::net::KeyPair scheduler = keys ? ps::net::MakeKeyPair() : ps::net::KeyPair(), server = keys ? ps::net::MakeKeyPair() : scheduler, worker = keys ? ps::net::MakeKeyPair() : scheduler;
     auto own = [&](ps::Role role, const ps::net::KeyPair& pair) {
       ps::Settings s;
       s.role = role;
+      if (!batches) s.batch_bytes = 0;
       if (keys) s.key_secret = ps::net::KeyText(pair.secret_key), s.scheduler_key = ps::net::KeyText(scheduler.public_key);
       return s;
     };
@@ -67,6 +70,34 @@ class Store : public bench::Echo {
     for (const ps::Piece& p : reply.pieces) std::memcpy(take + p.offset, p.bytes.data(), p.bytes.size());
     return true;
   }
+  // `count` keys pushed and pulled at once, as a network's many small parameters are.
+  bool many(const uint8_t* send, uint8_t* take, size_t count, size_t size) {
+    ps::Worker worker(*node_);
+    std::mutex mutex;
+    std::condition_variable changed;
+    size_t left = count;
+    auto all = [&](const std::function<void(size_t, const std::string&, ps::Done)>& call) {
+      left = count;
+      for (size_t i = 0; i < count; ++i)
+        call(i, "many" + std::to_string(i), [&, i](const ps::Status& status, ps::Reply& reply) {
+          if (!reply.pieces.empty()) std::memcpy(take + i * size, reply.pieces[0].bytes.data(), reply.pieces[0].bytes.size());
+          std::lock_guard<std::mutex> lock(mutex);
+          good_ = good_ && status.ok();
+          if (--left == 0) changed.notify_all();
+        });
+      std::unique_lock<std::mutex> lock(mutex);
+      changed.wait(lock, [&] { return left == 0; });
+    };
+    if (known_ == 0)
+      all([&](size_t i, const std::string& name, ps::Done done) {
+        ps::KeyInfo key;
+        key.name = name, key.bytes = size;
+        worker.Init(key, ps::Buffer::Wrap(send + i * size, size, nullptr), std::move(done));
+      });
+    known_ = size;
+    all([&](size_t i, const std::string& name, ps::Done done) { worker.PushPull(name, ps::Buffer::Wrap(send + i * size, size, nullptr), 1, 0, std::move(done)); });
+    return good_;
+  }
 
  private:
   std::unique_ptr<bench::Child> child_;
@@ -75,19 +106,23 @@ class Store : public bench::Echo {
   bool good_ = false;
 };
 
-void Turns(benchmark::State& state, const std::function<std::unique_ptr<bench::Echo>()>& make, size_t size) {
-  std::unique_ptr<bench::Echo> echo = make();
+void Measure(benchmark::State& state, size_t size, const std::function<bool(const uint8_t*, uint8_t*)>& turn) {
   std::vector<uint8_t> out(size), in(size);
   for (size_t i = 0; i < size; ++i) out[i] = uint8_t(i * 7 + 1);
   std::vector<double> took;
   auto begin = Clock::now();
   for (int i = 0; i < 5 || (Since(begin) < 0.4 && i < 4000); ++i) {
     auto start = Clock::now();
-    if (!echo->turn(out.data(), in.data(), size)) return state.SkipWithError("it was not to be had");
+    if (!turn(out.data(), in.data())) return state.SkipWithError("it was not to be had");
     if (i >= 2) took.push_back(Since(start));
   }
   if (std::memcmp(in.data(), out.data(), size) != 0) return state.SkipWithError("other bytes came back");
   Report(state, Median(took), "s");
+}
+
+void Turns(benchmark::State& state, const std::function<std::unique_ptr<bench::Echo>()>& make, size_t size) {
+  std::unique_ptr<bench::Echo> echo = make();
+  Measure(state, size, [&](const uint8_t* send, uint8_t* take) { return echo->turn(send, take, size); });
 }
 
 [[maybe_unused]] const int registered = [] {
@@ -101,6 +136,14 @@ void Turns(benchmark::State& state, const std::function<std::unique_ptr<bench::E
       Once((row + "/zmq").c_str(), [=](benchmark::State& s) { Turns(s, [keys] { return bench::ZmqEcho(keys); }, size); });
     }
   }
+  for (size_t size : {64, 1024, 4096, 8192})
+    for (bool batches : {true, false}) {
+      std::string row = "Store/" + std::to_string(kMany) + " keys of " + (size < 1024 ? std::to_string(size) + " B" : std::to_string(size >> 10) + " KB") + " at once" + (batches ? "" : ", each alone");
+      Once((row + "/flexor").c_str(), [=](benchmark::State& s) {
+        Store store(false, batches);
+        Measure(s, kMany * size, [&](const uint8_t* send, uint8_t* take) { return store.many(send, take, kMany, size); });
+      });
+    }
   return 0;
 }();
 }  // namespace

@@ -96,7 +96,7 @@ void Server::WriteCut(uint32_t shard) {
 void Server::SayCut(uint32_t shard, uint64_t number, Round round, const Status& status, bool restored) {
   pb::Envelope e;
   auto* c = e.mutable_cut_done();
-  c->set_round(round), c->set_shard(shard), c->set_code(uint32_t(status.code)), c->set_text(status.text), c->set_token(number), c->set_restored(restored);
+  c->set_round(round), c->set_shard(shard), c->set_code(uint32_t(status.code)), c->set_text(status.text), c->set_token(number), c->set_restored(restored), c->set_lives(lives_);
   cut_said_[{shard, restored}] = e.SerializeAsString();
   if (Link* l = SchedulerLink()) hub_.Send(*l, &e);
 }

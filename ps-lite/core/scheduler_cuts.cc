@@ -26,7 +26,7 @@ void Scheduler::TakeCut(NodeId from, const pb::Envelope& e) {
   if (from.role != Role::kServer || c.code() > uint32_t(Code::kInternal)) return hub_.Drop(DropReason::kRole);
   if (!hub_.view.Primary(c.shard(), from.rank)) return hub_.Drop(DropReason::kUnknown);
   if (c.restored()) {
-    if (c.code() != 0 && hub_.view.lives > 0 && e.view() >= hub_.view.number) restore_failed_ = c.text();
+    if (c.code() != 0 && c.lives() > 0 && c.lives() == hub_.view.lives) restore_failed_ = c.text();
   } else if (cut_number_ != 0 && c.token() == cut_number_) {
     if (c.code() != 0) return EndCut({Code(c.code()), c.text()}, 0);
     cut_parts_[c.shard()] = {from.rank, c.round()};

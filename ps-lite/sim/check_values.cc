@@ -243,7 +243,8 @@ void Checker::look_at_close(const Process& p, Watch& w, const std::pair<std::str
   }
 }
 
-void Checker::check_answer(const Process& p, Watch& w, const Question& q, const Complete& c) {
+void Checker::check_answer(const Process& p, Watch& w, const Asking& asking, const Complete& c) {
+  const Question& q = asking.question;
   if (world_.failed() || q.what == Asked::kBarrier || q.what == Asked::kFinish || q.what == Asked::kConfigure) return;
   Generation& g = generation(w.lives, nullptr);
   const std::string who = p.name() + ", step " + std::to_string(q.step) + " of key " + std::to_string(q.key);
@@ -284,7 +285,7 @@ void Checker::check_answer(const Process& p, Watch& w, const Question& q, const 
         if (world_.scenario().mode == Mode::kSync && c.reply.round != round) return world_.fail(3, who + " was told another number for " + Place(key, round));
       }
       told = std::max(told, round);
-      if (world_.scenario().mode == Mode::kStale && q.step > 0) check_stale(p, w, q, chain);
+      if (world_.scenario().mode == Mode::kStale && q.step > 0) check_stale(p, w, asking, chain);
     }
     w.told[key] = std::max(w.told[key], told);
     chain.told = std::max(chain.told, told);
@@ -293,11 +294,13 @@ void Checker::check_answer(const Process& p, Watch& w, const Question& q, const 
 }
 
 // Nobody may be more than the bound ahead of the slowest that is there.
-void Checker::check_stale(const Process& p, Watch& w, const Question& q, const Chain& chain) {
+void Checker::check_stale(const Process& p, Watch& w, const Asking& asking, const Chain& chain) {
+  const Question& q = asking.question;
   const uint64_t bound = world_.scenario().stale;
   if (q.step <= bound || hole(chain)) return;
   for (const MemberFacts& m : w.known.members) {
     if (m.node.role != Role::kWorker || m.state != "active" || m.from > q.step - bound) continue;
+    if (asking.active.count(m.incarnation) == 0) continue;  // some slices may have been answered before it took part
     const auto life = lives_.find(m.incarnation);
     if (life == lives_.end() || entered_[{life->second.process, life->second.life}].finish) continue;
     const bool member = std::any_of(newest_.members.begin(), newest_.members.end(),

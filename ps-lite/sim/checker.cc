@@ -38,6 +38,11 @@ void Checker::started(const Process& p) {
   lives_[p.node->incarnation()] = {p.number, p.life};
 }
 
+bool Checker::is_life(uint64_t incarnation, uint32_t process, uint32_t life) const {
+  const auto at = lives_.find(incarnation);
+  return at != lives_.end() && at->second.process == process && at->second.life == life;
+}
+
 void Checker::dies(const Process& p) {
   if (p.role == Role::kScheduler && (!world_.scenario().log || p.disk.files.empty())) forgotten_ = true;
   if (p.role == Role::kServer) server_died_ = true;
@@ -49,6 +54,8 @@ void Checker::called(const Process& p, CallId id, const Request&, Time deadline)
 void Checker::asked(const Process& p, CallId id, const Question& q) {
   Watch& w = watches_[p.number];
   w.open[id].question = q;
+  for (const MemberFacts& m : w.known.members)
+    if (m.node.role == Role::kWorker && m.state == "active") w.open[id].active.insert(m.incarnation);
   const LifeKey life{p.number, p.life};
   ranks_[life] = p.node->id().rank;
   if (q.what == Asked::kBarrier) entered_[life].barriers = std::max<uint64_t>(entered_[life].barriers, q.step);
@@ -57,11 +64,12 @@ void Checker::asked(const Process& p, CallId id, const Question& q) {
 
 void Checker::answered(const Process& p, const Question& q, const Complete& c) {
   Watch& w = watches_[p.number];
+  const Asking asking = std::move(w.open[c.id]);
   w.open.erase(c.id);
   exercise(15);
   if (q.what == Asked::kFinish && !c.status.ok()) entered_[{p.number, p.life}].finish = false;  // the job went back meanwhile
   if (!c.status.ok()) return check_error(p, q, c.status);
-  check_answer(p, w, q, c);
+  check_answer(p, w, asking, c);
 }
 
 void Checker::check_error(const Process& p, const Question& q, const Status& status) {

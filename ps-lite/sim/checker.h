@@ -26,6 +26,7 @@ class Checker {
   explicit Checker(World& world) : world_(world) {}
   void started(const Process& p);
   void dies(const Process& p);
+  bool is_life(uint64_t incarnation, uint32_t process, uint32_t life) const;  // whether it was that process's in that life
   void called(const Process& p, CallId id, const Request& request, Time deadline);  // the deadline by the world's clock
   void asked(const Process& p, CallId id, const Question& question);
   void answered(const Process& p, const Question& question, const Complete& complete);
@@ -58,7 +59,7 @@ class Checker {
   };
   struct Generation { std::map<SliceKey, Chain> chains; };  // between two returns to a checkpoint
   struct Held { Round committed = 0, held = 0; const void* data = nullptr; uint32_t value = 0; bool primary = false, safe = false; uint64_t lives = 0; Round closed_round = 0; std::vector<Rank> closed; };
-  struct Asking { Question question; Time deadline = 0; };
+  struct Asking { Question question; Time deadline = 0; std::set<uint64_t> active; };  // active: the lives of workers that the asker knew to be
   struct Watch {                     // of one process in its present life
     uint64_t view = 0, lives = 0;
     std::map<std::pair<std::string, uint32_t>, Held> slices;
@@ -99,8 +100,8 @@ class Checker {
   void check_cut(const Process& p, const Watch& w, const Complete& c);
   void check_return(const ViewFacts& view);
   // check_values.cc
-  void check_answer(const Process& p, Watch& w, const Question& q, const Complete& c);
-  void check_stale(const Process& p, Watch& w, const Question& q, const Chain& chain);
+  void check_answer(const Process& p, Watch& w, const Asking& asking, const Complete& c);
+  void check_stale(const Process& p, Watch& w, const Asking& asking, const Chain& chain);
   bool primary_of(const Process& p, const ViewFacts& view, uint32_t shard) const;
 
   void exercise(uint32_t invariant) { ++exercised_[invariant]; }

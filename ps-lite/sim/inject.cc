@@ -132,9 +132,8 @@ void World::replay(Process& p, uint32_t variant) {
   if (e.has_hello()) return;
   const Session& s = sessions_[link->second];
   const End& other = s.end[0].process == p.number && s.end[0].link == link->first ? s.end[1] : s.end[0];
-  const Process& sender = *processes_[other.process];
-  const bool own = sender.alive && sender.life == other.life && sender.node->incarnation() == e.incarnation();
-  inject(p, link->first, head, payload, !own);
+  // On the session of the very life that said it, it is no stranger's, also when that life has ended and nobody has noticed.
+  inject(p, link->first, head, payload, !checker_->is_life(e.incarnation(), other.process, other.life));
 }
 
 }  // namespace ps::sim

@@ -10,6 +10,7 @@
 #include "ps.pb.h"
 #include "tests/job.h"
 #include "tests/raw_socket.h"
+#include "transport/batch.h"
 #include "transport/keys.h"
 
 namespace ps {
@@ -159,6 +160,11 @@ TEST(Hostile, GarbageChangesNothing) {
         e.mutable_push()->set_bytes(uint64_t(1) << 62);
         zmq.send(0, {e.SerializeAsString(), "8 bytes."});
         zmq.send(0, {bytes(10), bytes(10), bytes(10)});
+        // Batches: of what is none, and of messages that do not count.
+        zmq.send(0, {std::string(net::kBatchWord) + bytes(random() % 64), bytes(random() % 2000)});
+        net::Batch batch;
+        for (int i = 0; i < 40; ++i) batch.add(i % 2 ? bytes(random() % 100) : e.SerializeAsString(), bytes(random() % 50));
+        zmq.send(0, {batch.index(), batch.body()});
         zmq.send(1, {std::string((1 << 20) + 100, 'e'), ""});
         std::this_thread::sleep_for(std::chrono::milliseconds(20));
       }
@@ -166,12 +172,15 @@ TEST(Hostile, GarbageChangesNothing) {
   for (int i = 0; i < 8; ++i) Train(job);  // an init again changes nothing, rounds go on
   stop = true;
   for (auto& h : hostile) h.join();
-  double dropped = 0;
+  double dropped = 0, batches = 0, garbage = 0;
   for (Node* n : {job.scheduler.get(), job.servers[0].get(), job.servers[1].get()}) {
     dropped += Count(*n, "links_dropped_frames") + Count(*n, "links_dropped_size");
+    batches += Count(*n, "links_dropped_batches"), garbage += Count(*n, "drops_garbage") + Count(*n, "drops_job") + Count(*n, "drops_session");
     EXPECT_EQ(n->state(), State::kRunning);
   }
   EXPECT_GT(dropped, 0);
+  EXPECT_GT(batches, 0);
+  EXPECT_GT(garbage, 40);
   job.FinishAll();
 }
 

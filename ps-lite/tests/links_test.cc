@@ -103,6 +103,94 @@ TEST(Links, EachLaneKeepsItsOrder) {
     }
 }
 
+// The messages of an end's events, those of batches one by one: "envelope payload".
+std::vector<std::string> Said(const End& end, LinkId link) {
+  std::vector<std::string> all;
+  for (auto& e : end.events) {
+    if (e.link != link) continue;
+    if (e.kind == LinkEvent::kMessage && e.lane == Lane::kExpress) all.push_back(std::string(e.envelope.view()) + " " + std::string(e.payload.view()));
+    if (e.kind != LinkEvent::kBatch) continue;
+    BatchReader reader(e.envelope.view(), e.payload.view());
+    for (std::string_view head, body; reader.next(&head, &body);) all.push_back(std::string(head) + " " + std::string(body));
+  }
+  return all;
+}
+
+TEST(Links, SmallMessagesGoTogetherInTheirOrder) {
+  LinkSettings bound = Bound(), opener = Opener();
+  bound.batch_bytes = opener.batch_bytes = 1000;
+  Pair p(bound, opener);
+  ASSERT_TRUE(p.up());
+  std::vector<std::string> said;
+  for (int i = 0; i < 2000; ++i) {
+    std::string head = std::to_string(i), body(size_t(i * 37 % 1200), char('a' + i % 26));  // some too large to be gathered
+    said.push_back(head + " " + body);
+    ASSERT_TRUE(p.client.links.post(1, Lane::kExpress, head, body));
+    ASSERT_TRUE(p.server.links.post(p.accepted(), Lane::kExpress, head, body));
+    if (i % 500 == 499) p.client.links.flush(), p.server.links.flush();
+  }
+  ASSERT_TRUE(Until(p.both(), [&] { return p.server.links.counters().received_messages == 2000 && p.client.links.counters().received_messages == 2000; }));
+  EXPECT_EQ(Said(p.server, p.accepted()), said);
+  EXPECT_EQ(Said(p.client, 1), said);
+  for (Links* l : {&p.client.links, &p.server.links}) {
+    const LinkCounters& c = l->counters();
+    EXPECT_EQ(c.sent_messages, 2000u);
+    EXPECT_GT(c.sent_in_batches, 1000u);
+    EXPECT_LT(c.sent_batches, c.sent_in_batches / 2);
+    EXPECT_EQ(c.received_batches, c.sent_batches);  // the other did the same
+  }
+  // What waits goes out before the end; what is alone is an ordinary message; nothing goes to a link that is gone.
+  ASSERT_TRUE(p.client.links.post(1, Lane::kExpress, "the", "last"));
+  p.client.links.close(1);
+  EXPECT_FALSE(p.client.links.post(1, Lane::kExpress, "too", "late"));
+  ASSERT_TRUE(Until(p.both(), [&] { return p.server.count(LinkEvent::kDown) == 1; }));
+  EXPECT_EQ(p.server.last(LinkEvent::kMessage)->payload.view(), "last");
+}
+
+TEST(Links, ABatchIsBelievedWholeOrNotAtAll) {
+  auto entry = [](uint32_t head, uint32_t body) {
+    std::string s;
+    for (uint32_t n : {head, body})
+      for (int i = 0; i < 4; ++i) s += char(n >> 8 * i & 255);
+    return s;
+  };
+  const std::string word(kBatchWord);
+  std::string many = word;
+  for (size_t i = 0; i <= kBatchMost; ++i) many += entry(0, 0);
+  const struct {
+    std::string index, body;
+  } kWrong[] = {
+      {word, ""},                                         // of nothing
+      {word + entry(1, 1).substr(1), "ab"},               // a length cut short
+      {word + entry(1, 1) + "x", "ab"},
+      {word + entry(1, 2), "ab"},                         // more than there is
+      {word + entry(1, 0), "ab"},                         // less
+      {word + entry(~0u, 3), "ab"},                       // sums that overflow
+      {word + entry(1, ~0u) + entry(2, 0), "abc"},
+      {many, ""},
+      {word + entry(101, 0), std::string(101, 'e')},      // an envelope beyond its limit
+      {word + entry(1, kBatchBytes), std::string(kBatchBytes + 1, 'b')},
+      {word + "s" + entry(1, 1), "ab"},
+  };
+  LinkSettings bound = Bound();
+  bound.max_envelope = 100;
+  Pair p(bound);
+  RawZmq raw(p.server.links.address());
+  raw.hello(0, "0123456789abcdef");
+  raw.hello(1, "0123456789abcdef");
+  ASSERT_TRUE(Until({&p.server}, [&] { return p.server.count(LinkEvent::kUp) == 1; }));
+  for (auto& w : kWrong) {
+    EXPECT_FALSE(BatchReader(w.index, w.body).good(100));
+    raw.send(0, {w.index, w.body});
+  }
+  raw.send(1, {word + entry(1, 1), "ab"});  // not on that lane
+  raw.send(0, {word + entry(1, 2) + entry(3, 0), "abbccc"});
+  ASSERT_TRUE(Until({&p.server}, [&] { return p.server.count(LinkEvent::kBatch) == 1 && p.server.links.counters().dropped_batches == std::size(kWrong) + 1; }));
+  EXPECT_EQ(Said(p.server, p.accepted()), (std::vector<std::string>{"a bb", "ccc "}));
+  EXPECT_EQ(p.server.count(LinkEvent::kMessage), 0u);
+  EXPECT_EQ(p.server.count(LinkEvent::kDown), 0u);
+}
+
 TEST(Links, WhatIsNotCopiedIsGivenBackOnce) {
   Pair p;
   ASSERT_TRUE(p.up());

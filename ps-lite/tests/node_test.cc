@@ -63,8 +63,17 @@ TEST(PsNode, SumsOfSmallAndLargeKeys) {
   job.FinishAll();
 }
 
-TEST(PsNode, ManyKeysAtOnce) {
+double Count(const Node& node, const std::string& name) {
+  for (auto& [n, value] : node.Counters())
+    if (n == name) return value;
+  ADD_FAILURE() << "there is no counter " << name;
+  return 0;
+}
+
+class ManyKeysAtOnce : public testing::TestWithParam<uint64_t> {};  // what is below goes together
+TEST_P(ManyKeysAtOnce, GiveTheirSums) {
   Job job(2, 2);
+  job.base.batch_bytes = GetParam();
   ASSERT_TRUE(job.Start());
   job.Each([&](User& u, size_t) {
     std::atomic<int> good{0}, ended{0};
@@ -90,8 +99,19 @@ TEST(PsNode, ManyKeysAtOnce) {
     OK_(u.Pull("k7", got));
     EXPECT_EQ(got, Numbers(20, 14));
   });
+  for (Node* n : {job.workers[0].get(), job.workers[1].get(), job.servers[0].get(), job.servers[1].get()}) {
+    double together = Count(*n, "links_sent_in_batches"), batches = Count(*n, "links_sent_batches"), all = Count(*n, "links_sent_messages");
+    if (GetParam() == 0) {
+      EXPECT_EQ(together, 0);
+    } else {
+      EXPECT_GT(together, all / 3);
+      EXPECT_LT(batches, together / 2);
+    }
+    EXPECT_EQ(Count(*n, "links_dropped_batches"), 0);
+  }
   job.FinishAll();
 }
+INSTANTIATE_TEST_SUITE_P(PsNode, ManyKeysAtOnce, testing::Values(0, 8 << 10));
 
 TEST(PsNode, OptimizersRunOnServers) {
   Job job(2, 2);

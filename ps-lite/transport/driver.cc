@@ -192,7 +192,7 @@ void Driver::send(core::Send& s) {
       links_->send(s.link, net::Lane(s.lane), net::Frame(s.head), std::move(payload));
       return;
     }
-    links_->send(s.link, net::Lane(s.lane), net::Frame(s.head), net::Frame(std::string_view(reinterpret_cast<const char*>(s.payload.data()), s.payload.size())));
+    links_->post(s.link, net::Lane(s.lane), s.head, std::string_view(reinterpret_cast<const char*>(s.payload.data()), s.payload.size()));
   } catch (const std::exception& e) {
     notice(Event::kLink, e.what());
   }
@@ -212,8 +212,10 @@ void Driver::open(const core::Open& o) {
 void Driver::link_event(net::LinkEvent& event) {
   switch (event.kind) {
     case net::LinkEvent::kUp: return step(core::Input(core::LinkUp{event.link, KeyBytes(event.key)}));
+    case net::LinkEvent::kBatch:
     case net::LinkEvent::kMessage:
       try {
+        if (event.kind == net::LinkEvent::kBatch) return batch(event);
         return step(core::Input(core::Arrived{event.link, core::Lane(event.lane), ToBuffer(std::move(event.envelope)), ToBuffer(std::move(event.payload))}));
       } catch (const std::bad_alloc&) {  // the session is not whole any more
         links_->close(event.link);
@@ -232,6 +234,13 @@ void Driver::link_event(net::LinkEvent& event) {
     notice(Event::kLink, event.text);
   }
   step(core::Input(core::LinkDown{event.link, reason, event.text}));
+}
+
+// What came together is taken one by one. Values are copied out of it: they stay, and would hold all of it.
+void Driver::batch(net::LinkEvent& event) {
+  net::BatchReader reader(event.envelope.view(), event.payload.view());
+  for (std::string_view head, payload; reader.next(&head, &payload);)
+    step(core::Input(core::Arrived{event.link, core::Lane(event.lane), Buffer::Wrap(head.data(), head.size(), nullptr), payload.empty() ? Buffer() : Buffer::Copy(payload.data(), payload.size())}));
 }
 
 void Driver::start(core::Work work) {
@@ -320,6 +329,7 @@ void Driver::finish() {
   try {
     std::lock_guard<std::mutex> lock(mutex_);
     description_ = node_->describe();
+    links_->flush();
   } catch (const std::exception&) {}  // no memory
   waiting_.clear();
   node_.reset();

@@ -55,6 +55,7 @@ class Driver {
   void ended(core::WorkTicket ticket);
   void launch(core::Work work);
   void link_event(net::LinkEvent& event);
+  void batch(net::LinkEvent& event);
   void notice(Event event, const std::string& text, NodeId node = {}, uint64_t number = 0);
   void allow();
   void publish();

@@ -77,7 +77,7 @@ void Links::common_options(Socket& s) {
   if (settings_.bind.find(':') != std::string::npos) s.set(ZMQ_IPV6, 1);
 }
 
-bool Links::send(LinkId id, Lane lane, Frame&& envelope, Frame&& payload) {
+bool Links::transmit(LinkId id, Lane lane, Frame&& envelope, Frame&& payload) {
   uint64_t bytes = envelope.size() + payload.size();
   bool gone = true;
   if (IsOpened(id)) {
@@ -90,17 +90,72 @@ bool Links::send(LinkId id, Lane lane, Frame&& envelope, Frame&& payload) {
     auto it = joined_.find(id);
     if (it != joined_.end()) gone = !router_.send(Frame(it->second.route[int(lane)]), true) || !router_.send(std::move(envelope), true) || !router_.send(std::move(payload), false);
   }
-  if (gone) return ++counters_.dropped_sends, false;
+  if (!gone) counters_.sent_bytes += bytes;
+  return !gone;
+}
+
+bool Links::send(LinkId id, Lane lane, Frame&& envelope, Frame&& payload) {
+  if (lane == Lane::kExpress) flush(id);  // a lane keeps its order
+  if (!transmit(id, lane, std::move(envelope), std::move(payload))) return ++counters_.dropped_sends, false;
   ++counters_.sent_messages;
-  counters_.sent_bytes += bytes;
+  return true;
+}
+
+Batch* Links::batch_of(LinkId id) {
+  if (!IsOpened(id)) {
+    auto it = joined_.find(id);
+    return it == joined_.end() ? nullptr : &it->second.batch;
+  }
+  auto it = opened_.find(id);
+  return it == opened_.end() || !it->second.up ? nullptr : &it->second.batch;
+}
+
+bool Links::post(LinkId id, Lane lane, std::string_view envelope, std::string_view payload) {
+  size_t bytes = envelope.size() + payload.size();
+  if (lane != Lane::kExpress || bytes >= settings_.batch_bytes || bytes > kBatchBytes) return send(id, lane, Frame(envelope), Frame(payload));
+  Batch* batch = batch_of(id);
+  if (!batch) return ++counters_.dropped_sends, false;
+  if (!batch->fits(bytes)) flush(id);
+  if (batch->count() == 0) batched_.push_back(id);
+  batch->add(envelope, payload);
+  return true;
+}
+
+void Links::flush() {
+  for (LinkId id : batched_) flush(id);
+  batched_.clear();
+}
+bool Links::flush(LinkId id) {
+  Batch* batch = batch_of(id);
+  if (!batch || batch->count() == 0) return true;
+  size_t count = batch->count();
+  std::string_view body = batch->body();
+  bool alone = count == 1;  // nothing to go with: an ordinary message
+  bool sent = false;
+  try {
+    sent = alone ? transmit(id, Lane::kExpress, Frame(body.substr(0, batch->first_envelope())), Frame(body.substr(batch->first_envelope())))
+                 : transmit(id, Lane::kExpress, Frame(batch->index()), Frame(body));
+  } catch (const Error&) {}  // no memory
+  batch->clear();
+  if (!sent) return counters_.dropped_sends += count, false;
+  counters_.sent_messages += count;
+  if (!alone) ++counters_.sent_batches, counters_.sent_in_batches += count;
   return true;
 }
 
 void Links::message(LinkId id, Lane lane, Frame&& envelope, Frame&& payload, std::vector<LinkEvent>& events) {
-  if (int64_t(envelope.size()) > settings_.max_envelope) return void(++counters_.dropped_size);
-  ++counters_.received_messages;
-  counters_.received_bytes += envelope.size() + payload.size();
   LinkEvent event(LinkEvent::kMessage, id);
+  if (IsBatch(envelope.view())) {
+    BatchReader batch(envelope.view(), payload.view());
+    if (lane != Lane::kExpress || !batch.good(size_t(settings_.max_envelope))) return void(++counters_.dropped_batches);
+    counters_.received_messages += batch.count();
+    ++counters_.received_batches;
+    event.kind = LinkEvent::kBatch;
+  } else {
+    if (int64_t(envelope.size()) > settings_.max_envelope) return void(++counters_.dropped_size);
+    ++counters_.received_messages;
+  }
+  counters_.received_bytes += envelope.size() + payload.size();
   event.lane = lane;
   event.envelope = std::move(envelope);
   event.payload = std::move(payload);
@@ -108,6 +163,7 @@ void Links::message(LinkId id, Lane lane, Frame&& envelope, Frame&& payload, std
 }
 
 void Links::poll(int wake, int64_t timeout_ms, std::vector<LinkEvent>& events) {
+  flush();
   items_.clear();
   item_links_.clear();
   items_.push_back({nullptr, wake, ZMQ_POLLIN, 0});

@@ -2,7 +2,8 @@
 // Links between nodes over ZeroMQ. A link is one session: two TCP connections (express: control, heartbeats, small payloads; bulk: the rest), joined by a
 // random number that the opener says first on both. It is up when both are, and down for good when either is; nothing is connected again behind anybody's back,
 // and what was queued for a peer that is gone reaches nobody. The opener has a fresh DEALER for each connection; whoever is bound has one ROUTER for all.
-//   Control frames of the links themselves are single: hello (opener), ready, close (acceptor). A message of the protocol is two: envelope, payload.
+//   Control frames of the links themselves are single: hello (opener), ready, close (acceptor). A message of the protocol is two: envelope, payload; or it goes
+//   with others of its link (batch.h).
 //   Limits hold before memory is taken: frames (also of strangers), envelopes, frames in a message, handshakes, links of one key.
 // One thread uses this. poll() only gathers what happened; whoever drives it may open, close and send at any time between.
 #pragma once
@@ -12,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "transport/batch.h"
 #include "transport/keys.h"
 #include "transport/links_internal.h"
 #include "transport/meter.h"
@@ -26,14 +28,14 @@ enum class Lane : uint8_t { kExpress, kBulk };
 enum class Down : uint8_t { kClosed, kLost, kUnreachable, kStranger, kProtocol };
 
 struct LinkEvent {
-  enum Kind : uint8_t { kUp, kDown, kMessage, kStatus } kind;
+  enum Kind : uint8_t { kUp, kDown, kMessage, kBatch, kStatus } kind;
   LinkId link;
   LinkEvent(Kind kind, LinkId link) : kind(kind), link(link) {}
-  Lane lane = Lane::kExpress;  // kMessage
+  Lane lane = Lane::kExpress;  // kMessage; a batch is express
   Down why = Down::kClosed;    // kDown
   Key key{};                   // kUp: what the handshake proved; zero without keys
   std::string text;            // kDown: for people; kStatus: whom to answer
-  Frame envelope, payload;     // kMessage
+  Frame envelope, payload;     // kMessage; kBatch: for a BatchReader, which has found it good
 };
 
 struct LinkSettings {
@@ -42,6 +44,7 @@ struct LinkSettings {
   KeyPair keys;          // none: loopback only
   int64_t max_frame = (1 << 20) + (64 << 10);
   int64_t max_envelope = 1 << 20;
+  size_t batch_bytes = 0;  // messages below go with others that wait for the same peer; 0: each alone
   int64_t handshake_ms = 2000;
   int max_links = 4096, max_links_per_key = 16;
   int io_threads = 1;
@@ -50,6 +53,7 @@ struct LinkSettings {
 struct LinkCounters {
   uint64_t accepted = 0, opened = 0, strangers = 0, silent = 0, endless = 0;             // connections; refused keys; cut off for saying nothing, for a message without end
   uint64_t sent_messages = 0, sent_bytes = 0, received_messages = 0, received_bytes = 0;  // of the protocol
+  uint64_t sent_batches = 0, sent_in_batches = 0, received_batches = 0, dropped_batches = 0;  // their messages count above
   uint64_t dropped_frames = 0, dropped_size = 0, dropped_hello = 0, dropped_unknown = 0, dropped_sends = 0;
 };
 
@@ -67,6 +71,9 @@ class Links {
   void open(LinkId link, const std::string& address, const Key& expect);
   void close(LinkId link);  // no kDown follows; what was sent before still goes out
   bool send(LinkId link, Lane lane, Frame&& envelope, Frame&& payload);  // false: the link is gone (its kDown comes, or came)
+  // The same, copied. What is small waits until flush(), poll(), a message that is not, or the link's end, and goes out with what waits beside it.
+  bool post(LinkId link, Lane lane, std::string_view envelope, std::string_view payload);
+  void flush();
   // Waits until something happens, `wake` is readable, or the time is up; appends what happened.
   void poll(int wake, int64_t timeout_ms, std::vector<LinkEvent>& events);
   const LinkCounters& counters() const { return counters_; }
@@ -80,6 +87,7 @@ class Links {
     Key expect;
     std::string address;
     Wire wire[2];
+    Batch batch;
     int64_t deadline = 0;
     bool up = false;
   };
@@ -98,8 +106,11 @@ class Links {
     LinkId link = 0;  // 0: its other half is missing
     bool closing = false;
   };
-  struct Joined { std::string route[2]; Key key; };
+  struct Joined { std::string route[2]; Key key; Batch batch; };
 
+  Batch* batch_of(LinkId id);  // null: the link is not up
+  bool flush(LinkId id);
+  bool transmit(LinkId id, Lane lane, Frame&& envelope, Frame&& payload);
   void make_wire(Wire& wire, const Opened& link);
   void read_opened(LinkId id, Opened& link, std::vector<LinkEvent>& events);
   // One half is ready, and what follows there waits in its socket until the other is, too.
@@ -134,6 +145,7 @@ class Links {
   std::map<std::string, Caller> callers_;
   std::map<LinkId, Joined> joined_;
   std::map<Key, int> links_of_;
+  std::vector<LinkId> batched_;     // links for which something waits, or did
   std::vector<std::string> ended_;  // routes of connections whose end is to be told
   uint64_t next_connection_ = 1;
   LinkId next_link_ = 2;

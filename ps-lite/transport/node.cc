@@ -58,7 +58,8 @@ std::vector<std::pair<std::string, double>> Node::Counters() const {
     const net::LinkCounters& c = links.counters();
     for (auto& [name, value] : {std::pair<const char*, uint64_t>{"links_accepted", c.accepted}, {"links_opened", c.opened}, {"links_strangers", c.strangers}, {"links_silent", c.silent}, {"links_endless", c.endless},
                                 {"links_sent_messages", c.sent_messages}, {"links_sent_bytes", c.sent_bytes}, {"links_received_messages", c.received_messages},
-                                {"links_received_bytes", c.received_bytes}, {"links_dropped_frames", c.dropped_frames}, {"links_dropped_size", c.dropped_size},
+                                {"links_received_bytes", c.received_bytes}, {"links_sent_batches", c.sent_batches}, {"links_sent_in_batches", c.sent_in_batches},
+                                {"links_received_batches", c.received_batches}, {"links_dropped_batches", c.dropped_batches}, {"links_dropped_frames", c.dropped_frames}, {"links_dropped_size", c.dropped_size},
                                 {"links_dropped_hello", c.dropped_hello}, {"links_dropped_unknown", c.dropped_unknown}, {"links_dropped_sends", c.dropped_sends}})
       list.emplace_back(name, double(value));
   });

@@ -65,6 +65,7 @@ void Links::open(LinkId id, const std::string& address, const Key& expect) {
 }
 
 void Links::close(LinkId id) {
+  flush(id);
   if (IsOpened(id)) {
     auto it = opened_.find(id);
     if (it == opened_.end()) return;

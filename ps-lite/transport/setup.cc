@@ -79,6 +79,7 @@ Setup Prepare(const Settings& s) {
   ReadKeys(s, setup);
   ChooseAddresses(s, setup);
   setup.links.max_frame = int64_t(s.slice_bytes) + (64 << 10);
+  setup.links.batch_bytes = s.batch_bytes;
   setup.links.io_threads = s.io_threads < 1 ? 1 : s.io_threads > 16 ? 16 : s.io_threads;
   core::NodeConfig& n = setup.node;
   n.role = s.role;

@@ -57,6 +57,7 @@ struct Settings {
   std::string log_file;     // scheduler: its views; empty: none, and a restarted scheduler asks the nodes
   std::string cut_prefix;   // server: where its parts of checkpoints go; empty: none
   int io_threads = 1;
+  uint64_t batch_bytes = 8 << 10;  // messages below go in one with others that wait for the same peer; 0: each alone
 };
 
 class FLX_PS_API Executor {

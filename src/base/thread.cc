@@ -2,12 +2,38 @@
 #include "base/thread.h"
 
 #include <pthread.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
+#include <atomic>
 #include <cfenv>
 
 #include "base/host_call.h"
 
 namespace flx {
+namespace {
+std::atomic<void (*)()> g_at_exit[8];
+
+// exit() destroys the calling thread's objects first, then what was registered last: so the order in which libraries were used does not matter here.
+struct ExitWatch {
+  ~ExitWatch() {
+    if (syscall(SYS_gettid) != getpid()) return;  // another thread's end
+    for (auto& fn : g_at_exit)
+      if (auto f = fn.load(std::memory_order_acquire)) f();
+  }
+};
+}  // namespace
+
+void AtExitBegin(void (*fn)()) {
+  for (auto& slot : g_at_exit) {
+    void (*none)() = nullptr;
+    if (slot.compare_exchange_strong(none, fn, std::memory_order_acq_rel)) return;
+  }
+}
+void WatchExit() {
+  static thread_local ExitWatch watch;
+  static_cast<void>(&watch);
+}
 
 BlockSignals::BlockSignals() {
   sigset_t all;

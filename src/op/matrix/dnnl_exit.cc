@@ -5,6 +5,8 @@
 #include <cstdlib>
 #include <thread>
 
+#include "base/thread.h"
+
 namespace flx {
 
 std::atomic<bool> g_dnnl_ended{false};
@@ -15,6 +17,7 @@ void AtExit() {
   g_dnnl_ended.store(true, std::memory_order_seq_cst);
   for (int i = 0; i < 50000 && g_dnnl_running.load(std::memory_order_seq_cst) > 0; ++i) std::this_thread::sleep_for(std::chrono::microseconds(100));
 }
+[[maybe_unused]] const bool g_told = (AtExitBegin(&AtExit), true);
 }  // namespace
 
 void DnnlMadeTables() {

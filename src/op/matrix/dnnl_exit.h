@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // oneDNN destroys its tables and kernels at exit, while other threads may be at work and finalizers may still call: from then on our own kernels serve.
-//   A handler registered after a table was made runs before its destruction. Tables are made with the first call of each kind, so the handler is
-//   registered after each of those. What is left: a process that exits while another thread makes the very first call of a kind.
+//   A process whose main thread started ours hears of its exit before anything is destroyed (base/thread.h). For the others: a handler registered after a table
+//   was made runs before its destruction. Tables are made with the first call of each kind, so the handler is registered after each of those. What is left: a
+//   process that another thread than the main one ends (a JVM) while the very first call of a kind is made.
 #pragma once
 #include <atomic>
 

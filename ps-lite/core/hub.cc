@@ -82,6 +82,7 @@ void Hub::Up(const LinkUp& in) {
   h->set_rank_wanted(known ? me.rank + 1 : config.rank >= 0 ? uint32_t(config.rank) + 1 : 0);
   h->set_address(config.address), h->set_host(config.host), h->set_pid(config.pid);
   h->set_expect_role(uint32_t(l->peer.role)), h->set_expect_rank(l->peer.rank), h->set_expect_incarnation(l->incarnation);
+  h->set_workers(config.workers), h->set_servers(config.servers), h->set_slice_bytes(config.settings.slice_bytes);
   if (me.role == Role::kWorker) h->set_mode(uint32_t(config.settings.mode)), h->set_stale_bound(config.settings.stale_bound);
   if (l->peer.role == Role::kScheduler && view.number > 0) view.Write(0, h->mutable_view());
   Send(*l, &e);

@@ -16,8 +16,10 @@ void MemberPart::OnWelcome(Link& link, const pb::Welcome& w) {
   if (w.has_view()) hub_.TakeView(w.view());
 }
 
-void MemberPart::OnDown(const Link& link, DownReason, const std::string& text) {
-  if (link.peer.role == Role::kScheduler && link.opened) down_ = text;
+void MemberPart::OnDown(const Link& link, DownReason why, const std::string& text) {
+  if (link.peer.role != Role::kScheduler || !link.opened) return;
+  down_ = text;
+  if (link.connected && !link.up && why == DownReason::kClosed) down_ += " without an answer: is it this job's scheduler (FLEXOR_PS_JOB)?";
 }
 
 void MemberPart::OnMessage(Link& link, const pb::Envelope& e, const Buffer& payload) {

@@ -30,9 +30,10 @@ bool Scheduler::OnHello(Link& link, const pb::Envelope& e, pb::Welcome* welcome,
     if (std::find(it->second.begin(), it->second.end(), role) == it->second.end())
       return refuse(Code::kRefused, Join("[ps] the scheduler's list does not allow this key to be a ", Name(role)));
   }
-  if (loading_ || phase == NodePhase::kFailed) {
-    refusal->set_behind(phase != NodePhase::kFailed);
-    return refuse(phase == NodePhase::kFailed ? failure.code : Code::kState, failure.text);
+  bool failed = phase == NodePhase::kFailed || gave_up_ >= 0;
+  if (loading_ || failed) {
+    refusal->set_behind(!failed);
+    return refuse(failed ? failure.code : Code::kState, failure.text);
   }
   View& view = hub_.view;
   link.peer = {role, kNoRank};
@@ -50,6 +51,10 @@ bool Scheduler::OnHello(Link& link, const pb::Envelope& e, pb::Welcome* welcome,
       view.Write(0, refusal->mutable_view());
       return refuse(view.failure.empty() ? Code::kState : view.failure_code, view.failure.empty() ? "[ps] the job is over" : view.failure);
     }
+    if (h.slice_bytes() != hub_.settings.slice_bytes)  // it would refuse the others' frames
+      return refuse(Code::kRefused, Join("[ps] slices of this ", Name(role), " have ", h.slice_bytes(), " bytes (FLEXOR_PS_SLICE), those of the scheduler ", hub_.settings.slice_bytes, ": give all processes the same"));
+    if (h.workers() != 0 && (h.workers() != hub_.config.workers || h.servers() != hub_.config.servers))
+      return refuse(Code::kRefused, Join("[ps] this ", Name(role), " is for a job of ", h.workers(), " workers and ", h.servers(), " servers (DMLC_NUM_WORKER, DMLC_NUM_SERVER), the scheduler's is of ", hub_.config.workers, " and ", hub_.config.servers, ": give all processes the same"));
     int64_t wanted = int64_t(h.rank_wanted()) - 1;
     if (role == Role::kWorker) {  // all want the same
       std::string wish = Text(Mode(h.mode()), h.stale_bound()), other = view.number > 0 ? Text(view.mode, view.stale_bound) : "";
@@ -233,10 +238,10 @@ void Scheduler::LogFailed(const Status& why) {
   hub_.Tell(NoticeKind::kWaiting, hub_.me, hub_.view.number, Join("[ps] the log ", hub_.config.log, " cannot be written (", why.text, "): membership waits"));
 }
 
-// Before there is a view: nobody can go on.
+// Before there is a view: nobody can go on. It stays until they have heard it and hung up, a heartbeat at most.
 void Scheduler::GiveUp(Status why) {
   failure = std::move(why);
-  phase = NodePhase::kFailed;
+  gave_up_ = hub_.now;
   std::vector<LinkId> all;
   for (auto& [id, l] : hub_.links) all.push_back(id);
   for (LinkId id : all) {
@@ -271,8 +276,9 @@ void Scheduler::Adopt() {
 }
 
 void Scheduler::Reconcile() {
+  if (gave_up_ >= 0 && (hub_.links.empty() || hub_.now - gave_up_ >= hub_.config.beat)) phase = NodePhase::kFailed;
   Listen();
-  for (int i = 0; i < 8 && dirty_ && !logging_ && !loading_ && phase != NodePhase::kFailed && phase != NodePhase::kEnded; ++i) {
+  for (int i = 0; i < 8 && dirty_ && !logging_ && !loading_ && gave_up_ < 0 && phase != NodePhase::kFailed && phase != NodePhase::kEnded; ++i) {
     dirty_ = false;
     if (hub_.view.number == 0 && told_view_.number > 0) Adopt();
     if (hub_.now < log_again_) break;

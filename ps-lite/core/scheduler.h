@@ -94,7 +94,7 @@ class Scheduler : public Part {
   std::set<std::tuple<Rank, Rank, uint64_t>> suspected_;  // not looked at yet, with the view it was said in
   std::map<NodeId, uint64_t> told_;                 // by survivors of a lost log
   bool loading_ = false, logging_ = false, dirty_ = true, jump_ = false;
-  Time started_ = -1, log_again_ = 0, ticked_ = 0;
+  Time started_ = -1, log_again_ = 0, ticked_ = 0, gave_up_ = -1;
   Time listens_ = INT64_MIN / 2;  // since then it would have heard who is there
   uint64_t released_ = 0, records_ = 0;
   std::vector<AskedCut> asked_cuts_;  // the first one is under way if cut_number_ is not 0

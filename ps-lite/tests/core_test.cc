@@ -270,6 +270,40 @@ TEST(Core, ASilentWorkerFailsTheJobOrIsLeftOut) {
   }
 }
 
+TEST(Core, ASchedulerThatHearsNobodyLosesNobody) {
+  Job job([](NodeConfig& c) { c.settings.policy = Policy::kContinue; });
+  for (size_t w : job.worker) ASSERT_TRUE(job.Call(w, Init{Key("a", 8), Bytes(8, 1)}).status.ok());
+  auto all_run = [&](Round round) {
+    CallId first = job.Begin(job.worker[0], PushPull{"a", Bytes(8, 2)});
+    Complete c = job.Call(job.worker[1], PushPull{"a", Bytes(8, 3)});
+    EXPECT_TRUE(c.status.ok() && job.Ended(job.worker[0], first)) << c.status.text;
+    EXPECT_EQ(c.reply.round, round);
+    EXPECT_EQ(c.reply.contributors, (std::vector<Rank>{0, 1}));
+  };
+  // It was stopped itself.
+  job.at(job.scheduler).deaf = true;
+  job.Wait(5 * kSecond);
+  job.at(job.scheduler).deaf = false;
+  job.Wait(4 * kSecond);
+  all_run(1);
+  // It is cut off, one link a little later than the other.
+  job.at(job.server).deaf = true;
+  job.Wait(800 * kMillisecond);
+  for (size_t w : job.worker) job.at(w).deaf = true;
+  job.Wait(5 * kSecond);
+  job.at(job.worker[1]).deaf = false;
+  job.Wait(2 * kSecond);
+  for (size_t w : {job.server, job.worker[0]}) job.at(w).deaf = false;
+  job.Wait(4 * kSecond);
+  all_run(2);
+  // Not for ever.
+  for (size_t w : {job.server, job.worker[0], job.worker[1]}) job.at(w).deaf = true;
+  job.Wait(20 * kSecond);
+  EXPECT_EQ(job.node(job.scheduler).phase(), NodePhase::kRunning);
+  job.Wait(60 * kSecond);
+  EXPECT_EQ(job.node(job.scheduler).phase(), NodePhase::kFailed);
+}
+
 TEST(Core, TheLastToFinishEndsTheJob) {
   Job job;
   EXPECT_TRUE(job.Call(job.worker[0], Finish{}).status.ok());
@@ -285,10 +319,13 @@ TEST(Core, WhoCannotJoinHearsWhy) {
   } kCases[] = {
       {[](NodeConfig& c) { c.rank = 0; }, "two processes want to be worker 0"},
       {[](NodeConfig& c) { c.settings.mode = Mode::kStale, c.settings.stale_bound = 2; }, "this worker's store is dist_stale(2), that of the workers before it dist_sync"},
+      {[](NodeConfig& c) { c.settings.slice_bytes = 4096; }, "slices of this worker have 4096 bytes (FLEXOR_PS_SLICE), those of the scheduler"},
+      {[](NodeConfig& c) { c.workers = 7, c.servers = 0; }, "this worker is for a job of 7 workers and 0 servers (DMLC_NUM_WORKER, DMLC_NUM_SERVER), the scheduler's is of"},
   };
   for (auto& k : kCases) {
     Job job;
     NodeConfig c = Config(Role::kWorker);
+    c.workers = 2, c.settings.slice_bytes = 64;  // the job's
     k.change(c);
     size_t late = job.Add(c, "");
     job.Wait(4 * kSecond);
@@ -382,6 +419,7 @@ TEST(Core, AJobGoesBackToItsCheckpointAndRefusesADamagedOne) {
     if (damage == 2) file = "another program's file, long enough to hold a head";
     if (damage == 3) file[20] ^= 1;
     NodeConfig c = Config(Role::kServer);
+    c.workers = 2, c.settings.slice_bytes = 64;  // the job's
     c.rank = 0, c.cut = "cut";
     size_t again = job.Add(c, "server again");
     job.Wait(8 * kSecond);

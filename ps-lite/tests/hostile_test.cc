@@ -12,6 +12,7 @@
 #include "tests/raw_socket.h"
 #include "transport/batch.h"
 #include "transport/keys.h"
+#include "transport/setup.h"
 
 namespace ps {
 namespace {
@@ -124,6 +125,31 @@ TEST(Hostile, AnotherJobsNodesAreRefused) {
   ASSERT_TRUE(job.Ready());
   Train(job);
   job.FinishAll();
+}
+
+TEST(Hostile, AnotherVersionIsRefusedWithBoth) {
+  Job job(1, 1);
+  job.StartScheduler();
+  net::RawZmq raw(job.scheduler->Address());
+  std::string nonce(16, 'n'), answer;
+  auto next = [&] {
+    for (int i = 0; i < 500; ++i) {
+      answer = raw.receive(0);
+      if (!answer.empty()) return true;
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    return false;
+  };
+  raw.hello(0, nonce), raw.hello(1, nonce);
+  ASSERT_TRUE(next());  // ready
+  flexor::ps::Envelope e;
+  e.set_job(Prepare(job.Of(Role::kWorker)).node.job);
+  e.mutable_hello()->set_version_from(7), e.mutable_hello()->set_version_to(9);
+  e.mutable_hello()->set_role(uint32_t(Role::kWorker)), e.mutable_hello()->set_expect_role(uint32_t(Role::kScheduler));
+  raw.send(0, {e.SerializeAsString(), ""});
+  ASSERT_TRUE(next());
+  ASSERT_TRUE(e.ParseFromString(answer));
+  EXPECT_TRUE(Has(e.refused().text(), "this node speaks version 1 of the protocol, the peer 7 to 9: use the same release")) << e.refused().text();
 }
 
 TEST(Hostile, GarbageChangesNothing) {

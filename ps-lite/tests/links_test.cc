@@ -353,6 +353,34 @@ TEST(Links, WithoutHelloNothingCounts) {
   EXPECT_TRUE(p.up());  // others are served
 }
 
+TEST(Links, AnotherVersionIsNamed) {
+  Pair p;
+  RawZmq raw(p.server.links.address());
+  raw.send(1, {std::string(kHello) + char(9) + char(0) + "0123456789abcdef"});
+  std::string answer;
+  ASSERT_TRUE(Until({&p.server}, [&] { return !(answer = raw.receive(1)).empty(); }));
+  EXPECT_EQ(answer, std::string(kOther) + kVersion);
+  // And who opens a link to one.
+  void *context = zmq_ctx_new(), *other = zmq_socket(context, ZMQ_ROUTER);
+  char address[64] = "";
+  size_t size = sizeof address;
+  ASSERT_EQ(zmq_bind(other, "tcp://127.0.0.1:*"), 0);
+  ASSERT_EQ(zmq_getsockopt(other, ZMQ_LAST_ENDPOINT, address, &size), 0);
+  p.client.links.open(1, std::string(address).substr(6), {});
+  ASSERT_TRUE(Until({&p.client}, [&] {
+    char route[16], hello[64];
+    int n = zmq_recv(other, route, sizeof route, ZMQ_DONTWAIT);
+    if (n > 0 && zmq_recv(other, hello, sizeof hello, 0) == int(kHelloSize))
+      zmq_send(other, route, size_t(n), ZMQ_SNDMORE), zmq_send(other, (std::string(kOther) + char(9)).data(), kOther.size() + 1, 0);
+    return p.client.count(LinkEvent::kDown) == 1;
+  }));
+  EXPECT_NE(p.client.last(LinkEvent::kDown)->text.find(" speaks version 9, this node 1: use the same release"), std::string::npos) << p.client.last(LinkEvent::kDown)->text;
+  int none = 0;
+  zmq_setsockopt(other, ZMQ_LINGER, &none, sizeof none);
+  zmq_close(other);
+  zmq_ctx_term(context);
+}
+
 TEST(Links, StrangersTakeNoMoreThanTheirDescriptors) {
   struct rlimit before, wide;
   ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);

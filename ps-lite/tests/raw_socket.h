@@ -109,6 +109,11 @@ class RawZmq {
   void send(int socket, const std::vector<std::string>& frames) {
     for (size_t i = 0; i < frames.size(); ++i) zmq_send(sockets_[socket], frames[i].data(), frames[i].size(), i + 1 < frames.size() ? ZMQ_SNDMORE : 0);
   }
+  std::string receive(int socket) {  // empty: nothing is there
+    char bytes[4096];
+    int n = zmq_recv(sockets_[socket], bytes, sizeof bytes, ZMQ_DONTWAIT);
+    return n < 0 ? "" : std::string(bytes, std::min(size_t(n), sizeof bytes));
+  }
   void hello(int lane, const std::string& nonce) { send(lane, {std::string(kHello) + kVersion + char(lane) + nonce}); }
 
  private:

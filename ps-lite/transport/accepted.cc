@@ -105,19 +105,21 @@ void Links::greet(const std::string& route, Frame& hello, std::vector<LinkEvent>
     events.push_back(std::move(event));
     return;
   }
-  uint8_t lane = text.size() == kHelloSize ? uint8_t(text[kHello.size() + 1]) : 2;
-  if (text.size() != kHelloSize || text.substr(0, kHello.size()) != kHello || text[kHello.size()] != kVersion || lane > 1 || !key) return void(++counters_.dropped_hello);
+  bool known = text.size() == kHelloSize && text.substr(0, kHello.size()) == kHello && key, same = known && text[kHello.size()] == kVersion;
+  uint8_t lane = known ? uint8_t(text[kHello.size() + 1]) : 2;
+  if (known && !same) control(route, std::string(kOther) + kVersion);
+  if (!same || lane > 1) return void(++counters_.dropped_hello);
   int fd = hello.source_fd();
   read_router_monitor();
   auto c = connections_.find(fd);
   if (c == connections_.end()) return;  // it is gone already
-  std::string& known = c->second.route;
-  if (!known.empty()) {
+  std::string& last = c->second.route;
+  if (!last.empty()) {
     // One of the two is an earlier connection, over before it was noticed. ZeroMQ numbers routes upwards.
-    if (int32_t(RouteNumber(route) - RouteNumber(known)) < 0) return;
-    ended_.push_back(known);
+    if (int32_t(RouteNumber(route) - RouteNumber(last)) < 0) return;
+    ended_.push_back(last);
   }
-  known = route;
+  last = route;
   Caller& caller = callers_[route];
   caller.fd = fd;
   caller.lane = Lane(lane);

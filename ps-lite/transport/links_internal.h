@@ -7,8 +7,8 @@
 
 namespace ps::net {
 
-// hello: kHello, version, lane, 16 random bytes. ready and close: the word alone.
-constexpr std::string_view kHello = "flexor-hello", kReady = "flexor-ready", kClose = "flexor-close", kStatus = "flexor-status";
+// hello: kHello, version, lane, 16 random bytes; it is answered by ready, or by kOther and a version if that is another. ready and close: the word alone.
+constexpr std::string_view kHello = "flexor-hello", kReady = "flexor-ready", kClose = "flexor-close", kStatus = "flexor-status", kOther = "flexor-version";
 constexpr char kVersion = 1;
 constexpr size_t kNonce = 16, kHelloSize = kHello.size() + 2 + kNonce;
 constexpr int64_t kWatchMs = 20;    // how often deadlines are looked at while there are any

@@ -182,6 +182,10 @@ bool Links::read_wire(LinkId id, Opened& link, Lane lane, std::vector<LinkEvent>
       } else if (first.view() == kClose) {
         lose_opened(id, Down::kClosed, link.address + " closed the link", events);
         return false;
+      } else if (first.size() == kOther.size() + 1 && first.view().substr(0, kOther.size()) == kOther) {
+        std::string versions = std::to_string(int(uint8_t(first.view().back()))) + ", this node " + std::to_string(int(kVersion));
+        lose_opened(id, Down::kStranger, link.address + " speaks version " + versions + ": use the same release everywhere", events);
+        return false;
       } else {
         ++counters_.dropped_frames;
       }

@@ -100,9 +100,9 @@ def slow_worker():
         assert took > 1, took
 
 
-CASES = {"undisturbed": undisturbed, "worker_and_server": worker_and_server, "scheduler_alone": scheduler_alone, "slow_worker": slow_worker}
-MORE = {"server_and_server": server_and_server, "server_alone": server_alone, "worker_alone": worker_alone, "one_way": one_way,
-        "scheduler_deaf_to_a_server": scheduler_deaf_to_a_server, "loss": loss}
+CASES = {"undisturbed": undisturbed, "worker_and_server": worker_and_server, "scheduler_alone": scheduler_alone}
+MORE = {"slow_worker": slow_worker, "server_and_server": server_and_server, "server_alone": server_alone, "worker_alone": worker_alone,
+        "one_way": one_way, "scheduler_deaf_to_a_server": scheduler_deaf_to_a_server, "loss": loss}
 
 
 def healed(case):

@@ -10,6 +10,7 @@
 #include "engine/engine.h"
 #include "exec/core.h"
 #include "guard.h"
+#include "storage/device_pool.h"
 #include "storage/growth.h"
 #include "storage/pool.h"
 #include "tensor/promised.h"
@@ -18,10 +19,7 @@ using namespace flx;
 using namespace flx::capi;
 
 namespace {
-void NeedCpu(const char* who, const char* device) {
-  const Device* d = ResolveDevice(OptionalText(who, "device", device));
-  if (d) Fail(Status::kUnsupported, who, "statistics of device `", device, "` are not kept yet.");
-}
+const Device* Where(const char* who, const char* device) { return ResolveDevice(OptionalText(who, "device", device)); }
 std::string LibraryPath() {
   Dl_info info{};
   return dladdr(reinterpret_cast<void*>(&flx_abi_version), &info) && info.dli_fname ? info.dli_fname : "";
@@ -146,12 +144,26 @@ flx_status flx_device_count(const char* kind, int32_t* out_count) {
     *out_count = CountDevices(NeedText(who, "kind", kind));
   FLX_END
 }
+flx_status flx_device_properties(const char* device, char** out_text) {
+  FLX_BEGIN
+    NeedPointer(who, "out_text", out_text);
+    const Device* d = Where(who, device);
+    *out_text = GiveText((d ? d : DeviceManager::Get().Cpu())->Properties());
+  FLX_END
+}
+flx_status flx_device_synchronize(const char* device, int64_t timeout_ms, int32_t* out_ready) {
+  FLX_BEGIN
+    NeedPointer(who, "out_ready", out_ready);
+    Where(who, device);  // what the host has queued for a device is not issued yet: the engine's wait knows both
+    *out_ready = Engine::Get().WaitAll(timeout_ms);
+  FLX_END
+}
 flx_status flx_memory_stat(const char* device, const char* stat, int64_t* out_bytes) {
   FLX_BEGIN
-    NeedCpu(who, device);
+    const Device* d = Where(who, device);
     std::string_view s = NeedText(who, "stat", stat);
     NeedPointer(who, "out_bytes", out_bytes);
-    MemoryStats m = HostMemoryStats();
+    MemoryStats m = d ? DeviceMemoryStats(d) : HostMemoryStats();
     const int64_t* v = s == "live" ? &m.live : s == "cached" ? &m.cached : s == "peak" ? &m.peak : s == "limit" ? &m.limit : s == "total" ? &m.total : nullptr;
     if (!v) Fail(Status::kName, who, "no statistic is named `", s, "`.", DidYouMean(s, {"live", "cached", "peak", "limit", "total"}), " There are: live, cached, peak, limit, total.");
     *out_bytes = *v;
@@ -159,21 +171,21 @@ flx_status flx_memory_stat(const char* device, const char* stat, int64_t* out_by
 }
 flx_status flx_memory_limit_set(const char* device, int64_t bytes) {
   FLX_BEGIN
-    NeedCpu(who, device);
+    const Device* d = Where(who, device);
     if (bytes < 0) Fail(Status::kArgument, who, "`bytes` must be 0 (no limit) or more, given ", bytes, ".");
-    HostMemoryLimit(bytes);
+    d ? DeviceMemoryLimit(d, bytes) : HostMemoryLimit(bytes);
   FLX_END
 }
 flx_status flx_memory_peak_reset(const char* device) {
   FLX_BEGIN
-    NeedCpu(who, device);
-    HostMemoryPeakReset();
+    const Device* d = Where(who, device);
+    d ? DeviceMemoryPeakReset(d) : HostMemoryPeakReset();
   FLX_END
 }
 flx_status flx_memory_release_unused(const char* device) {
   FLX_BEGIN
-    NeedCpu(who, device);
-    HostMemoryReleaseUnused();
+    const Device* d = Where(who, device);
+    d ? DeviceMemoryReleaseUnused(d) : HostMemoryReleaseUnused();
   FLX_END
 }
 int32_t flx_memory_gc_hint(void) {
@@ -191,7 +203,7 @@ int32_t flx_memory_gc_hint(void) {
 }
 flx_status flx_random_seed(int64_t seed, const char* device) {
   FLX_BEGIN
-    NeedCpu(who, device);
+    Where(who, device);  // the stream is one for all devices
     SeedRandom(uint64_t(seed));
   FLX_END
 }

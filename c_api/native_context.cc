@@ -145,7 +145,7 @@ flx_status flx_context_stream(flx_context context, void** out_stream) {
   FLX_BEGIN
     auto c = PinContext(who, context, Context::kKernel);
     NeedPointer(who, "out_stream", out_stream);
-    *out_stream = c->kernel->stream;
+    *out_stream = nullptr;  // native kernels are taken for the CPU only (flx_native_op_kernel)
   FLX_END
 }
 flx_status flx_context_parallel(flx_context context, int64_t n, int64_t grain, flx_loop_fn body, void* user) {

@@ -8,9 +8,6 @@ using namespace flx;
 using namespace flx::capi;
 
 namespace {
-void NeedCpuDevice(const char* who, const char* device) {
-  if (ResolveDevice(OptionalText(who, "device", device))) Fail(Status::kUnsupported, who, "arrays on device `", device, "` are not there yet.");
-}
 // Nothing for a tape or a trace: a view needs no operator.
 bool Plain(const Array& a, int mode) { return !(mode & FLX_TRACE) && (!(mode & FLX_RECORD) || !IsRecorded(a)); }
 NDArray View(const Array& a, int mode, const char* op, const std::vector<std::pair<std::string, std::string>>& options) {
@@ -30,18 +27,18 @@ flx_status flx_ndarray_create(const int64_t* dims, int32_t ndim, int32_t dtype, 
 flx_status flx_ndarray_create_full(const int64_t* dims, int32_t ndim, int32_t dtype, const char* device, double value, flx_ndarray* out_array) {
   FLX_BEGIN
     NeedPointer(who, "out_array", out_array);
-    NeedCpuDevice(who, device);
+    const Device* where = ResolveDevice(OptionalText(who, "device", device));
     Shape s = NeedShape(who, dims, ndim);
     DType t = NeedDType(who, "dtype", dtype);
     s.CheckedSize(who, DTypeSize(t));
-    *out_array = GiveArray(Array::Filled(s, t, value));
+    *out_array = GiveArray(Array::Filled(s, t, value, where));
   FLX_END
 }
 flx_status flx_ndarray_create_from(const void* data, int64_t nbytes, int32_t host_dtype, int32_t order, const int64_t* dims, int32_t ndim, int32_t dtype,
                                    const char* device, flx_ndarray* out_array) {
   FLX_BEGIN
     NeedPointer(who, "out_array", out_array);
-    NeedCpuDevice(who, device);
+    const Device* where = ResolveDevice(OptionalText(who, "device", device));
     Shape s = NeedShape(who, dims, ndim);
     DType host = NeedDType(who, "host_dtype", host_dtype), t = NeedDType(who, "dtype", dtype);
     bool column = NeedOrder(who, order);
@@ -49,7 +46,7 @@ flx_status flx_ndarray_create_from(const void* data, int64_t nbytes, int32_t hos
     s.CheckedSize(who, DTypeSize(t));
     NeedBytes(who, data, nbytes);
     if (nbytes != want) Fail(Status::kArgument, who, "`nbytes` must be ", want, " (", s, " of ", host, "), given ", nbytes, ".");
-    *out_array = GiveArray(FromHost(data, nbytes, host, column, s, t));
+    *out_array = GiveArray(FromHost(data, nbytes, host, column, s, t, where));
   FLX_END
 }
 flx_status flx_ndarray_write(flx_ndarray array, const void* data, int64_t nbytes, int32_t host_dtype, int32_t order) {
@@ -148,8 +145,9 @@ flx_status flx_ndarray_copy(flx_ndarray array, const char* device, flx_ndarray* 
   FLX_BEGIN
     auto a = PinArray(who, array);
     NeedPointer(who, "out_array", out_array);
-    if (device) NeedCpuDevice(who, device);
-    *out_array = GiveArray(IsTraced(*a) ? Invoke1("BlockGrad", {a.ref()}, {}, kTrace) : CopyOf(a.ref()));
+    const Device* where = device ? ResolveDevice(OptionalText(who, "device", device)) : a->device();
+    if (IsTraced(*a) && where != a->device()) Fail(Status::kUnsupported, who, "inside a traced function an array stays on its device. Copy what it is given, or what it returns.");
+    *out_array = GiveArray(IsTraced(*a) ? Invoke1("BlockGrad", {a.ref()}, {}, kTrace) : CopyOf(a.ref(), where));
   FLX_END
 }
 flx_status flx_ndarray_copy_into(flx_ndarray array, flx_ndarray target) {

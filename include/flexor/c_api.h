@@ -144,7 +144,12 @@ FLX_DRAFT flx_status flx_shutdown(int64_t timeout_ms, int32_t *out_ready);
 /* ---- devices, memory, random ------------------------------------------------------------------------------------------------------------- */
 /** How many devices of `kind` ("cpu", "gpu") there are, in `out_count`; 0 for a kind this machine lacks. */
 FLX_DRAFT flx_status flx_device_count(const char *kind, int32_t *out_count);
-/** Memory of `device` ("cpu"; null is the same): `stat` is live, cached, peak, limit or total; `out_bytes` its value. Errors: FLX_ERROR_DEVICE, FLX_ERROR_NAME. */
+/** What `device` (null: the CPU) is, in `out_text`, yours: lines of a word and its value, such as "name ..." and "memory ..." (bytes). Errors: FLX_ERROR_DEVICE. */
+FLX_DRAFT flx_status flx_device_properties(const char *device, char **out_text);
+/** Waits until everything issued so far is done on `device` (null: the CPU), at most `timeout_ms` (-1: as long as it takes); `out_ready` says whether it is. What failed
+ *  is reported by the arrays and by flx_wait_all. Errors: FLX_ERROR_DEVICE. */
+FLX_DRAFT flx_status flx_device_synchronize(const char *device, int64_t timeout_ms, int32_t *out_ready);
+/** Memory of `device` ("cpu", "gpu(0)"; null is the CPU): `stat` is live, cached, peak, limit or total; `out_bytes` its value. Errors: FLX_ERROR_DEVICE, FLX_ERROR_NAME. */
 FLX_DRAFT flx_status flx_memory_stat(const char *device, const char *stat, int64_t *out_bytes);
 /** Limits the memory the library takes on `device` to `bytes` (0: no limit). Errors: FLX_ERROR_DEVICE. */
 FLX_DRAFT flx_status flx_memory_limit_set(const char *device, int64_t bytes);

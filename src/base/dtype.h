@@ -6,6 +6,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/host_device.h"
+
 namespace flx {
 
 enum class DType : int8_t {
@@ -26,20 +28,20 @@ void Append(std::string* s, DType t);
 struct Half { uint16_t bits; };       // IEEE binary16
 struct Bfloat16 { uint16_t bits; };   // upper half of a binary32
 
-inline float ToFloat(Bfloat16 h) {
+FLX_HD inline float ToFloat(Bfloat16 h) {
   uint32_t u = uint32_t(h.bits) << 16;
   float f;
   std::memcpy(&f, &u, 4);
   return f;
 }
-inline Bfloat16 ToBfloat16(float f) {  // round to nearest, ties to even
+FLX_HD inline Bfloat16 ToBfloat16(float f) {  // round to nearest, ties to even
   uint32_t u;
   std::memcpy(&u, &f, 4);
   if ((u & 0x7fffffff) > 0x7f800000) return {uint16_t(u >> 16 | 0x40)};
   return {uint16_t((u + 0x7fff + (u >> 16 & 1)) >> 16)};
 }
 // binary16 by integer arithmetic: without F16C the compiler's own conversion is a library call of 15 ns, and loops over it are not vectorised.
-inline float ToFloat(Half h) {
+FLX_HD inline float ToFloat(Half h) {
   uint32_t mag = uint32_t(h.bits & 0x7fff) << 13, sign = uint32_t(h.bits & 0x8000) << 16, u;
   float f;
   std::memcpy(&f, &mag, 4);
@@ -50,7 +52,7 @@ inline float ToFloat(Half h) {
   std::memcpy(&f, &u, 4);
   return f;
 }
-inline Half ToHalf(float f) {  // round to nearest, ties to even
+FLX_HD inline Half ToHalf(float f) {  // round to nearest, ties to even
   uint32_t u;
   std::memcpy(&u, &f, 4);
   uint32_t sign = u >> 16 & 0x8000;
@@ -82,12 +84,12 @@ template <> inline constexpr DType kDTypeOf<uint64_t> = DType::kUint64;
 template <> inline constexpr DType kDTypeOf<bool> = DType::kBool;
 
 // One element as double and back (16-bit floats through float32; floats to integers truncate toward zero and saturate, NaN is 0).
-template <class T> inline double LoadAs(T v) { return static_cast<double>(v); }
-inline double LoadAs(Half v) { return ToFloat(v); }
-inline double LoadAs(Bfloat16 v) { return ToFloat(v); }
+template <class T> FLX_HD inline double LoadAs(T v) { return static_cast<double>(v); }
+FLX_HD inline double LoadAs(Half v) { return ToFloat(v); }
+FLX_HD inline double LoadAs(Bfloat16 v) { return ToFloat(v); }
 
 // Calls f with a value of the C++ type of t: Dispatch(t, [&](auto zero) { using T = decltype(zero); ... });
-template <class F> decltype(auto) Dispatch(DType t, F&& f) {
+template <class F> FLX_HD decltype(auto) Dispatch(DType t, F&& f) {
   switch (t) {
     case DType::kFloat64: return f(double{});
     case DType::kFloat16: return f(Half{});

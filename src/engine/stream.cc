@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "base/thread.h"
 #include "engine/internals.h"
+#include "storage/device_pool.h"
 
 namespace flx {
 
@@ -264,6 +265,7 @@ Stream::Stream(StreamDevice* d, flx_device_queue* q, int priority) : Object(Kind
 Ref<Stream> Stream::Make(const Device* device, int priority) {
   StreamDevice* d = DeviceState(device);
   Completions& c = Completions::Get();
+  g_device_rest = &DeviceRest;
   std::lock_guard<std::mutex> lock(c.mutex);
   for (auto& s : c.streams) if (s->dev_ == d && s->priority_ == priority && s->unique()) return s;
   flx_device_queue* q = nullptr;
@@ -272,7 +274,7 @@ Ref<Stream> Stream::Make(const Device* device, int priority) {
 }
 const Device* Stream::device() const { return dev_->device; }
 uint64_t Stream::issued() {
-  std::lock_guard<std::mutex> lock(mutex_);
+  std::lock_guard<std::recursive_mutex> lock(mutex_);
   return issued_;
 }
 
@@ -283,7 +285,7 @@ bool Stream::Done(uint64_t ticket) {
     return true;
   }
   if (dev_->lost.load(std::memory_order_acquire)) return true;
-  std::lock_guard<std::mutex> lock(mutex_);
+  std::lock_guard<std::recursive_mutex> lock(mutex_);
   if (!last_ || !last_->Poll()) return false;
   if (dev_->lost.load(std::memory_order_acquire)) return true;
   if (last_->ticket > done_.load(std::memory_order_relaxed)) done_.store(last_->ticket, std::memory_order_release);
@@ -291,7 +293,7 @@ bool Stream::Done(uint64_t ticket) {
 }
 Ref<Marker> Stream::MarkFor(uint64_t ticket) {
   if (Done(ticket)) return nullptr;
-  std::lock_guard<std::mutex> lock(mutex_);
+  std::lock_guard<std::recursive_mutex> lock(mutex_);
   if (last_ && last_->ticket >= ticket) return last_;
   try {
     flx_device_event* e = dev_->TakeEvent();
@@ -309,6 +311,7 @@ void StreamOp::Execute() {
   Stream& s = *stream;
   if (s.fork_ != ForkCount()) s.Done(s.issued_ + 1);
   if (auto* p = s.dev_->lost.load(std::memory_order_acquire)) throw p->error;
+  Prepare();
   // What has to be done before, and room to remember this, before anything is issued. The grants keep both true until ReleaseUses.
   std::vector<StreamPoint> before;
   for (int i = 0; i < nuses; ++i) {
@@ -333,7 +336,7 @@ void StreamOp::Execute() {
   uint64_t ticket;
   std::exception_ptr error;
   {
-    std::lock_guard<std::mutex> lock(s.mutex_);
+    std::lock_guard<std::recursive_mutex> lock(s.mutex_);
     try {
       for (auto& m : events) s.dev_->device->Check(s.dev_->device->table->queue_wait(s.queue_, m->event()), "queue_wait");
       Issue(s.queue_);
@@ -341,6 +344,7 @@ void StreamOp::Execute() {
       error = std::current_exception();  // it may have issued a part: remembered all the same
     }
     ticket = ++s.issued_;
+    Issued(ticket);
   }
   for (int i = 0; i < nuses; ++i) {
     VarLock lock(uses[i].var);
@@ -408,6 +412,60 @@ void FreeAfterStreams(Var* v, void (*free)(void*, size_t), void* p, size_t bytes
     }
   }
   free(p, bytes);
+}
+Ref<Object> DetachStreams(Var* v) {
+  if (!StreamsBusy(v)) return nullptr;
+  Ref<StreamUses> uses(v->streams);
+  DropStreams(v);
+  v->word.fetch_and(~Var::kStreams, std::memory_order_relaxed);
+  return uses;
+}
+void AttachStreams(Var* v, const Ref<Object>& given) {
+  auto* uses = static_cast<StreamUses*>(given.get());
+  VarLock lock(v);
+  if (v->streams) {  // it was used before it had memory: both count
+    if (uses->write.stream) v->streams->Note(Access::kRead, uses->write.stream, uses->write.ticket);
+    for (auto& r : uses->reads) v->streams->Note(Access::kRead, r.stream, r.ticket);
+  } else {
+    Completions& c = Completions::Get();
+    std::lock_guard<std::mutex> guard(c.mutex);
+    uses->var = v;
+    v->streams = Ref<StreamUses>(uses).Leak();
+  }
+  v->word.fetch_or(Var::kStreams, std::memory_order_relaxed);
+}
+Ref<Object> UsesOf(const Ref<Stream>& s, uint64_t ticket) {
+  auto uses = Make<StreamUses>(nullptr);
+  uses->write = {s, ticket};
+  return uses;
+}
+void QueueAfterUses(const Ref<Stream>& s, flx_device_queue* queue, const Ref<Object>& given) {
+  auto* uses = static_cast<StreamUses*>(given.get());
+  auto after = [&](const StreamPoint& p) {
+    if (!p.stream || p.stream == s) return;
+    if (Ref<Marker> m = p.stream->MarkFor(p.ticket)) s->device()->Check(s->device()->table->queue_wait(queue, m->event()), "queue_wait");
+  };
+  after(uses->write);
+  for (auto& r : uses->reads) after(r);
+}
+void DeviceRest(const Device* device) {
+  Completions& c = Completions::Get();
+  std::vector<Ref<Stream>> streams;
+  {
+    std::lock_guard<std::mutex> lock(c.mutex);
+    for (auto& s : c.streams) if (s->device() == device && s->fork_ == ForkCount()) streams.push_back(s);
+  }
+  for (auto& s : streams) {
+    flx_device_event* e = nullptr;
+    if (device->table->event_create(device->index, &e) != FLX_DEVICE_OK) continue;  // a device that has no event left does nothing any more
+    int32_t result;
+    {
+      std::lock_guard<std::recursive_mutex> lock(s->mutex_);
+      result = device->table->event_record(e, s->queue_);
+    }
+    if (result == FLX_DEVICE_OK) device->table->event_wait(e);
+    device->table->event_destroy(e);
+  }
 }
 bool WaitStreams(int64_t timeout_ms) {
   Completions& c = Completions::Get();

@@ -29,12 +29,14 @@ class Stream final : public Object {
   friend class StreamOp;
   friend class StreamUses;
   friend struct Completions;
+  friend Ref<Object> UsesOf(const Ref<Stream>& s, uint64_t ticket);
+  friend void DeviceRest(const Device* device);
   Stream(StreamDevice* d, flx_device_queue* q, int priority);
   StreamDevice* const dev_;
   flx_device_queue* const queue_;
   const int priority_;
   const int fork_;                           // of which process
-  std::mutex mutex_;                         // held while something is issued
+  std::recursive_mutex mutex_;               // held while something is issued, which may have to wait for the device to rest
   uint64_t issued_ = 0;
   std::atomic<uint64_t> done_{0};
   Ref<Marker> last_;
@@ -44,7 +46,9 @@ class Stream final : public Object {
 class StreamOp : public Operation {
  public:
   explicit StreamOp(Ref<Stream> s) : stream(std::move(s)) { on_stream = true; }
+  virtual void Prepare() {}                         // before anything is looked at: takes the memory of what it uses; throws Error: nothing was issued
   virtual void Issue(flx_device_queue* queue) = 0;  // hands work to the queue and returns; throws Error: nothing it writes is to be trusted
+  virtual void Issued(uint64_t ticket) noexcept { (void)ticket; }  // also after Issue threw
   void Execute() final;
   const Ref<Stream> stream;
 };
@@ -53,6 +57,15 @@ void IssueOrPush(StreamOp* op, const VarUse* uses, int n);
 
 // The sole owner of `v` gives memory back that a stream may still use: free(p, bytes) is called when that is done, at once if nothing is under way.
 void FreeAfterStreams(Var* v, void (*free)(void* p, size_t bytes), void* p, size_t bytes);
+// The sole owner of `v` gives memory back to be used again: what streams still do with it goes along, and is taken up by the next owner, before
+// anything uses the memory. Null: nothing is under way.
+Ref<Object> DetachStreams(Var* v);
+void AttachStreams(Var* v, const Ref<Object>& uses);
+Ref<Object> UsesOf(const Ref<Stream>& s, uint64_t ticket);  // as if `ticket` of the stream had written the memory
+// Inside Issue: what is issued to `queue`, of stream s, from here on waits for those uses.
+void QueueAfterUses(const Ref<Stream>& s, flx_device_queue* queue, const Ref<Object>& uses);
+// Waits until the device has done all that was issued to it. It is lost, or well; it never fails.
+void DeviceRest(const Device* device);
 // Whether a stream may still use the variable's memory. Under a grant, or by the sole owner.
 bool StreamsBusy(Var* v);
 

@@ -35,7 +35,7 @@ NDArray Restore(const Saved& s, const TapeNode& n, bool input, int i, TapeNode* 
 
 class RunGrad final : public Grad {
  public:
-  RunGrad(TapeNode* n, Grads* dys, const bool* wanted, int mode) : b(mode), node_(n), dys_(dys), wanted_(wanted), history_((mode & kRecord) != 0) {
+  RunGrad(TapeNode* n, Grads* dys, const bool* wanted, int mode) : b(mode, n->device), node_(n), dys_(dys), wanted_(wanted), history_((mode & kRecord) != 0) {
     builder = &b, training = n->training;
     dx.resize(n->inputs.size());
   }
@@ -48,7 +48,7 @@ class RunGrad final : public Grad {
   Val y(int i) override { return b.Add(Restore(node_->saved_out[i], *node_, false, i, history_ ? node_ : nullptr, i)); }
   Val dy(int i) override {
     NDArray& d = (*dys_)[i];
-    if (!d) d = Array::Filled(node_->outputs[i].shape, node_->outputs[i].dtype, 0);
+    if (!d) d = Array::Filled(node_->outputs[i].shape, node_->outputs[i].dtype, 0, node_->device);
     return b.Add(d);
   }
   bool has_dy(int i) override { return bool((*dys_)[i]); }
@@ -271,7 +271,7 @@ struct BackwardRun::State {
         GradSlot* leaf = p->node->edges[i].leaf;
         auto fresh = int32_t(leaves.size());
         if (leaf && leaf->req == GradReq::kWrite && leaf_places.FindOrAdd(leaf, fresh) == fresh)
-          leaves.push_back({leaf, Array::Filled(p->node->inputs[i].shape, p->node->inputs[i].dtype, 0)});
+          leaves.push_back({leaf, Array::Filled(p->node->inputs[i].shape, p->node->inputs[i].dtype, 0, p->node->device)});
       }
   }
   void Store() {
@@ -299,7 +299,7 @@ BackwardRun::BackwardRun(std::vector<NDArray> heads, std::vector<NDArray> head_g
     NDArray g = i < head_grads.size() ? head_grads[i] : nullptr;
     if (g && (g->shape != h.shape || g->dtype != h.dtype))
       Fail(Status::kShape, "backward", "head gradient ", i, " must be like its array, ", Describe(h), ", given ", Describe(*g), ".");
-    if (!g) g = Array::Filled(h.shape, h.dtype, 1);
+    if (!g) g = Array::Filled(h.shape, h.dtype, 1, h.device());
     Edge e;
     e.node = h.node, e.leaf = h.node ? nullptr : h.grad, e.output = h.node_output;
     s.Give(e, g);
@@ -322,7 +322,7 @@ bool BackwardRun::Next() {
     s.host = n, s.host_place = &p;
     s.host_inputs.clear();
     for (int i = 0; i < n->outputs.size(); ++i)
-      s.host_inputs.push_back(dys[i] ? dys[i] : Array::Filled(n->outputs[i].shape, n->outputs[i].dtype, 0));
+      s.host_inputs.push_back(dys[i] ? dys[i] : Array::Filled(n->outputs[i].shape, n->outputs[i].dtype, 0, n->device));
     for (int i = 0; i < n->inputs.size(); ++i) s.host_inputs.push_back(Restore(n->saved_in[i], *n, true, i));
     for (int i = 0; i < n->outputs.size(); ++i) s.host_inputs.push_back(Restore(n->saved_out[i], *n, false, i));
     return true;
@@ -363,7 +363,7 @@ std::vector<NDArray> BackwardRun::Results() const {
     } else if (int i = s.leaf_places.Find(t->grad); i >= 0) {
       g = s.leaves[size_t(i)].grad;
     }
-    out.push_back(g ? g : Array::Filled(t->shape, t->dtype, 0));
+    out.push_back(g ? g : Array::Filled(t->shape, t->dtype, 0, t->device()));
   }
   return out;
 }

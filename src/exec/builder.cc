@@ -18,12 +18,12 @@ void EagerBuilder::Call(const OpDef& op, const Attrs& attrs, const Val* in, int 
     if (in[i]) raw.emplace_back(values_[in[i].id].get());  // an optional input that is absent is an empty Val
   if (nout == 1) {
     NDArray result;
-    InvokeAll(call, mode_, raw.data(), raw.size(), nullptr, 0, &result, nullptr);
+    InvokeAll(call, mode_, raw.data(), raw.size(), nullptr, 0, &result, nullptr, device_);
     out[0] = result ? Add(std::move(result)) : Val{};
     return;
   }
   SmallVector<NDArray, 4> results(nout);
-  InvokeAll(call, mode_, raw.data(), raw.size(), nullptr, 0, results.data(), nullptr);
+  InvokeAll(call, mode_, raw.data(), raw.size(), nullptr, 0, results.data(), nullptr, device_);
   for (int i = 0; i < nout; ++i) out[i] = results[i] ? Add(std::move(results[i])) : Val{};
 }
 

@@ -4,13 +4,14 @@
 #include "base/config.h"
 
 #include "exec/tape.h"
+#include "tensor/device_array.h"
 
 namespace flx {
 
 namespace {
 const TileLoops* PlainTile(const OpDef& op, int nin, int nout) {
-  bool plain = op.kernel && op.kernel->loops[0] && !op.types_fn && !op.run_kernel && !op.trait(kRandom) && !op.trait(kEffect);
-  return plain && nin >= 1 && nin <= 3 && nin == int(op.inputs.size()) && nout == 1 && op.outputs[0].updates < 0 && op.nscalars <= 8 ? op.kernel->loops[0] : nullptr;
+  bool plain = op.kernel && op.kernel->loops && !op.types_fn && !op.run_kernel && !op.trait(kRandom) && !op.trait(kEffect);
+  return plain && nin >= 1 && nin <= 3 && nin == int(op.inputs.size()) && nout == 1 && op.outputs[0].updates < 0 && op.nscalars <= 8 ? op.kernel->loops : nullptr;
 }
 }  // namespace
 
@@ -69,9 +70,29 @@ NDArray CopyOf(const NDArray& a) {
   static const auto& copy = Forever(Call::New("_copy"));
   return Invoke(*copy, kPlain, {a})[0];
 }
+NDArray CopyOf(const NDArray& a, const Device* device) {
+  if (a->device() == device) return CopyOf(a);
+  NDArray y = Array::New(a->shape, a->dtype, device);
+  CopyInto(a, y);
+  return y;
+}
+// Between devices: converted where it comes from, carried through pinned memory, and put in place where it goes.
+static void CopyAcross(const NDArray& from, const NDArray& target) {
+  NDArray same = from;
+  if (from->dtype != target->dtype) same = Invoke1("Cast", {from}, {{"dtype", DTypeName(target->dtype)}});
+  NDArray host = same;
+  if (!same->on_cpu()) host = CopyToHost(same);
+  if (target->on_cpu()) return CopyInto(host, target);
+  if (same->on_cpu()) {
+    host = PinnedArray(target->device(), same->shape, same->dtype);
+    CopyInto(same, host);
+  }
+  CopyToDevice(host, target);
+}
 void CopyInto(const NDArray& from, const NDArray& target) {
   if (from->shape != target->shape)
     Fail(Status::kShape, "copy", "the target must have the source's shape ", from->shape, ", given ", target->shape, ".");
+  if (from->device() != target->device()) return CopyAcross(from, target);
   auto call = from->dtype == target->dtype ? Call::New("_copy") : Call::New("Cast", {{"dtype", DTypeName(target->dtype)}});
   Array *in = from.get(), *to = target.get();
   InvokeInto(*call, kPlain, &in, 1, nullptr, 0, &to, 1);

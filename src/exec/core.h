@@ -27,19 +27,37 @@ struct KernelRun {
   const Call* call = nullptr;
   const void* attrs = nullptr;
   bool training = false;
+  const Device* device = nullptr;  // null: the CPU
   Ticket ticket;
   SmallVector<Array*, 8> in;       // by port; null: absent
   SmallVector<Array*, 4> out;      // null: not wanted; may share memory with an input
   uint64_t fresh = 0;              // bit i: output i was made for this run, nobody else can see it (of the first 64)
+  void TakeMemory() const;         // of all of it; Execute does what is left
   void Execute() const;            // memory is taken here; throws what the kernel throws
   double EstimateUs() const;       // bytes and arithmetic from shapes, corrected by what this call measured
 };
+// A run that outlives its call: it holds its arrays, and a copy of runtime values, which may lie in the caller's frame.
+struct HeldRun {
+  explicit HeldRun(const KernelRun& run);
+  ~HeldRun();
+  KernelRun run;
+  Ref<const Call> call;
+  Attrs attrs;
+  std::string origin;
+
+ private:
+  HeldRun() = default;  // whole before it takes references: without memory for more, it gives those back
+};
+Error Explained(const Error& e, const KernelRun& run, const std::string& origin);  // with the operator's name, shapes, and where it was pushed
 constexpr double kBytesPerUs = 8000, kFlopsPerUs = 20000;  // one core of 2020 and later; decides only where an operation runs
 // What most small calls are: an elementwise loop (call.tile) on small contiguous arrays of one shape and dtype, run here at once. False: nothing was
 // done, take the long way.
 bool RunSmallTile(const Call& call, const void* attrs, Array* const* in, int nin, NDArray* out);
+void AddUses(const KernelRun& run, SmallVector<VarUse, 12>* uses);  // of inputs, and of outputs that are not fresh
 // Runs it inline if it may, else queues it. `uses` are the storages' variables, each once.
 void RunOrPush(const KernelRun& run);
+// The same on a device: issues it here if the host has no business with its arrays, else when that is done. What fails here fails the call.
+void IssueRun(const KernelRun& run);
 // Queues it whatever it costs.
 void PushRun(const KernelRun& run, Lane lane, int32_t priority);
 

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // From a call and its inputs to outputs: count, place, infer, make outputs, run, record.
+#include "device/device.h"
+#include "device/kernels.h"
 #include "exec/core.h"
 #include "exec/tape.h"
 #include "op/control/host.h"
@@ -29,13 +31,15 @@ bool SameAll(const Call& call, Array* const* in, int nin) {
   return true;
 }
 
+std::string DeviceName(const Device* d) { return d ? d->name : "cpu(0)"; }
 const Device* CommonDevice(const Call& call, Array* const* in, int nin, const Device* device) {
   for (int i = 0; i < nin; ++i) {
     if (i == 0) device = in[0]->device();
     else if (in[i]->device() != device)
-      Fail(Status::kDevice, call.op.name, "all inputs must be on one device; input ", i, " is on another than input 0. Copy it first (flx_ndarray_copy).");
+      Fail(Status::kDevice, call.op.name, "expected all inputs on one device; input 0 is on ", DeviceName(device), ", given input ", i, " on ", DeviceName(in[i]->device()),
+           ". Copy one of them (flx_ndarray_copy).");
   }
-  return device;
+  return device && device->cpu() ? nullptr : device;
 }
 
 // The operator as a view of its input, if it can be one and nobody gave a target.
@@ -44,6 +48,18 @@ NDArray TryView(const Call& call, const void* attrs, Array* const* in, const Sha
   if (!call.op.run_view(call.op.view_fn, attrs, in[0]->shape, in[0]->Strides(), &v)) return nullptr;
   if (v.shape != shape) Fail(Status::kInternal, call.op.name, "the view's shape is ", v.shape, ", inferred was ", shape, ".");
   return Array::NewView(Ref<Array>(in[0]), v.shape, v.strides, in[0]->offset + v.offset * DTypeSize(in[0]->dtype));
+}
+
+// What an elementwise operator's loops are called on a device, and whether its module has them.
+bool HasKernel(const OpDef& op, const Device* device) {
+  if (!op.kernel) return op.run_kernel != nullptr;
+  const int kind = device ? kOnDevice : 0;
+  if (op.run_kernel) return op.kernel->fn[kind] != nullptr;
+  const TileLoops* loops = op.kernel->loops;
+  return loops && (!device || device->Kernel(loops->name, DeviceSignature(loops->name, loops->inputs, loops->numbers)));
+}
+[[noreturn]] void FailNoKernel(const OpDef& op, const Device& device) {
+  Fail(Status::kUnsupported, op.name, "has no kernel for ", device.name, ". Copy the inputs to the CPU (flx_ndarray_copy with device \"cpu\"), call it there, and copy the result back.");
 }
 
 void CheckTarget(const Call& call, const Array& target, const Shape& shape, DType t, int mode, int i) {
@@ -91,10 +107,14 @@ void InvokeAll(const Call& call, int mode, Array* const* in, int nin, const doub
     }
   }
   device = CommonDevice(call, in, nin, device);
-  if (device) Fail(Status::kUnsupported, op.name, "there is no kernel for this device. Copy the inputs to the CPU.");
+  for (int i = 0; targets && i < call.nvisible; ++i)
+    if (targets[i]->device() != device)
+      Fail(Status::kDevice, op.name, "expected target ", i, " on ", DeviceName(device), ", as the inputs are, given one on ", DeviceName(targets[i]->device()), ".");
+  const bool kernel = HasKernel(op, device);
+  if (!kernel && device && !op.compose_fn && !op.view_fn) FailNoKernel(op, *device);
 
   KernelRun run;
-  run.call = &call, run.attrs = attrs.get(), run.training = (mode & kTrain) != 0;
+  run.call = &call, run.attrs = attrs.get(), run.training = (mode & kTrain) != 0, run.device = device;
   if (op.trait(kRandom)) run.ticket = NextTicket();
   int ports = op.variadic ? nin : int(op.inputs.size());
   run.in.resize(ports);
@@ -102,8 +122,8 @@ void InvokeAll(const Call& call, int mode, Array* const* in, int nin, const doub
 
   bool done = false;
   run.out.resize(call.noutputs);
-  if (!targets && SameAll(call, in, nin)) {
-    out[0] = Array::New(in[0]->shape, in[0]->dtype);
+  if (!targets && kernel && SameAll(call, in, nin)) {
+    out[0] = Array::New(in[0]->shape, in[0]->dtype, device);
     run.out[0] = out[0].get(), run.fresh = 1;
   } else {
     Inference f;
@@ -113,18 +133,23 @@ void InvokeAll(const Call& call, int mode, Array* const* in, int nin, const doub
       for (int i = 0; i < nin; ++i) shapes.emplace_back(in[i]->shape), types.emplace_back(in[i]->dtype);
       f.Run(call, attrs.get(), shapes.data(), types.data(), nin);
     }
-    bool kernel = op.run_kernel || (op.kernel && op.kernel->loops[0]);
     if (op.view_fn && !targets) {
       out[0] = TryView(call, attrs.get(), in, f.ys[0]);
       done = bool(out[0]);
     }
-    if (!done && (!kernel || (op.kernel && !op.kernel->fn[0] && !op.kernel->loops[0])) && op.compose_fn && !targets) {
+    if (!done && !kernel && !op.compose_fn && device) FailNoKernel(op, *device);
+    if (!done && !kernel && op.compose_fn && (!targets || device)) {
       // No kernel: run what the operator stands for. With a gradient of its own the parts need not be recorded.
-      EagerBuilder b(op.gradient_fn ? mode & ~kRecord : mode);
+      EagerBuilder b(op.gradient_fn ? mode & ~kRecord : mode, device);
       std::vector<Val> x;
       for (int p = 0; p < ports; ++p) x.push_back(run.in[p] ? b.Add(Ref<Array>(run.in[p])) : Val{});
       auto y = op.run_compose(op.compose_fn, x, attrs.get());
       for (int i = 0; i < call.noutputs && i < int(y.size()); ++i) if (y[size_t(i)]) out[i] = b.array(y[size_t(i)]);
+      for (int i = 0; targets && i < call.nvisible; ++i) {
+        CheckTarget(call, *targets[i], f.ys[i], f.yt[i], mode, i);
+        CopyInto(out[i], Ref<Array>(targets[i]));
+        out[i] = Ref<Array>(targets[i]);
+      }
       if (!op.gradient_fn) return;
       done = true;
     }
@@ -137,7 +162,7 @@ void InvokeAll(const Call& call, int mode, Array* const* in, int nin, const doub
         // lands in the input's memory; in inference, when it changes in training only, there is nothing to write
         run.out[i] = port.when_training && !run.training ? nullptr : run.in[port.updates];
       } else {
-        out[i] = Array::New(f.ys[i], f.yt[i]);
+        out[i] = Array::New(f.ys[i], f.yt[i], device);
         run.out[i] = out[i].get();
         if (i < 64) run.fresh |= 1ull << i;
       }

@@ -56,11 +56,12 @@ inline NDArray Invoke1(std::string_view op, const std::vector<NDArray>& in, cons
 // A dtype- and device-crossing copy into target (queued like any operation).
 void CopyInto(const NDArray& from, const NDArray& target);
 NDArray CopyOf(const NDArray& a);
+NDArray CopyOf(const NDArray& a, const Device* device);  // null: the CPU
 
 // A builder that runs at once: Val is an index into its list. Layers, gradients and compositions run on it.
 class EagerBuilder final : public Builder {
  public:
-  explicit EagerBuilder(int mode) : mode_(mode) {}
+  explicit EagerBuilder(int mode, const Device* device = nullptr) : mode_(mode), device_(device) {}
   Val Add(NDArray a);                       // an array as a Val
   const NDArray& array(Val v) const { return values_[v.id]; }
   void Call(const OpDef& op, const Attrs& attrs, const Val* in, int nin, Val* out, int nout) override;
@@ -70,6 +71,7 @@ class EagerBuilder final : public Builder {
 
  private:
   int mode_;
+  const Device* device_;                    // of operators without inputs
   SmallVector<NDArray, 8> values_;
 };
 // A builder that only infers: for parameter shapes, summaries, and finding what backward keeps.

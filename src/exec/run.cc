@@ -3,6 +3,7 @@
 #include <chrono>
 
 #include "base/reword.h"
+#include "device/device.h"
 #include "exec/core.h"
 #include "exec/tape.h"
 #include "op/elementwise/driver.h"
@@ -26,7 +27,7 @@ bool RunPlainTile(const KernelRun& r, const double* scalars) {
   Array& y = *r.out[0];
   constexpr int64_t kSmall = 1 << 15;
   const int64_t n = y.size();
-  TileFn f = LoopOf(*op.kernel->loops[0], y.dtype);
+  TileFn f = LoopOf(*op.kernel->loops, y.dtype);
   if (n > kSmall || !f || !y.contiguous || r.out.size() != 1 || r.in.size() > 3) return false;
   const void* ptr[3];
   for (int i = 0; i < r.in.size(); ++i) {
@@ -46,10 +47,10 @@ void SetOrigin(std::string origin) { t_origin = std::move(origin); }
 
 void KernelRun::Execute() const {
   const OpDef& op = call->op;
-  bool tile = op.kernel && op.kernel->loops[0], must = op.trait(kEffect), any = false;
+  bool tile = op.kernel && op.kernel->loops, must = op.trait(kEffect), any = false;
   double scalars[8] = {};
   if (tile && op.run_scalars) op.run_scalars(op.scalars_fn, attrs, scalars);
-  if (tile && !op.run_kernel && RunPlainTile(*this, scalars)) return;
+  if (tile && !op.run_kernel && !device && RunPlainTile(*this, scalars)) return;
 
   for (int i = 0; i < out.size(); ++i) {
     if (!out[i]) continue;
@@ -90,13 +91,53 @@ void KernelRun::Execute() const {
     }
   }
   if (tile && !op.run_kernel) {
-    RunElementwise(op, *op.kernel->loops[0], c, scalars, vin.data(), vin.size(), vout[0]);
+    RunElementwise(op, *op.kernel->loops, c, scalars, vin.data(), vin.size(), vout[0]);
   } else {
-    if (!op.run_kernel || !op.kernel->fn[0])
-      Fail(Status::kUnsupported, op.name, "there is no kernel for the CPU", op.kernel ? Text(" (`", op.kernel_name, "`)") : std::string(), ".");
-    op.run_kernel(op.kernel->fn[0], c, attrs, vin.data(), vin.size(), vout.data(), vout.size());
+    AnyFn fn = op.kernel ? op.kernel->fn[device ? kOnDevice : 0] : nullptr;
+    if (!op.run_kernel || !fn)
+      Fail(Status::kUnsupported, op.name, "there is no kernel for ", device ? device->name : "the CPU", op.kernel ? Text(" (`", op.kernel_name, "`)") : std::string(), ".");
+    op.run_kernel(fn, c, attrs, vin.data(), vin.size(), vout.data(), vout.size());
   }
   for (int i = 0; i < out.size(); ++i) if (back[i]) CopyStrided(vout[i], back[i]);
+}
+
+void KernelRun::TakeMemory() const {
+  for (auto* a : in) if (a) a->storage->Ensure();
+  for (auto* a : out) if (a) a->storage->Ensure();
+}
+
+namespace {
+std::string Explain(const KernelRun& run, const std::string& origin) {
+  std::string s = " Inputs:";
+  for (auto* a : run.in) if (a) s += Text(" ", Describe(*a), ";");
+  if (run.in.empty()) s += " none;";
+  s.back() = '.';
+  if (!origin.empty()) s += Text(" Queued by ", origin, ".");
+  return s;
+}
+}  // namespace
+Error Explained(const Error& e, const KernelRun& run, const std::string& origin) {
+  std::string_view m = e.message();
+  // who failed is the operator, also where a room below it gave the text ("[memory] ...")
+  if (m.substr(0, 1) == "[" && m.find("] ") != m.npos) m.remove_prefix(m.find("] ") + 2);
+  Error out = Reworded(e, Text("[", run.call->op.name, "] ", m, Explain(run, origin)));
+  out.op = run.call->op.name, out.origin = origin;
+  return out;
+}
+
+HeldRun::HeldRun(const KernelRun& r) : HeldRun() {
+  call = Ref<const Call>(r.call), origin = t_origin;
+  run.call = r.call, run.training = r.training, run.device = r.device, run.ticket = r.ticket, run.fresh = r.fresh;
+  // the place before the reference: the list may have no memory to grow
+  for (auto* a : r.in) { run.in.emplace_back(a); if (a) a->AddRef(); }
+  for (auto* o : r.out) { run.out.emplace_back(o); if (o) o->AddRef(); }
+  if (r.attrs == r.call->attrs.get()) attrs = r.call->attrs;
+  else attrs = r.call->op.schema.Copy(r.attrs);
+  run.attrs = attrs.get();
+}
+HeldRun::~HeldRun() {
+  for (auto* a : run.in) if (a) a->Unref();
+  for (auto* a : run.out) if (a) a->Unref();
 }
 
 double KernelRun::EstimateUs() const {
@@ -155,35 +196,12 @@ inline void ExecuteMeasured(const KernelRun& run, double estimate, bool queued) 
   ExecuteUnprofiled(run, estimate);
 }
 
-std::string Explain(const KernelRun& run, const std::string& origin) {
-  std::string s = " Inputs:";
-  for (auto* a : run.in) if (a) s += Text(" ", Describe(*a), ";");
-  if (run.in.empty()) s += " none;";
-  s.back() = '.';
-  if (!origin.empty()) s += Text(" Queued by ", origin, ".");
-  return s;
-}
-Error Explained(const Error& e, const KernelRun& run, const std::string& origin) {
-  std::string_view m = e.message();
-  // who failed is the operator, also where a room below it gave the text ("[memory] ...")
-  if (m.substr(0, 1) == "[" && m.find("] ") != m.npos) m.remove_prefix(m.find("] ") + 2);
-  Error out = Reworded(e, Text("[", run.call->op.name, "] ", m, Explain(run, origin)));
-  out.op = run.call->op.name, out.origin = origin;
-  return out;
-}
-
 struct QueuedRun final : Operation {
-  KernelRun run;
-  Ref<const Call> call;
-  Attrs attrs;
-  double estimate = 0;
-  std::string origin;
-  ~QueuedRun() override {
-    for (auto* a : run.in) if (a) a->Unref();
-    for (auto* a : run.out) if (a) a->Unref();
-  }
-  void Execute() override { ExecuteMeasured(run, estimate, true); }
-  void Describe(Error* e) const override { *e = Explained(*e, run, origin); }
+  explicit QueuedRun(const KernelRun& r, double us) : held(r), estimate(us) {}
+  HeldRun held;
+  double estimate;
+  void Execute() override { ExecuteMeasured(held.run, estimate, true); }
+  void Describe(Error* e) const override { *e = Explained(*e, held.run, held.origin); }
 };
 
 // Small runs need no estimate: nothing is cheaper than to run them here.
@@ -265,7 +283,7 @@ bool RunSmallTile(const Call& call, const void* attrs, Array* const* in, int nin
   return SmallTile(call, attrs, in, nin, out);
 }
 
-static void AddUses(const KernelRun& run, SmallVector<VarUse, 12>* uses) {  // without fresh outputs
+void AddUses(const KernelRun& run, SmallVector<VarUse, 12>* uses) {
   for (auto* a : run.in) if (a) Merge(uses, &a->storage->var, Access::kRead);
   for (int i = 0; i < run.out.size(); ++i)
     if (run.out[i] && !(i < 64 && run.fresh >> i & 1)) Merge(uses, &run.out[i]->storage->var, run.out[i]->whole() ? Access::kWrite : Access::kUpdate);
@@ -273,16 +291,7 @@ static void AddUses(const KernelRun& run, SmallVector<VarUse, 12>* uses) {  // w
 static void Queue(const KernelRun& run, SmallVector<VarUse, 12>* uses, double estimate, Lane lane, int32_t priority) {
   for (int i = 0; i < run.out.size() && i < 64; ++i)
     if (run.fresh >> i & 1) uses->emplace_back(VarUse{&run.out[i]->storage->var, Access::kWrite});
-  auto op = std::make_unique<QueuedRun>();
-  op->run.call = run.call, op->run.training = run.training, op->run.ticket = run.ticket, op->run.fresh = run.fresh;
-  op->call = Ref<const Call>(run.call);
-  // the place before the reference: the list may have no memory to grow
-  for (auto* a : run.in) { op->run.in.emplace_back(a); if (a) a->AddRef(); }
-  for (auto* o : run.out) { op->run.out.emplace_back(o); if (o) o->AddRef(); }
-  // runtime values may live in the caller's frame: keep a copy
-  if (run.attrs == run.call->attrs.get()) op->attrs = run.call->attrs;
-  else op->attrs = run.call->op.schema.Copy(run.attrs);
-  op->run.attrs = op->attrs.get(), op->estimate = estimate, op->origin = t_origin;
+  auto op = std::make_unique<QueuedRun>(run, estimate);
   op->cost_us = float(estimate), op->lane = lane, op->priority = priority;
   Engine::Get().Push(op.release(), uses->data(), uses->size());
 }
@@ -295,6 +304,7 @@ void PushRun(const KernelRun& run, Lane lane, int32_t priority) {
   Queue(run, &uses, run.EstimateUs(), lane, priority);
 }
 void RunOrPush(const KernelRun& run) {
+  if (__builtin_expect(run.device != nullptr, 0)) return IssueRun(run);
   SmallVector<VarUse, 12> uses;
   AddUses(run, &uses);
   Engine::RefuseMapped(run.call->op.name, uses.data(), uses.size());

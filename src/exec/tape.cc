@@ -21,7 +21,7 @@ struct NodePool {
   static void Delete(TapeNode* n) { n->~TapeNode(); }
   using List = FreeList<TapeNode, &NodePool::Next>;
   static void Put(TapeNode* n) {  // as it was when constructed
-    n->call = nullptr, n->attrs = nullptr, n->function = nullptr, n->token = {}, n->training = n->traced = false;
+    n->call = nullptr, n->attrs = nullptr, n->function = nullptr, n->token = {}, n->device = nullptr, n->training = n->traced = false;
     n->edges.clear(), n->inputs.clear(), n->outputs.clear(), n->saved_in.clear(), n->saved_out.clear();
     List::Put(n, &Delete);
   }
@@ -164,6 +164,7 @@ void Record(const Call& call, const Attrs& attrs, int mode, Array* const* in, in
   n->inputs.reserve(nin), n->edges.reserve(nin);
   for (int i = 0; i < nin; ++i) {
     n->inputs.emplace_back(in[i] ? Meta{in[i]->shape, in[i]->dtype} : Meta{});
+    if (in[i]) n->device = in[i]->device();
     AddEdge(n, in[i]);
   }
   n->sequence = NextSequence(*n);
@@ -224,6 +225,7 @@ void RecordHost(int64_t token, const std::vector<NDArray>& inputs, const std::ve
   n->token = HostToken(token);
   for (auto& a : inputs) {
     n->inputs.emplace_back(Meta{a->shape, a->dtype});
+    n->device = a->device();
     AddEdge(n, a.get());
     n->saved_in.emplace_back(Saved{Bare(a.get()), a->storage->var.version.load()});
   }
@@ -242,6 +244,8 @@ void AttachGrad(const NDArray& a, GradReq req, const NDArray& grad) {
     Fail(Status::kType, "attach", "gradients need a floating dtype, given ", a->dtype, ". Cast the array first.");
   if (grad && (grad->shape != a->shape || grad->dtype != a->dtype))
     Fail(Status::kShape, "attach", "the gradient must be like the array, ", Describe(*a), ", given ", Describe(*grad), ".");
+  if (grad && grad->device() != a->device())
+    Fail(Status::kDevice, "attach", "the gradient must be on the array's device. Copy it there (flx_ndarray_copy), or give none to have it made.");
   // Memory of its own; and not an array whose own gradient leads back here, which nobody could ever free.
   for (const Array* g = grad.get(); g; g = g->grad ? g->grad->grad.get() : nullptr)
     if (g == a.get() || g->storage == a->storage)
@@ -252,7 +256,7 @@ void AttachGrad(const NDArray& a, GradReq req, const NDArray& grad) {
   if (req == GradReq::kNull) return;
   auto* s = new GradSlot;
   s->req = req, s->owner = a.get();
-  s->grad = grad ? grad : Array::Filled(a->shape, a->dtype, 0);
+  s->grad = grad ? grad : Array::Filled(a->shape, a->dtype, 0, a->device());
   a->grad = s;
 }
 NDArray GradOf(const Array& a) { return a.grad && a.grad->req != GradReq::kNull ? a.grad->grad : nullptr; }

@@ -42,6 +42,7 @@ class TapeNode {
   Attrs attrs;                      // the call's with this run's runtime values; null: just the call's
   Ref<TapeFunction> function;       // in place of a call
   HostToken token;                  // of a host function
+  const Device* device = nullptr;   // where its arrays are; null: the CPU
   bool training = false;
   bool traced = false;              // noted for a graph (kTrace): saved_in has what no traced call made, no gradient is kept
   SmallVector<Edge, 3> edges;       // one per input port

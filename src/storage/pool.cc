@@ -29,6 +29,15 @@
 #endif
 
 namespace flx {
+
+std::string SizeText(int64_t bytes) {
+  static constexpr const char* kUnits[] = {" bytes", " KiB", " MiB", " GiB", " TiB"};
+  int u = 0;
+  double v = double(bytes);
+  while (v >= 1024 && u < 4) v /= 1024, ++u;
+  return FixedText(v, u ? 1 : 0) + kUnits[u];
+}
+
 namespace {
 constexpr int64_t kGather = 64 << 10;            // a thread's live bytes are made known in steps of this
 constexpr size_t kCountedAtOnce = 32 << 10;      // blocks from this size on are counted exactly
@@ -128,17 +137,10 @@ void ReleaseAll(Central& s) {
     while (Block* b = lists[c]) lists[c] = b->next, SystemFree(s, b, c);
 }
 
-std::string Size(int64_t bytes) {
-  static constexpr const char* kUnits[] = {" bytes", " KiB", " MiB", " GiB", " TiB"};
-  int u = 0;
-  double v = double(bytes);
-  while (v >= 1024 && u < 4) v /= 1024, ++u;
-  return FixedText(v, u ? 1 : 0) + kUnits[u];
-}
 [[noreturn]] void NoMemory(size_t asked, const char* why) {
   MemoryStats m = HostMemoryStats();
-  Fail(Status::kMemory, "memory", "no host memory for ", Size(int64_t(asked)), " (", asked, " bytes): ", why, ". ", Size(m.live), " are live, ",
-       Size(m.cached), " cached, the limit is ", m.limit ? Size(m.limit) : std::string("none"), ", the machine has ", Size(m.total),
+  Fail(Status::kMemory, "memory", "no host memory for ", SizeText(int64_t(asked)), " (", asked, " bytes): ", why, ". ", SizeText(m.live), " are live, ",
+       SizeText(m.cached), " cached, the limit is ", m.limit ? SizeText(m.limit) : std::string("none"), ", the machine has ", SizeText(m.total),
        ". Let go of arrays, use a smaller batch", m.limit ? ", or raise FLEXOR_MEMORY_LIMIT." : ".");
 }
 void* SystemAlloc(Central& s, int c, size_t asked) {

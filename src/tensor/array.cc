@@ -9,7 +9,10 @@
 
 #include "base/free_list.h"
 #include "base/text.h"
-#include "storage/pool.h"
+#include "device/device.h"
+#include "engine/stream.h"
+#include "storage/device_pool.h"
+#include "tensor/device_array.h"
 #include "tensor/promised.h"
 
 namespace flx {
@@ -65,6 +68,7 @@ int64_t PromisedBytes() { return g_promised.load(std::memory_order_relaxed); }
 
 Ref<Storage> Storage::New(int64_t bytes, const Device* device) {
   if (__builtin_expect(bytes >= kOnDevice, 0)) HostAlloc(size_t(bytes));  // refuses it: no machine has so much
+  if (device && device->cpu()) device = nullptr;
   Storage* s = StoragePool::List::Get(&StoragePool::Construct);
   s->refs_.store(1, std::memory_order_relaxed);
   s->bytes_ = bytes;
@@ -81,26 +85,44 @@ Ref<Storage> Storage::Foreign(void* data, int64_t bytes, void (*drop)(void*), vo
   s->data_.store(data, std::memory_order_release);
   return s;
 }
+void* Storage::AllocateOnDevice() {
+  DeviceBlock b = DeviceAlloc(device_, size_t(bytes()));
+  void* none = nullptr;
+  if (!data_.compare_exchange_strong(none, b.p, std::memory_order_acq_rel)) {
+    DeviceFree(device_, b.p, size_t(bytes()), std::move(b.uses));
+    return none;
+  }
+  if (b.uses) AttachStreams(&var, b.uses);
+  return b.p;
+}
 void* Storage::Allocate() {
+  if (device()) return AllocateOnDevice();
   void* fresh = HostAlloc(size_t(bytes()));
   void* none = nullptr;
   if (!data_.compare_exchange_strong(none, fresh, std::memory_order_acq_rel)) {  // two readers of an array nobody wrote
     HostFree(fresh, size_t(bytes()));
     return none;
   }
-  if (!device()) Promise(bytes(), -1);
+  Promise(bytes(), -1);
   return fresh;
 }
+void Storage::DropOwner(void* p, size_t) {
+  auto* owner = static_cast<Owner*>(p);
+  if (owner->drop && owner->at_once) owner->drop(owner->user);
+  else if (owner->drop) Engine::Defer(owner->drop, owner->user);
+  delete owner;
+}
+// What a stream may still use goes when that is done, or, on a device, at once to who waits for it.
 void Storage::Destroy() {
   void* d = data_.load(std::memory_order_relaxed);
   if (bytes_ < 0) {
     g_foreign.fetch_sub(bytes(), std::memory_order_relaxed);
-    if (owner_->drop && owner_->at_once) owner_->drop(owner_->user);
-    else if (owner_->drop) Engine::Defer(owner_->drop, owner_->user);
-    delete owner_;
+    FreeAfterStreams(&var, &DropOwner, owner_, 0);
+  } else if (device()) {
+    if (d) DeviceFree(device_, d, size_t(bytes()), DetachStreams(&var));
   } else if (d && d != small_) {
-    HostFree(d, size_t(bytes()));
-  } else if (!d && !device()) {
+    HostFree(d, size_t(bytes()));  // streams only ever see staging memory, which is foreign
+  } else if (!d) {
     Promise(bytes(), -1);
   }
   data_.store(nullptr, std::memory_order_relaxed);
@@ -178,8 +200,9 @@ Ref<Array> Array::NewForeign(void* data, const Shape& s, DType t, void (*drop)(v
   a->storage = Storage::Foreign(data ? data : nothing, n * DTypeSize(t), drop, user, at_once);  // last: what fails has taken nothing over
   return a;
 }
-Ref<Array> Array::Filled(const Shape& s, DType t, double v) {
-  auto a = New(s, t);
+Ref<Array> Array::Filled(const Shape& s, DType t, double v, const Device* device) {
+  auto a = New(s, t, device);
+  if (!a->on_cpu()) return FillOnDevice(a, v), a;
   constexpr int64_t kSmall = 4 << 10;
   if (a->bytes() > kSmall) FillStrided(a->View(), v);
   else if (v == 0 && !std::signbit(v)) std::memset(a->storage->Ensure(), 0, size_t(a->bytes()));

@@ -51,8 +51,10 @@ class Storage {
   Storage() = default;
   ~Storage() = default;
   void* Allocate();
+  void* AllocateOnDevice();
   void Destroy();
   struct Owner { void (*drop)(void*); void* user; bool at_once; };
+  static void DropOwner(void* owner, size_t);
   static constexpr int64_t kForeign = int64_t(1) << 63, kOnDevice = int64_t(1) << 62;  // bits of bytes_: which of the last union it is
   mutable std::atomic<int32_t> refs_{1};
   std::atomic<Writer> writer_{0};
@@ -95,7 +97,7 @@ class Array final : public Object {
   static Ref<Array> NewAlias(const Ref<Array>& of);                                  // a view of all of it, no history
   static Ref<Array> NewFrom(const void* data, const Shape& s, DType t);              // a copy
   static Ref<Array> NewForeign(void* data, const Shape& s, DType t, void (*drop)(void*), void* user, bool at_once = false);  // see Storage::Foreign
-  static Ref<Array> Filled(const Shape& s, DType t, double v);
+  static Ref<Array> Filled(const Shape& s, DType t, double v, const Device* device = nullptr);
   static Ref<Array> Scalar(double v, DType t = DType::kFloat32) { return Filled({}, t, v); }
   int64_t size() const { return shape.size(); }
   int64_t bytes() const { return size() * DTypeSize(dtype); }
@@ -125,7 +127,7 @@ void ThrowIfPoisoned(const Array& a);
 // Copies out with conversion of dtype (by LoadAs/StoreAs rules) and order; `column_major`: the host's memory has the first axis fastest.
 bool ReadArray(const Array& a, void* buffer, int64_t nbytes, DType host, bool column_major, int64_t timeout_ms = -1);
 void WriteArray(const NDArray& a, const void* data, int64_t nbytes, DType host, bool column_major);  // never blocks: queued behind uses if there are any
-NDArray FromHost(const void* data, int64_t nbytes, DType host, bool column_major, const Shape& s, DType t);
+NDArray FromHost(const void* data, int64_t nbytes, DType host, bool column_major, const Shape& s, DType t, const Device* device = nullptr);
 double ItemOf(const Array& a);                                  // waits; of a one-element array
 std::string Describe(const Array& a);                           // "float32 (2, 3)"
 std::string ToText(const Array& a, bool column_major = false);  // as printed, waits; long arrays are shortened

@@ -6,7 +6,9 @@
 
 #include "base/cache.h"
 #include "base/thread_pool.h"
+#include "device/kernels.h"
 #include "tensor/array.h"
+#include "tensor/device_work.h"
 #include "tensor/tile.h"
 
 namespace flx {
@@ -101,6 +103,7 @@ void Blocked(const Loop& l, int outer, int64_t i, int64_t end, const char* from,
 void CopyStrided(const TensorView& from, const TensorView& to) {
   int64_t n = to.size();
   if (n == 0) return;
+  if (DeviceWork* w = DeviceWork::Current()) return w->Call(kDeviceCopy, DeviceSignature(kDeviceCopy), {&from, 1, &to, 1});
   RunFn run = FindRun(from.dtype, to.dtype);
   int fe = DTypeSize(from.dtype), te = DTypeSize(to.dtype);
   Loop l = Collapse(from, to);
@@ -134,6 +137,10 @@ void CopyStrided(const TensorView& from, const TensorView& to) {
 }
 
 void FillStrided(const TensorView& to, double v) {
+  if (DeviceWork* w = DeviceWork::Current()) {
+    if (to.size()) w->Call(kDeviceFill, DeviceSignature(kDeviceFill), {nullptr, 0, &to, 1, nullptr, 0, &v, 1});
+    return;
+  }
   alignas(8) char one[8] = {};
   Dispatch(to.dtype, [&](auto z) {
     using T = decltype(z);

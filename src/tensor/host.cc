@@ -9,6 +9,7 @@
 #include "profiler/profiler.h"
 #include "storage/pool.h"
 #include "tensor/array.h"
+#include "tensor/device_array.h"
 
 namespace flx {
 namespace {
@@ -77,6 +78,12 @@ bool WaitToRead(const Array& a, int64_t timeout_ms) {
 }
 bool ReadArray(const Array& a, void* buffer, int64_t nbytes, DType host, bool column_major, int64_t timeout_ms) {
   CheckBytes("read", a, nbytes, host);
+  if (!a.on_cpu()) {
+    // First the array itself, which may be far off; then its copy, which is not.
+    if (!Engine::Get().WaitToRead(&a.storage->var, timeout_ms)) return false;
+    ThrowIfPoisoned(a);
+    return ReadArray(*CopyToHost(Ref<Array>(const_cast<Array*>(&a))), buffer, nbytes, host, column_major, -1);
+  }
   VarUse use{&a.storage->var, Access::kRead};
   if (!AcquireForHost(use, timeout_ms)) return false;
   struct Guard { VarUse* u; ~Guard() { Engine::Release(u, 1); } } guard{&use};
@@ -97,6 +104,11 @@ Writer HostWriter() {
 }  // namespace
 void WriteArray(const NDArray& a, const void* data, int64_t nbytes, DType host, bool column_major) {
   CheckBytes("write", *a, nbytes, host);
+  if (!a->on_cpu()) {
+    NDArray staged = PinnedArray(a->device(), a->shape, a->dtype);
+    CopyFromHost(HostView(data, a->shape, host, column_major), staged->View());
+    return CopyToDevice(staged, a);
+  }
   VarUse use{&a->storage->var, a->whole() ? Access::kWrite : Access::kUpdate};
   Engine::RefuseMapped("write", &use, 1);
   if (Engine::TryAcquire(&use, 1)) {
@@ -113,9 +125,10 @@ void WriteArray(const NDArray& a, const void* data, int64_t nbytes, DType host, 
   a->storage->NoteWriter(HostWriter());
   Engine::Get().Push(op.release(), &use, 1);
 }
-NDArray FromHost(const void* data, int64_t nbytes, DType host, bool column_major, const Shape& s, DType t) {
-  auto a = Array::New(s, t);
+NDArray FromHost(const void* data, int64_t nbytes, DType host, bool column_major, const Shape& s, DType t, const Device* device) {
+  auto a = Array::New(s, t, device);
   CheckBytes("array", *a, nbytes, host);
+  if (!a->on_cpu()) return WriteArray(a, data, nbytes, host, column_major), a;
   CopyFromHost(HostView(data, s, host, column_major), a->View());
   return a;
 }

@@ -4,6 +4,9 @@
 // and dawdle, so that whatever is not ordered by events happens in any order. Kernels ask it to fail:
 //   fake_add   y[i] += x[i] + a      fake_fail(what, after)  the n-th call from now of alloc, copy, kernel or record fails; "lost": its work fails later
 //   fake_slow  the worker sleeps     fake_counts             how many operations ran, are waiting
+//   fake_hold(1)  nothing runs until fake_hold(0): what a test issues meanwhile must not need that it ran
+//   fake_deaf(1)  queue_wait is ignored until fake_deaf(0): the planted mistake of an event that nobody waits for
+// Compiled with FLX_EMULATED it is another kind, "emu", and has the kernels of src/cuda/*.cu as well (emulate.h).
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -12,6 +15,7 @@
 #include <cstring>
 #include <deque>
 #include <functional>
+#include <iterator>
 #include <memory>
 #include <mutex>
 #include <random>
@@ -20,6 +24,7 @@
 #include <vector>
 
 #include "device/device_table.h"
+#include "fake_module.h"
 
 struct Done {  // what an event has been recorded at; shared, so that an event may be recorded again while others wait for the old record
   bool complete = true;
@@ -42,7 +47,7 @@ std::mutex& g_mutex = *new std::mutex;
 std::condition_variable& g_change = *new std::condition_variable;
 std::vector<flx_device_queue*>& g_queues = *new std::vector<flx_device_queue*>;
 std::mt19937& g_random = *new std::mt19937(12345);
-bool g_started = false;
+bool g_started = false, g_held = false, g_deaf = false;
 std::atomic<int64_t> g_ran{0}, g_live{0};
 struct Countdown { const char* name; int64_t left; };
 Countdown g_fail[] = {{"alloc", 0}, {"copy", 0}, {"kernel", 0}, {"record", 0}, {"lost", 0}};
@@ -62,7 +67,7 @@ void Work() {
   std::unique_lock<std::mutex> lock(g_mutex);
   for (;;) {
     std::vector<flx_device_queue*> can;
-    for (auto* q : g_queues) if (Startable(q)) can.push_back(q);
+    for (auto* q : g_queues) if (!g_held && Startable(q)) can.push_back(q);
     if (can.empty()) { g_change.wait(lock); continue; }
     auto* q = can[g_random() % can.size()];
     Item item = std::move(q->items.front());
@@ -108,6 +113,7 @@ int32_t Alloc(int32_t, int64_t bytes, void** out) {
   if (Due("alloc")) return Fail(FLX_DEVICE_MEMORY, "a test asked for this failure");
   *out = std::aligned_alloc(64, size_t((bytes + 63) / 64 * 64 + 64));
   if (!*out) return Fail(FLX_DEVICE_MEMORY, "no memory");
+  std::memset(*out, 0xcd, size_t(bytes));
   g_live += bytes;
   return FLX_DEVICE_OK;
 }
@@ -169,7 +175,11 @@ int32_t EventWait(flx_device_event* e) {
 }
 int32_t QueueWait(flx_device_queue* q, flx_device_event* e) {
   Item i;
-  { std::lock_guard<std::mutex> lock(g_mutex); i.wait = e->done; }
+  {
+    std::lock_guard<std::mutex> lock(g_mutex);
+    if (g_deaf) return FLX_DEVICE_OK;
+    i.wait = e->done;
+  }
   return Issue(q, std::move(i));
 }
 int32_t EventDestroy(flx_device_event* e) { delete e; return FLX_DEVICE_OK; }
@@ -185,6 +195,15 @@ void FailAfter(const char* what, int64_t after) {
   std::lock_guard<std::mutex> lock(g_mutex);
   for (auto& f : g_fail) if (!std::strcmp(f.name, what)) f.left = after;
 }
+void Hold(int64_t on) {
+  std::lock_guard<std::mutex> lock(g_mutex);
+  g_held = on != 0;
+  g_change.notify_all();
+}
+void Deaf(int64_t on) {
+  std::lock_guard<std::mutex> lock(g_mutex);
+  g_deaf = on != 0;
+}
 void Counts(int64_t* ran, int64_t* waiting, int64_t* live_bytes) {
   std::lock_guard<std::mutex> lock(g_mutex);
   *ran = g_ran, *live_bytes = g_live, *waiting = 0;
@@ -195,13 +214,37 @@ const flx_device_kernel g_kernels[] = {
     {"fake_slow", 1, reinterpret_cast<flx_device_function>(&Slow)},
     {"fake_fail", 1, reinterpret_cast<flx_device_function>(&FailAfter)},
     {"fake_counts", 1, reinterpret_cast<flx_device_function>(&Counts)},
+    {"fake_hold", 1, reinterpret_cast<flx_device_function>(&Hold)},
+    {"fake_deaf", 1, reinterpret_cast<flx_device_function>(&Deaf)},
 };
+#ifdef FLX_EMULATED
+constexpr char kKind[] = "emu";
+#else
+constexpr char kKind[] = "fake";
+#endif
+std::vector<flx_device_kernel>& AllKernels() {
+  static auto* all = [] {
+    auto* v = new std::vector<flx_device_kernel>(std::begin(g_kernels), std::end(g_kernels));
+#ifdef FLX_EMULATED
+    int32_t n = 0;
+    const flx_device_kernel* more = EmulatedKernels(&n);
+    v->insert(v->end(), more, more + n);
+#endif
+    return v;
+  }();
+  return *all;
+}
 }  // namespace
+
+int32_t FakeLaunch(flx_device_queue* q, std::function<int32_t()> work) {
+  if (Due("kernel")) return Fail(FLX_DEVICE_ERROR, "a test asked for this failure");
+  return IssueWork(q, std::move(work));
+}
 
 extern "C" __attribute__((visibility("default"))) const flx_device_table* flx_device_module(int32_t version) {
   if (version != FLX_DEVICE_TABLE_VERSION) return nullptr;
   static flx_device_table t = {};
-  t.size = sizeof t, t.version = FLX_DEVICE_TABLE_VERSION, t.kind = "fake";
+  t.size = sizeof t, t.version = FLX_DEVICE_TABLE_VERSION, t.kind = kKind;
   t.count = [] { return int32_t(2); };
   t.properties = &Properties;
   t.memory_info = [](int32_t, int64_t* free_bytes, int64_t* total) { *total = 1 << 30, *free_bytes = *total - g_live; return int32_t(0); };
@@ -210,6 +253,6 @@ extern "C" __attribute__((visibility("default"))) const flx_device_table* flx_de
   t.queue_create = &QueueCreate, t.queue_destroy = &QueueDestroy, t.copy = &Copy, t.fill = &Fill;
   t.event_create = &EventCreate, t.event_record = &EventRecord, t.event_query = &EventQuery, t.event_wait = &EventWait;
   t.queue_wait = &QueueWait, t.event_destroy = &EventDestroy;
-  t.kernels = g_kernels, t.kernel_count = int32_t(sizeof g_kernels / sizeof *g_kernels);
+  t.kernels = AllKernels().data(), t.kernel_count = int32_t(AllKernels().size());
   return &t;
 }

@@ -7,7 +7,14 @@
 
 namespace flx {
 
-inline const Device* FakeDevice(int i = 0) { return DeviceManager::Get().Find(i ? "fake(1)" : "fake(0)"); }
+// Of the kind that the test has loaded: "fake", or "emu", which has the kernels of src/cuda as well.
+inline const Device* FakeDevice(int i = 0) {
+#ifdef FLEXOR_EMULATED_DEVICE
+  return DeviceManager::Get().Find(i ? "emu(1)" : "emu(0)");
+#else
+  return DeviceManager::Get().Find(i ? "fake(1)" : "fake(0)");
+#endif
+}
 template <class F> F FakeKernel(const char* name) { return reinterpret_cast<F>(FakeDevice()->Kernel(name, 1)); }
 inline int32_t FakeAdd(flx_device_queue* q, int64_t* y, const int64_t* x, int64_t a, int64_t n) {
   static auto f = FakeKernel<int32_t (*)(flx_device_queue*, int64_t*, const int64_t*, int64_t, int64_t)>("fake_add");
@@ -18,6 +25,8 @@ inline int32_t FakeSlow(flx_device_queue* q, int64_t us) {
   return f(q, us);
 }
 inline void FakeFail(const char* what, int64_t after) { FakeKernel<void (*)(const char*, int64_t)>("fake_fail")(what, after); }
+inline void FakeHold(bool on) { FakeKernel<void (*)(int64_t)>("fake_hold")(on); }
+inline void FakeDeaf(bool on) { FakeKernel<void (*)(int64_t)>("fake_deaf")(on); }
 struct FakeCount { int64_t ran, waiting, live; };
 inline FakeCount FakeCounts() {
   FakeCount c;

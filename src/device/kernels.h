@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// The kernels that a device's module may hand over, by name, and what their calls hold (device_call.h). The library and the modules both include this
+// header. All but those marked take arrays of any strides; outputs never overlap inputs, unless they are the same elements in the same places.
+#pragma once
+#include <cstdint>
+
+namespace flx {
+
+// Of what a name stands for here: a module of another build whose call looks different is refused, not believed. A changed meaning is a changed `form`.
+constexpr uint64_t DeviceSignature(const char* name, int inputs = 1, int numbers = 0, const char* form = "flx_device_call 1") {
+  uint64_t h = 1469598103934665603ull;
+  for (const char* text : {form, name})
+    for (const char* p = text; *p; ++p) h = (h ^ uint64_t(static_cast<unsigned char>(*p))) * 1099511628211ull;
+  return (h ^ uint64_t(inputs * 64 + numbers)) * 1099511628211ull;
+}
+
+// copy: out[0] = in[0], of one shape, converted (floats become integers toward zero and saturate, NaN is 0; anything but zero is true).
+inline constexpr char kDeviceCopy[] = "copy";
+// fill: out[0] = numbers[0], as that dtype.
+inline constexpr char kDeviceFill[] = "fill";
+// An elementwise formula, by the name its list gives it (op/elementwise/*_formulas.h): in[] are broadcast to out[0]'s shape, with strides of 0;
+// numbers[] are its runtime numbers. The signature has the counts of both.
+// step.<name>: an optimizer step (op/optim/update_formulas.h): in[] and out[] contiguous, of one size; one more output gets the first one's numbers, too;
+// numbers[] are its numbers. The signature has the counts of inputs and outputs.
+// reduce: out[0], whose elements are those of the axes kept, in order; ints: which of kReduce..., bit i: axis i is reduced, and flags.
+inline constexpr char kDeviceReduce[] = "reduce";
+enum DeviceReduceFlag : int64_t { kReduceMean = 1, kReduceRoot = 2, kReduceInitial = 4 };  // numbers[0]: the initial value
+// arg_reduce: the first index of the extreme value along an axis of a contiguous array; ints: 1 for the largest, the axis (-1: the flat array).
+inline constexpr char kDeviceArgReduce[] = "arg_reduce";
+// generate: element i of a contiguous array; ints: which of these, and its whole numbers; numbers: its others.
+inline constexpr char kDeviceGenerate[] = "generate";
+enum DeviceGenerate : int64_t {
+  kGenerateRange,     // numbers start, step; ints[1] repeat: start + i / repeat * step
+  kGenerateLine,      // numbers start, step, stop; ints[1] the place of stop (-1: none)
+  kGenerateDiagonal,  // ints columns, k: 1 where column - row is k
+};
+// random: element i of a contiguous array, from the ticket's numbers (base/random.h) for (i, draw); ints: which; numbers: parameters.
+inline constexpr char kDeviceRandom[] = "random";
+enum DeviceRandom : int64_t { kRandomUniform, kRandomNormal, kRandomExponential, kRandomGamma, kRandomPoisson, kRandomNegativeBinomial, kRandomGeneralizedNegativeBinomial,
+                              kRandomInteger, kRandomMask };  // the last: numbers[1] where (i / 4, 0)'s word i % 4 is at least numbers[0], as a float in [0, 1); else 0
+// softmax: of contiguous in[0], seen as ints (outer, n, inner), over n; ints[3]: 1 for its logarithm; numbers[0]: factor of in[0].
+// softmax_grad: of contiguous y and dy, the same; numbers[0]: factor.
+inline constexpr char kDeviceSoftmax[] = "softmax", kDeviceSoftmaxGrad[] = "softmax_grad";
+// matmul: out[0] = numbers[0] op(in[0]) op(in[1]) + numbers[1] out[0]; ints: 1 if in[0] is transposed, in[1]; m, n, k, the row distances of the three,
+// and how many such products there are, and the distances from one to the next. The arrays are given as 1-d, for their address and dtype.
+inline constexpr char kDeviceMatmul[] = "matmul";
+// gather: out[0] (outer, m, inner) from in[0] (outer, n, inner) at the indices in[1] (any dtype), all contiguous; ints: outer, n, m, inner, 1 if an index
+// beyond an end wraps around (else it is the end's), 1 if each element has an index of its own (else in[1] has m, for all).
+// scatter_add: out[0] (outer, n, inner) += in[0] (outer, m, inner) at the indices in[1], in their order; ints as before.
+// one_hot: out[0] (in[0]'s size, depth): numbers[0] where in[0] says, numbers[1] elsewhere; ints: depth.
+inline constexpr char kDeviceGather[] = "gather", kDeviceScatterAdd[] = "scatter_add", kDeviceOneHot[] = "one_hot";
+
+}  // namespace flx

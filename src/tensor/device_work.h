@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// How kernels reach a device. While an operation is being issued to a stream, its thread has a DeviceWork; what all kernels are made of (CopyStrided,
+// FillStrided, elementwise loops, reductions, matrix products, scratch memory) then calls the device's kernels instead of computing. So a kernel that is
+// made of those, and looks at no element itself, serves every device (KernelEntry::OnDevices).
+#pragma once
+#include <string>
+#include <vector>
+
+#include "base/random.h"
+#include "device/device.h"
+#include "device/device_call.h"
+#include "engine/stream.h"
+#include "tensor/view.h"
+
+namespace flx {
+
+// An operation on a device that is made of kernels.
+class DeviceOp : public StreamOp {
+ public:
+  using StreamOp::StreamOp;
+
+ private:
+  friend class DeviceWork;
+  virtual const char* Name() const = 0;
+  virtual void Run() = 0;                       // inside a DeviceWork
+  void Issue(flx_device_queue* queue) final;
+  void Issued(uint64_t ticket) noexcept final;  // scratch memory goes back to the pool, with the ticket of what still uses it
+  struct Block { void* p; size_t bytes; };
+  std::vector<Block> scratch_;
+};
+
+class DeviceWork {
+ public:
+  static DeviceWork* Current() { return t_current_; }  // null: kernels compute
+  const Device* device() const { return op_.stream->device(); }
+  void* Scratch(int64_t bytes);                 // of the device, until what this operation issues is done
+  struct Given {
+    const TensorView* in = nullptr;
+    int nin = 0;
+    const TensorView* out = nullptr;
+    int nout = 0;
+    const int64_t* ints = nullptr;
+    int nints = 0;
+    const double* numbers = nullptr;
+    int nnumbers = 0;
+    Ticket ticket = {};
+  };
+  // Calls a kernel of the module (device/kernels.h). One that is missing, or refuses these dtypes, is an error that says how to go on without it.
+  void Call(const char* kernel, uint64_t signature, const Given& g);
+  [[noreturn]] void Refuse(const std::string& what) const;  // the operator has no kernel here for `what`
+
+ private:
+  friend class DeviceOp;
+  DeviceWork(DeviceOp& op, flx_device_queue* queue) : op_(op), queue_(queue), outer_(t_current_) { t_current_ = this; }
+  ~DeviceWork() { t_current_ = outer_; }
+  DeviceWork(const DeviceWork&) = delete;
+  DeviceOp& op_;
+  flx_device_queue* queue_;
+  DeviceWork* outer_;
+  static __thread DeviceWork* t_current_ __attribute__((tls_model("initial-exec")));
+};
+
+}  // namespace flx

@@ -13,10 +13,6 @@ namespace flx::cuda {
 namespace {
 thread_local std::string t_error;
 
-std::string Number(int64_t n) {
-  char digits[24];
-  return std::string(digits, std::to_chars(digits, digits + sizeof digits, n).ptr);
-}
 // The work that was accepted is lost with these, and so is everything on the device: CUDA answers every later call of the process with them.
 bool Fatal(cudaError_t e) {
   switch (e) {
@@ -183,6 +179,10 @@ int32_t EventDestroy(flx_device_event* e) {
 }
 }  // namespace
 
+std::string Number(int64_t n) {
+  char digits[24];
+  return std::string(digits, std::to_chars(digits, digits + sizeof digits, n).ptr);
+}
 int32_t Failed(int32_t code, const char* text) {
   try { t_error = text; } catch (...) {}
   return code;

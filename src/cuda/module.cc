@@ -3,6 +3,7 @@
 #include <charconv>
 #include <cstring>
 
+#include "cuda/kernel_table.h"
 #include "cuda/runtime.h"
 
 namespace {
@@ -28,6 +29,9 @@ extern "C" __attribute__((visibility("default"))) const flx_device_table* flx_de
   static const flx_device_table table = [] {
     flx_device_table t = {};
     flx::cuda::FillDeviceTable(&t);
+    static flx::cuda::KernelTable kernels = {};
+    flx::cuda::AddAllKernels(&kernels);
+    t.kernels = kernels.items, t.kernel_count = kernels.count;
     return t;
   }();
   return &table;

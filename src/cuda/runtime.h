@@ -14,6 +14,7 @@ struct flx_device_event { int32_t device; cudaEvent_t event; };
 
 namespace flx::cuda {
 
+std::string Number(int64_t n);
 int32_t Failed(int32_t code, const char* text);        // keeps the text for last_error()
 // What `e` means for the device. A failure that CUDA will not forget (an illegal address, a launch that failed ...) is a lost device; another one is taken
 // out of CUDA's own memory of the last error, so that no later call reports it again.

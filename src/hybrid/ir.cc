@@ -92,7 +92,7 @@ void IrBuilder::Call(const OpDef& op, const Attrs& attrs, const Val* in, int nin
   if (op.subgraphs) Fail(Status::kUnsupported, op.name, "cannot be part of a plan: it runs graphs of its own. Run it as a graph, step by step (option plan=0).");
   if (op.trait(kHost)) FailHostHere(op);
   if (op.trait(kDynamic)) Fail(Status::kUnsupported, op.name, "cannot be part of a plan: the shape of its result depends on values. Keep it outside of what is hybridized, or run that imperatively.");
-  bool kernel = (op.run_kernel && op.kernel && op.kernel->fn[0]) || (op.kernel && op.kernel->loops[0]);
+  bool kernel = (op.run_kernel && op.kernel && op.kernel->fn[0]) || (op.kernel && op.kernel->loops);
   if (!kernel && op.compose_fn) {
     auto y = op.run_compose(op.compose_fn, {in, in + nin}, attrs.get());
     for (int i = 0; i < nout; ++i) out[i] = i < int(y.size()) ? y[size_t(i)] : Val{};

@@ -178,7 +178,7 @@ class Plan::Maker {
     auto step = int32_t(p_.steps_.size());
     Step s;
     s.node = &n, s.nin = int32_t(in.size()), s.nout = int32_t(out.size());
-    const TileLoops* loops = op.kernel && !op.run_kernel ? op.kernel->loops[0] : nullptr;
+    const TileLoops* loops = op.kernel && !op.run_kernel ? op.kernel->loops : nullptr;
     if (loops) {
       s.kind = Step::kElementwise;
       if (op.run_scalars) op.run_scalars(op.scalars_fn, n.attrs.get(), s.scalars);

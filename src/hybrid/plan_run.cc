@@ -98,7 +98,7 @@ void Plan::RunStep(const Step& s, State* state, Ticket first) const {
   c.training = ir_.training, c.op = &op;
   if (s.node->ticket >= 0) c.random = {first.seed, first.ticket + uint64_t(s.node->ticket)};
   try {
-    if (s.kind == Step::kElementwise) RunElementwise(op, *op.kernel->loops[0], c, s.scalars, in, s.nin, *out);
+    if (s.kind == Step::kElementwise) RunElementwise(op, *op.kernel->loops, c, s.scalars, in, s.nin, *out);
     else op.run_kernel(op.kernel->fn[0], c, s.node->attrs.get(), in, s.nin, out, s.nout);
   } catch (const Error& e) {
     FailInNode(e, s.node->name, op.name);

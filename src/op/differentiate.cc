@@ -18,7 +18,7 @@ class Recorder final : public Builder {
     return {this, int32_t(values.size()) - 1};
   }
   void Call(const OpDef& op, const Attrs& attrs, const Val* in, int nin, Val* out, int nout) override {
-    if (!op.gradient_fn && !op.zero_gradient && op.compose_fn && !(op.kernel && (op.kernel->fn[0] || op.kernel->loops[0]))) {  // what it stands for has the gradient
+    if (!op.gradient_fn && !op.zero_gradient && op.compose_fn && !(op.kernel && (op.kernel->fn[0] || op.kernel->loops))) {  // what it stands for has the gradient
       auto y = op.run_compose(op.compose_fn, {in, in + nin}, attrs.get());
       for (int i = 0; i < nout; ++i) out[i] = i < int(y.size()) ? y[size_t(i)] : Val{};
       return;

@@ -3,6 +3,7 @@
 #include "op/op.h"
 
 #include "storage/pool.h"
+#include "tensor/device_work.h"
 
 namespace flx {
 
@@ -13,6 +14,7 @@ KernelContext::~KernelContext() {
   }
 }
 void* KernelContext::Scratch(int64_t bytes) {
+  if (DeviceWork* w = DeviceWork::Current()) return w->Scratch(bytes);
   size_t whole = size_t(bytes) + 64;  // the header takes one cache line, so that the rest stays aligned
   auto* b = static_cast<Block*>(HostAlloc(whole));
   b->next = blocks_, b->bytes = whole;

@@ -30,7 +30,7 @@ namespace flx {
 
 struct OpDef;
 constexpr int kMaxPorts = 16;     // inputs or outputs of an operator that is not variadic
-constexpr int kDeviceKinds = 4;   // 0 is the CPU; modules get the next numbers
+constexpr int kDeviceKinds = 2, kOnDevice = 1;  // 0 is the CPU; all other devices are one kind: their modules differ, the functions that call them do not
 
 // ---- kernels ----------------------------------------------------------------------------------------------------------------------
 // What a kernel may use besides its arrays.
@@ -38,7 +38,6 @@ class KernelContext {
  public:
   bool training = false;
   Ticket random;                 // of this invocation; element i, draw d: see base/random.h
-  void* stream = nullptr;        // a stream device's queue
   const OpDef* op = nullptr;     // for messages
   KernelContext() = default;
   KernelContext(const KernelContext&) = delete;
@@ -70,12 +69,23 @@ using AnyFn = void (*)();
 using TileFn = void (*)(const void* const* in, void* out, int64_t n, const double* scalars);
 struct TileLoops {
   TileFn f32 = nullptr, f64 = nullptr, i32 = nullptr, i64 = nullptr, u64 = nullptr;  // u64: what int64 has no room for
+  const char* name = nullptr;  // of the formula, and how many inputs and numbers it takes: what a device's module knows it by
+  int inputs = 0, numbers = 0;
   AnyFn acc32[2] = {}, acc64[2] = {};  // of cheap formulas: a step of the machine of op/elementwise/chain_machine.h, whose registers are argument 0 or 1
 };
 
 // A device's kernel for a key: its name, a hash of its signature, and the function (or, for elementwise formulas, the loops).
-struct KernelEntry { const char* name; uint64_t hash; AnyFn fn; const TileLoops* loops; };
-struct KernelSlot { std::string name; uint64_t hash = 0; AnyFn fn[kDeviceKinds] = {}; const TileLoops* loops[kDeviceKinds] = {}; };
+// OnDevices: the function is made of what calls a device's kernels while an operation is being issued to one (tensor/device_work.h), and looks at no element
+// itself; so it serves all stream devices too.
+struct KernelEntry {
+  const char* name;
+  uint64_t hash;
+  AnyFn fn;
+  const TileLoops* loops;
+  AnyFn device_fn = nullptr;
+  KernelEntry OnDevices() const { return {name, hash, fn, loops, fn}; }
+};
+struct KernelSlot { std::string name; uint64_t hash = 0; AnyFn fn[kDeviceKinds] = {}; const TileLoops* loops = nullptr; };
 // A key is a struct: struct SoftmaxKernel { using Signature = void(KernelContext&, const SoftmaxAttrs&, const TensorView& x, TensorView& y);
 //                                           static constexpr const char* kName = "softmax"; };
 // Parameters after the attributes: const TensorView& (an input port), TensorView& (an output port), Views, OutViews (all of them).
@@ -368,7 +378,6 @@ const std::vector<OpDef*>& AllOps();                        // by name, internal
 const OpDef& AddOp(OpDef def);                              // what it points to must live for ever; a name error if the name is taken
 const OpDef* FindOpOrNull(std::string_view name_or_alias);
 const OpDef& FindOp(std::string_view name_or_alias);        // or an error with the nearest name
-void AddKernels(int device_kind, const KernelEntry* list, int n);  // a device's list; a duplicate or an unknown hash is an error
 void FillAllOps(std::vector<OpDef>* ops);                   // all_ops.cc
 void FillAllCpuKernels(KernelList* kernels);                // all_cpu_kernels.cc
 

@@ -40,20 +40,19 @@ struct Registry {
     for (size_t i = 0; i < sorted.size(); ++i) sorted[i]->id = int(i), sorted[i]->writer = WriterOf(sorted[i]->name);
     KernelList cpu;
     FillAllCpuKernels(&cpu);
-    Add(0, cpu.data(), int(cpu.size()));
+    Add(cpu);
   }
   void Name(const char* n, OpDef* d) {
     if (!names.emplace(n, d).second) Fail(Status::kInternal, n, "this operator name is registered twice.");
   }
-  void Add(int kind, const KernelEntry* list, int n) {
-    for (int i = 0; i < n; ++i) {
-      auto& e = list[i];
+  void Add(const KernelList& list) {
+    for (auto& e : list) {
       auto it = slots.find(e.name);
       if (it == slots.end()) Fail(Status::kInternal, e.name, "a kernel was handed over that no operator names.");
       KernelSlot& s = *it->second;
       if (s.hash != e.hash) Fail(Status::kInternal, e.name, "the kernel's signature is not the operator's.");
-      if (s.fn[kind] || s.loops[kind]) Fail(Status::kInternal, e.name, "the kernel was handed over twice.");
-      s.fn[kind] = e.fn, s.loops[kind] = e.loops;
+      if (s.fn[0] || s.loops) Fail(Status::kInternal, e.name, "the kernel was handed over twice.");
+      s.fn[0] = e.fn, s.fn[kOnDevice] = e.device_fn, s.loops = e.loops;
     }
   }
 };
@@ -108,11 +107,6 @@ const OpDef& AddOp(OpDef def) {
   next->older = old;
   g_added.store(next.release(), std::memory_order_release);
   return *d.release();
-}
-void AddKernels(int device_kind, const KernelEntry* list, int n) {
-  auto& r = TheRegistry();
-  std::lock_guard<std::mutex> lock(g_add_mutex);
-  r.Add(device_kind, list, n);
 }
 
 }  // namespace flx

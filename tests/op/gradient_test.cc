@@ -80,7 +80,7 @@ void RegisterAll(const std::vector<Case>& cases) {
     Register("Docs", d->name, CheckDocs(*d));
     if (d->subgraphs || d->trait(kHost)) continue;  // runs inside graphs only: tests/exec, tests/fit
     auto& list = by_op[d->name];
-    bool gradient = false, kernel = d->kernel && (d->kernel->fn[0] || d->kernel->loops[0]);
+    bool gradient = false, kernel = d->kernel && (d->kernel->fn[0] || d->kernel->loops);
     int k = 0;
     for (const Case* c : list) {
       std::string name = Text(d->name, "/", k++, *c->what ? "_" : "", c->what);

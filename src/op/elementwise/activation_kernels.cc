@@ -5,6 +5,7 @@
 #include "op/elementwise/driver.h"
 #include "op/elementwise/family.h"
 #include "op/elementwise/formula.h"
+#include "tensor/device_work.h"
 
 namespace flx {
 namespace {
@@ -13,6 +14,7 @@ void ActivationCpu(KernelContext& ctx, const ActivationAttrs& a, const TensorVie
 }
 // The slope of each element, then their product.
 void Rrelu(KernelContext& ctx, const LeakyAttrs& a, const TensorView& x, TensorView& y, TensorView& mask) {
+  if (DeviceWork* w = DeviceWork::Current()) w->Refuse("act_type rrelu");
   const DType loop_type = LoopType(x.dtype);
   const ConvertFn load = FindConvert(x.dtype, loop_type), store = FindConvert(loop_type, x.dtype);
   const Philox draw(ctx.random);
@@ -60,8 +62,8 @@ void LeakyCpu(KernelContext& ctx, const LeakyAttrs& a, const TensorView& x, cons
 }  // namespace
 
 void AddActivationCpuKernels(KernelList* list) {
-  list->push_back(Kernel<ActivationKernel>(&ActivationCpu));
-  list->push_back(Kernel<LeakyKernel>(&LeakyCpu));
+  list->push_back(Kernel<ActivationKernel>(&ActivationCpu).OnDevices());
+  list->push_back(Kernel<LeakyKernel>(&LeakyCpu).OnDevices());
 }
 
 }  // namespace flx

@@ -102,10 +102,10 @@ void AddCastOps(std::vector<OpDef>* ops) {
 }
 
 void AddCastCpuKernels(KernelList* list) {
-  list->push_back(Kernel<CastKernel>(&CastKernelCpu));
-  list->push_back(Kernel<MulticastKernel>(&MulticastKernelCpu));
-  list->push_back(Kernel<AddNKernel>(&AddNCpu));
-  list->push_back(Kernel<LikeKernel>([](KernelContext&, const NoAttrs&, const TensorView& x, const TensorView&, TensorView& y) { CastElements(x, y); }));
+  list->push_back(Kernel<CastKernel>(&CastKernelCpu).OnDevices());
+  list->push_back(Kernel<MulticastKernel>(&MulticastKernelCpu).OnDevices());
+  list->push_back(Kernel<AddNKernel>(&AddNCpu).OnDevices());
+  list->push_back(Kernel<LikeKernel>([](KernelContext&, const NoAttrs&, const TensorView& x, const TensorView&, TensorView& y) { CastElements(x, y); }).OnDevices());
   list->push_back(Kernel<ShapeArrayKernel>(&ShapeArrayCpu));
   list->push_back(Kernel<SizeArrayKernel>(&SizeArrayCpu));
 }

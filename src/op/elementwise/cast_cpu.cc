@@ -6,6 +6,8 @@
 #include "op/elementwise/convert.h"
 #include "op/elementwise/driver.h"
 #include "op/elementwise/formula.h"
+#include "tensor/array.h"
+#include "tensor/device_work.h"
 
 namespace flx {
 namespace {
@@ -13,6 +15,7 @@ constexpr int64_t kGrain = 32768;
 }
 
 void CastElements(const TensorView& x, TensorView& y) {
+  if (DeviceWork::Current()) return CopyStrided(x, y);
   const ConvertFn convert = FindConvert(x.dtype, y.dtype);
   auto* from = static_cast<const char*>(x.raw());
   auto* to = static_cast<char*>(y.raw());
@@ -20,8 +23,15 @@ void CastElements(const TensorView& x, TensorView& y) {
   ParallelFor(x.size(), kGrain, [&](int64_t i, int64_t end) { convert(from + i * a, to + i * b, end - i); });
 }
 
-void AddElements(KernelContext&, Views x, TensorView& y) {
+void AddElements(KernelContext& ctx, Views x, TensorView& y) {
   if (x.size() == 1) return CastElements(x[0], y);
+  if (DeviceWork::Current()) {
+    for (int k = 1; k < x.size(); ++k) {
+      TensorView in[] = {k == 1 ? x[0] : y, x[k]};
+      RunElementwise(*ctx.op, CpuLoops("add"), ctx, nullptr, in, 2, y);
+    }
+    return;
+  }
   const DType loop_type = LoopType(y.dtype);
   const TileLoops& loops = CpuLoops("add");
   const TileFn add = loop_type == DType::kFloat32 ? loops.f32 : loop_type == DType::kFloat64 ? loops.f64 : loop_type == DType::kInt32 ? loops.i32 : loops.i64;  // sums of uint64 have the same bits

@@ -96,7 +96,7 @@ std::shared_ptr<const ChainProgram> Prepare(const std::vector<ChainStep>& steps,
   for (size_t s = 0; s < steps.size(); ++s) {
     ChainProgram::Step step{};
     const OpDef& op = *steps[s].op;
-    step.loops = op.kernel->loops[0], step.nin = int(steps[s].in.size());
+    step.loops = op.kernel->loops, step.nin = int(steps[s].in.size());
     if (op.run_scalars) op.run_scalars(op.scalars_fn, steps[s].attrs.get(), step.scalars);
     for (int k = 0; k < step.nin; ++k) {
       int in = steps[s].in[size_t(k)];
@@ -127,7 +127,7 @@ void InferChain(Infer& c, const ChainAttrs& a) {
 }  // namespace
 
 bool CanBeStep(const OpDef& op) {
-  return op.kernel && op.kernel->loops[0] && !op.run_kernel && !op.variadic && !op.outputs_fn && op.outputs.size() == 1 && op.inputs.size() >= 1 &&
+  return op.kernel && op.kernel->loops && !op.run_kernel && !op.variadic && !op.outputs_fn && op.outputs.size() == 1 && op.inputs.size() >= 1 &&
          op.inputs.size() <= 3 && op.nscalars <= kChainScalars;
 }
 

@@ -5,10 +5,13 @@
 #include <cstring>
 
 #include "base/cache.h"
+#include "base/small_vector.h"
 #include "base/thread_pool.h"
+#include "device/kernels.h"
 #include "op/elementwise/formula.h"
 #include "op/elementwise/operand.h"
 #include "tensor/array.h"
+#include "tensor/device_work.h"
 #include "tensor/tile.h"
 
 namespace flx {
@@ -54,6 +57,18 @@ template <int kMax> void RunChunk(const Job& job, int64_t begin, int64_t end) {
   }
 }
 
+// Broadcast by strides of 0.
+void RunOnDevice(DeviceWork* w, const TileLoops& loops, const double* scalars, const TensorView* in, int nin, TensorView& out) {
+  SmallVector<TensorView, 4> from;
+  for (int k = 0; k < nin; ++k) {
+    TensorView v = in[k];
+    const int front = out.ndim() - v.ndim();
+    v.shape = out.shape, v.strides = Shape::Filled(out.ndim(), 0);
+    for (int i = 0; i < in[k].ndim(); ++i) if (in[k].dim(i) != 1) v.strides[i + front] = in[k].strides[i];
+    from.emplace_back(v);
+  }
+  w->Call(loops.name, DeviceSignature(loops.name, loops.inputs, loops.numbers), {from.data(), nin, &out, 1, nullptr, 0, scalars, loops.numbers});
+}
 }  // namespace
 
 TileFn LoopOf(const TileLoops& l, DType t) {
@@ -77,6 +92,7 @@ DType LoopType(DType t) {
 void RunElementwise(const OpDef& op, const TileLoops& loops, KernelContext&, const double* scalars, const TensorView* in, int nin, TensorView& out) {
   const int64_t n = out.size();
   if (n == 0) return;
+  if (DeviceWork* w = DeviceWork::Current()) return RunOnDevice(w, loops, scalars, in, nin, out);
   const DType loop_type = LoopType(out.dtype);
   const TileFn fn = LoopFor(loops, out.dtype, loop_type);
   if (!fn) Fail(Status::kType, op.name, "expected floating-point arrays, given ", out.dtype, ". Cast them first (operator Cast).");

@@ -6,23 +6,10 @@
 #pragma once
 #include <cstdint>
 
+#include "op/elementwise/formula_types.h"
 #include "op/op.h"
 
-#ifdef __CUDACC__
-#define FLX_HD __host__ __device__
-#else
-#define FLX_HD
-#endif
-
 namespace flx {
-
-// Which value types a formula has a meaning for.
-enum FormulaTypes : uint32_t { kFloatFormula = 1, kIntFormula = 2, kAnyFormula = 3 };
-// kCheap: a few instructions, so that chains run it in registers rather than through memory.
-struct AnyNumber { static constexpr uint32_t kTypes = kAnyFormula; static constexpr bool kCheap = true; };
-struct FloatOnly { static constexpr uint32_t kTypes = kFloatFormula; static constexpr bool kCheap = false; };
-struct FloatCheap { static constexpr uint32_t kTypes = kFloatFormula; static constexpr bool kCheap = true; };
-struct AnyHeavy { static constexpr uint32_t kTypes = kAnyFormula; static constexpr bool kCheap = false; };
 
 // The loops of one instruction set, by kernel name: filled in foreach_target files, where nothing but plain data may be touched (an inline function
 // of the standard library compiled for AVX-512 could be the copy that the linker keeps for all).

@@ -16,7 +16,7 @@
 
 #include "op/elementwise/chain_machine.h"
 #include "op/elementwise/formula.h"
-#include "op/elementwise/special.h"
+#include "op/elementwise/special_formulas.h"
 #include "hwy/contrib/math/math-inl.h"
 #include "hwy/highway.h"
 
@@ -319,8 +319,9 @@ void AccStep(const ChainCode* pc, char* const* at, int64_t i, typename Pack<T>::
   return reinterpret_cast<AccFn<T>>(pc[1].fn)(pc + 1, at, i, a, b, c, e);
 }
 
-template <class F, int kIn, int kScalars> HWY_INLINE TileLoops MakeLoops() {
+template <class F, int kIn, int kScalars> HWY_INLINE TileLoops MakeLoops(const char* name) {
   TileLoops l;
+  l.name = name, l.inputs = kIn, l.numbers = kScalars;
   if constexpr ((F::kTypes & kFloatFormula) != 0 && F::kCheap && kIn <= 2) {
     l.acc32[0] = reinterpret_cast<AnyFn>(&AccStep<float, F, kIn, kScalars, 0>), l.acc64[0] = reinterpret_cast<AnyFn>(&AccStep<double, F, kIn, kScalars, 0>);
     if constexpr (kIn == 2) l.acc32[1] = reinterpret_cast<AnyFn>(&AccStep<float, F, kIn, kScalars, 1>), l.acc64[1] = reinterpret_cast<AnyFn>(&AccStep<double, F, kIn, kScalars, 1>);
@@ -332,7 +333,7 @@ template <class F, int kIn, int kScalars> HWY_INLINE TileLoops MakeLoops() {
 struct Collector {  // what a formulas header's list is given to
   LoopList* to;
   template <class F, int kIn = 1, int kScalars = 0> void Add(const char* name) {
-    if (to->count < LoopList::kMax) to->items[to->count++] = {name, MakeLoops<F, kIn, kScalars>()};
+    if (to->count < LoopList::kMax) to->items[to->count++] = {name, MakeLoops<F, kIn, kScalars>(name)};
   }
 };
 

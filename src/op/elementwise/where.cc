@@ -69,6 +69,6 @@ void AddWhereOps(std::vector<OpDef>* ops) {
                      .infer([](Infer& c, const NoAttrs&) { c.set_y(0, BroadcastShapes(c, c.x(0), BroadcastShapes(c, c.x(1), c.x(2)))); })
                      .gradient(WhereGradient<kNumpyWhere>).tiles(0, nullptr, "where"));
 }
-void AddWhereCpuKernels(KernelList* list) { list->push_back(Kernel<WhereKernel>(&WhereCpu)); }
+void AddWhereCpuKernels(KernelList* list) { list->push_back(Kernel<WhereKernel>(&WhereCpu).OnDevices()); }
 
 }  // namespace flx

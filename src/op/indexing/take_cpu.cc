@@ -3,8 +3,10 @@
 #include <cstring>
 
 #include "base/thread_pool.h"
+#include "device/kernels.h"
 #include "op/indexing/indexing.h"
 #include "tensor/array.h"
+#include "tensor/device_work.h"
 
 namespace flx {
 
@@ -43,8 +45,28 @@ using In = const TensorView&;
 using Out = TensorView&;
 constexpr int64_t kGrain = 32768;
 
+// x and y with their device's kernel: gather, or scatter_add, whose sums of 16-bit floats are kept in float32.
+void OnDevice(const char* kernel, const TensorView& x, const TensorView& indices, const TensorView& y, Rows r, int64_t m, IndexMode mode, bool own) {
+  DeviceWork* w = DeviceWork::Current();
+  if (mode == IndexMode::kRaise) w->Refuse("mode raise: a device cannot look at indices before it goes on; modes clip and wrap it has");
+  const int64_t ints[] = {r.outer, r.n, m, r.inner, mode == IndexMode::kWrap, own};
+  const TensorView in[] = {x, indices};
+  w->Call(kernel, DeviceSignature(kernel), {in, 2, &y, 1, ints, 6});
+}
+void SumOnDevice(const TensorView& indices, const TensorView& dy, const TensorView& dx, Rows r, int64_t m, IndexMode mode, bool own) {
+  if (IsFloat(dx.dtype) && DTypeSize(dx.dtype) == 2) {
+    DeviceWork* w = DeviceWork::Current();
+    TensorView sum = MakeView(w->Scratch(dx.size() * 4), DType::kFloat32, dx.shape), wide = MakeView(w->Scratch(dy.size() * 4), DType::kFloat32, dy.shape);
+    CopyStrided(dy, wide);
+    SumOnDevice(indices, wide, sum, r, m, mode, own);
+    return CopyStrided(sum, dx);
+  }
+  FillStrided(dx, 0);
+  if (dy.size()) OnDevice(kDeviceScatterAdd, dy, indices, dx, r, m, mode, own);
+}
 void TakeCpu(KernelContext& ctx, const TakeAttrs& a, In x, In indices, Out y) {
   Rows r = RowsOf(x.shape, NormalAxis("take", a.axis, x.ndim()));
+  if (DeviceWork::Current()) return OnDevice(kDeviceGather, x, indices, y, r, indices.size(), a.mode, false);
   int64_t m = indices.size(), bytes = r.inner * DTypeSize(x.dtype);
   const int64_t* at = LoadIndices(ctx, "take", indices, r.n, a.mode);
   auto* from = static_cast<const char*>(x.raw());
@@ -70,6 +92,7 @@ void TakeGradCpu(KernelContext& ctx, const TakeGradAttrs& a, In indices, In dy, 
   Rows r = RowsOf(dx.shape, NormalAxis("take", a.axis, dx.ndim()));
   int64_t m = indices.size();
   if (m == 0) return FillStrided(dx, 0);
+  if (DeviceWork::Current()) return SumOnDevice(indices, dy, dx, r, m, a.mode, false);
   const int64_t* at = LoadIndices(ctx, "take", indices, r.n, a.mode);
   // Which places name each row, in their order: counted, then dealt out.
   auto* begin = ctx.Scratch<int64_t>(r.n + 1);
@@ -117,6 +140,7 @@ template <class T> void TakeAlongRun(In x, const int64_t* at, Out y, Rows r, int
 void TakeAlongCpu(KernelContext& ctx, const AlongAttrs& a, In x, In index, Out y) {
   int k = NormalAxis("pick", a.axis, x.ndim());
   Rows r = RowsOf(x.shape, k);
+  if (DeviceWork::Current()) return OnDevice(kDeviceGather, x, index, y, r, y.dim(k), a.mode, true);
   const int64_t* at = LoadIndices(ctx, "pick", index, r.n, a.mode);
   switch (DTypeSize(x.dtype)) {
     case 1: return TakeAlongRun<uint8_t>(x, at, y, r, y.dim(k));
@@ -129,6 +153,7 @@ void PutAlongCpu(KernelContext& ctx, const PutAlongAttrs& a, In index, In dy, Ou
   int k = NormalAxis("pick", a.axis, dx.ndim());
   Rows r = RowsOf(dx.shape, k);
   int64_t m = dy.dim(k);
+  if (DeviceWork::Current()) return SumOnDevice(index, dy, dx, r, m, a.mode, true);
   FillStrided(dx, 0);
   if (dy.size() == 0) return;
   const int64_t* at = LoadIndices(ctx, "pick", index, r.n, a.mode);
@@ -148,6 +173,10 @@ void PutAlongCpu(KernelContext& ctx, const PutAlongAttrs& a, In index, In dy, Ou
   });
 }
 void OneHotCpu(KernelContext& ctx, const OneHotAttrs& a, In indices, Out y) {
+  if (DeviceWork* w = DeviceWork::Current()) {
+    const double numbers[] = {a.on_value, a.off_value};
+    return w->Call(kDeviceOneHot, DeviceSignature(kDeviceOneHot), {&indices, 1, &y, 1, &a.depth, 1, numbers, 2});
+  }
   int64_t n = indices.size();
   auto* at = ctx.Scratch<int64_t>(n);
   CopyStrided(indices, MakeView(at, DType::kInt64, indices.shape));
@@ -162,11 +191,11 @@ void OneHotCpu(KernelContext& ctx, const OneHotAttrs& a, In indices, Out y) {
 }  // namespace
 
 void AddTakeCpuKernels(KernelList* list) {
-  list->push_back(Kernel<TakeKernel>(&TakeCpu));
-  list->push_back(Kernel<TakeGradKernel>(&TakeGradCpu));
-  list->push_back(Kernel<TakeAlongKernel>(&TakeAlongCpu));
-  list->push_back(Kernel<PutAlongKernel>(&PutAlongCpu));
-  list->push_back(Kernel<OneHotKernel>(&OneHotCpu));
+  list->push_back(Kernel<TakeKernel>(&TakeCpu).OnDevices());
+  list->push_back(Kernel<TakeGradKernel>(&TakeGradCpu).OnDevices());
+  list->push_back(Kernel<TakeAlongKernel>(&TakeAlongCpu).OnDevices());
+  list->push_back(Kernel<PutAlongKernel>(&PutAlongCpu).OnDevices());
+  list->push_back(Kernel<OneHotKernel>(&OneHotCpu).OnDevices());
 }
 
 }  // namespace flx

@@ -196,9 +196,9 @@ void AddBroadcastOps(std::vector<OpDef>* ops) {
   for (auto* make : {&BroadcastToOp, &BroadcastAxisOp, &NpBroadcastToOp, &BroadcastLikeOp, &RepeatOp, &TileOp}) ops->push_back(make());
 }
 void AddBroadcastCpuKernels(KernelList* list) {
-  list->push_back(Kernel<BroadcastToKernel>(&ViewCpu<BroadcastToAttrs, &ToView>));
-  list->push_back(Kernel<BroadcastAxisKernel>(&ViewCpu<BroadcastAxisAttrs, &AxisView>));
-  list->push_back(Kernel<NpBroadcastToKernel>(&ViewCpu<ToShapeAttrs, &NpView>));
+  list->push_back(Kernel<BroadcastToKernel>(&ViewCpu<BroadcastToAttrs, &ToView>).OnDevices());
+  list->push_back(Kernel<BroadcastAxisKernel>(&ViewCpu<BroadcastAxisAttrs, &AxisView>).OnDevices());
+  list->push_back(Kernel<NpBroadcastToKernel>(&ViewCpu<ToShapeAttrs, &NpView>).OnDevices());
 }
 
 }  // namespace flx

@@ -6,6 +6,7 @@
 #include "op/matrix/gemm.h"
 #include "op/matrix/matrix.h"
 #include "tensor/array.h"
+#include "tensor/device_work.h"
 
 namespace flx {
 namespace {
@@ -172,6 +173,7 @@ void BatchDotCpu(KernelContext& ctx, const DotAttrs& t, const TensorView& a, con
   Matrix mb = MatrixOf(ctx, Reshaped(ctx, b, t.transpose_b ? Shape{s.batch, s.n, s.k} : Shape{s.batch, s.k, s.n}), t.transpose_b);
   int64_t size = DTypeSize(y.dtype), each = std::max<int64_t>(1, s.m * s.n * std::max<int64_t>(1, s.k));
   Whole(ctx, y, [&](void* c) {
+    if (DeviceWork::Current()) return GemmBatch(y.dtype, ma.trans, mb.trans, s.m, s.n, s.k, 1, ma.data, ma.ld, ma.step, mb.data, mb.ld, mb.step, 0, c, s.n, s.m * s.n, s.batch);
     auto one = [&](int64_t i) {
       Gemm(y.dtype, ma.trans, mb.trans, s.m, s.n, s.k, 1, static_cast<const char*>(ma.data) + i * ma.step * size, ma.ld,
            static_cast<const char*>(mb.data) + i * mb.step * size, mb.ld, 0, static_cast<char*>(c) + i * s.m * s.n * size, s.n);
@@ -190,8 +192,8 @@ void AddDotOps(std::vector<OpDef>* ops) {
   ops->push_back(BatchDotOp());
 }
 void AddDotCpuKernels(KernelList* list) {
-  list->push_back(Kernel<DotKernel>(&DotCpu));
-  list->push_back(Kernel<BatchDotKernel>(&BatchDotCpu));
+  list->push_back(Kernel<DotKernel>(&DotCpu).OnDevices());
+  list->push_back(Kernel<BatchDotKernel>(&BatchDotCpu).OnDevices());
 }
 
 }  // namespace flx

@@ -5,7 +5,10 @@
 #include <memory>
 #include <type_traits>
 
+#include "base/text.h"
 #include "base/thread_pool.h"
+#include "device/kernels.h"
+#include "tensor/device_work.h"
 
 namespace flx {
 namespace {
@@ -145,6 +148,10 @@ template <class T> void Narrow(const Product& p, const T* a, const T* b, T* c) {
 void Gemm(DType t, bool ta, bool tb, int64_t m, int64_t n, int64_t k, double alpha, const void* a, int64_t lda, const void* b, int64_t ldb, double beta,
           void* c, int64_t ldc, GemmAfter after) {
   if (m <= 0 || n <= 0) return;
+  if (DeviceWork::Current()) {
+    if (after.run) Fail(Status::kInternal, "gemm", "what follows a product cannot be done by parts on a device.");
+    return GemmBatch(t, ta, tb, m, n, k, alpha, a, lda, 0, b, ldb, 0, beta, c, ldc, 0, 1);
+  }
   Product p{ta, tb, m, n, k, lda, ldb, ldc, alpha, beta, after};
   Dispatch(t, [&](auto zero) {
     using T = decltype(zero);
@@ -159,6 +166,15 @@ void Gemm(DType t, bool ta, bool tb, int64_t m, int64_t n, int64_t k, double alp
       Narrow<T>(p, pa, pb, pc), p.Done();
     }
   });
+}
+
+
+void GemmBatch(DType t, bool ta, bool tb, int64_t m, int64_t n, int64_t k, double alpha, const void* a, int64_t lda, int64_t step_a, const void* b, int64_t ldb,
+               int64_t step_b, double beta, void* c, int64_t ldc, int64_t step_c, int64_t batch) {
+  const TensorView in[] = {MakeView(const_cast<void*>(a), t, Shape{1}), MakeView(const_cast<void*>(b), t, Shape{1})}, out = MakeView(c, t, Shape{1});
+  const int64_t ints[] = {ta, tb, m, n, k, lda, ldb, ldc, batch, step_a, step_b, step_c};
+  const double numbers[] = {alpha, beta};
+  DeviceWork::Current()->Call(kDeviceMatmul, DeviceSignature(kDeviceMatmul), {in, 2, &out, 1, ints, 12, numbers, 2});
 }
 
 }  // namespace flx

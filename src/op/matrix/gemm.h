@@ -20,6 +20,10 @@ struct GemmAfter {
 void Gemm(DType t, bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, double alpha, const void* a, int64_t lda, const void* b, int64_t ldb,
           double beta, void* c, int64_t ldc, GemmAfter after = {});
 
+// On a device, while an operation is being issued to one: `batch` products, the arrays step_* elements apart.
+void GemmBatch(DType t, bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, double alpha, const void* a, int64_t lda, int64_t step_a, const void* b, int64_t ldb,
+               int64_t step_b, double beta, void* c, int64_t ldc, int64_t step_c, int64_t batch);
+
 // One block, serially: gemm_openblas.cc or gemm_plain.cc, whichever is built. Safe to call from several threads at once.
 void GemmBlock(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, float alpha, const float* a, int64_t lda, const float* b, int64_t ldb, float beta, float* c, int64_t ldc);
 void GemmBlock(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, double alpha, const double* a, int64_t lda, const double* b, int64_t ldb, double beta, double* c, int64_t ldc);

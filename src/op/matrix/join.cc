@@ -212,9 +212,9 @@ void AddJoinOps(std::vector<OpDef>* ops) {
   for (auto* make : {&ConcatOp, &RnnParamConcatOp, &StackOp, &SplitOp, &SplitV2Op}) ops->push_back(make());
 }
 void AddJoinCpuKernels(KernelList* list) {
-  list->push_back(Kernel<ConcatKernel>(&ConcatCpu));
-  list->push_back(Kernel<SplitKernel>(&SplitCpu<SplitAttrs>));
-  list->push_back(Kernel<SplitV2Kernel>(&SplitCpu<SplitV2Attrs>));
+  list->push_back(Kernel<ConcatKernel>(&ConcatCpu).OnDevices());
+  list->push_back(Kernel<SplitKernel>(&SplitCpu<SplitAttrs>).OnDevices());
+  list->push_back(Kernel<SplitV2Kernel>(&SplitCpu<SplitV2Attrs>).OnDevices());
 }
 
 }  // namespace flx

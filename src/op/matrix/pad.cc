@@ -214,8 +214,8 @@ void AddPadOps(std::vector<OpDef>* ops) {
 }
 void AddPadCpuKernels(KernelList* list) {
   list->push_back(Kernel<PadKernel>(&PadCpu));
-  list->push_back(Kernel<DiagKernel>(&DiagCpu));
-  list->push_back(Kernel<DiagIntoKernel>(&DiagIntoCpu));
+  list->push_back(Kernel<DiagKernel>(&DiagCpu).OnDevices());
+  list->push_back(Kernel<DiagIntoKernel>(&DiagIntoCpu).OnDevices());
 }
 
 }  // namespace flx

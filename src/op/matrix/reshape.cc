@@ -286,11 +286,11 @@ void AddReshapeOps(std::vector<OpDef>* ops) {
   for (auto* make : {&ReshapeOp, &ReshapeToOp, &ReshapeLikeOp, &FlattenOp, &ExpandDimsOp, &SqueezeOp}) ops->push_back(make());
 }
 void AddReshapeCpuKernels(KernelList* list) {
-  list->push_back(Kernel<ReshapeKernel>(&ReshapeCpu<ReshapeAttrs>));
-  list->push_back(Kernel<ReshapeToKernel>(&ReshapeCpu<ToShapeAttrs>));
-  list->push_back(Kernel<FlattenKernel>(&ReshapeCpu<NoAttrs>));
-  list->push_back(Kernel<ExpandDimsKernel>(&ReshapeCpu<ExpandDimsAttrs>));
-  list->push_back(Kernel<SqueezeKernel>(&ReshapeCpu<SqueezeAttrs>));
+  list->push_back(Kernel<ReshapeKernel>(&ReshapeCpu<ReshapeAttrs>).OnDevices());
+  list->push_back(Kernel<ReshapeToKernel>(&ReshapeCpu<ToShapeAttrs>).OnDevices());
+  list->push_back(Kernel<FlattenKernel>(&ReshapeCpu<NoAttrs>).OnDevices());
+  list->push_back(Kernel<ExpandDimsKernel>(&ReshapeCpu<ExpandDimsAttrs>).OnDevices());
+  list->push_back(Kernel<SqueezeKernel>(&ReshapeCpu<SqueezeAttrs>).OnDevices());
 }
 
 }  // namespace flx

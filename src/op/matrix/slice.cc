@@ -298,12 +298,12 @@ void AddSliceOps(std::vector<OpDef>* ops) {
   for (auto* make : {&SliceOp, &SliceAxisOp, &SliceLikeOp, &CropOp, &SliceFromOp, &SliceIntoOp, &SliceAssignOp, &SliceAssignScalarOp}) ops->push_back(make());
 }
 void AddSliceCpuKernels(KernelList* list) {
-  list->push_back(Kernel<SliceKernel>(&ViewCpu<SliceAttrs, &SliceView>));
-  list->push_back(Kernel<SliceAxisKernel>(&ViewCpu<SliceAxisAttrs, &SliceAxisView>));
-  list->push_back(Kernel<SliceFromKernel>(&ViewCpu<SliceFromAttrs, &SliceFromView>));
-  list->push_back(Kernel<SliceIntoKernel>(&SliceIntoCpu));
-  list->push_back(Kernel<SliceAssignKernel>(&SliceAssignCpu));
-  list->push_back(Kernel<SliceAssignScalarKernel>(&SliceAssignScalarCpu));
+  list->push_back(Kernel<SliceKernel>(&ViewCpu<SliceAttrs, &SliceView>).OnDevices());
+  list->push_back(Kernel<SliceAxisKernel>(&ViewCpu<SliceAxisAttrs, &SliceAxisView>).OnDevices());
+  list->push_back(Kernel<SliceFromKernel>(&ViewCpu<SliceFromAttrs, &SliceFromView>).OnDevices());
+  list->push_back(Kernel<SliceIntoKernel>(&SliceIntoCpu).OnDevices());
+  list->push_back(Kernel<SliceAssignKernel>(&SliceAssignCpu).OnDevices());
+  list->push_back(Kernel<SliceAssignScalarKernel>(&SliceAssignScalarCpu).OnDevices());
 }
 
 }  // namespace flx

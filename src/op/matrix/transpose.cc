@@ -154,9 +154,9 @@ void AddTransposeOps(std::vector<OpDef>* ops) {
   for (auto* make : {&TransposeOp, &SwapAxisOp, &ReverseOp, &DepthToSpaceOp, &SpaceToDepthOp}) ops->push_back(make());
 }
 void AddTransposeCpuKernels(KernelList* list) {
-  list->push_back(Kernel<TransposeKernel>(&ViewCpu<TransposeAttrs, &TransposeView>));
-  list->push_back(Kernel<SwapAxisKernel>(&ViewCpu<SwapAxisAttrs, &SwapView>));
-  list->push_back(Kernel<ReverseKernel>(&ViewCpu<ReverseAttrs, &ReverseView>));
+  list->push_back(Kernel<TransposeKernel>(&ViewCpu<TransposeAttrs, &TransposeView>).OnDevices());
+  list->push_back(Kernel<SwapAxisKernel>(&ViewCpu<SwapAxisAttrs, &SwapView>).OnDevices());
+  list->push_back(Kernel<ReverseKernel>(&ViewCpu<ReverseAttrs, &ReverseView>).OnDevices());
 }
 
 }  // namespace flx

@@ -5,8 +5,12 @@
 #include <cstring>
 
 #include "base/thread_pool.h"
+#include "device/kernels.h"
+#include "op/elementwise/driver.h"
+#include "op/elementwise/formula.h"
 #include "op/nn/random_words.h"
 #include "op/nn/wide.h"
+#include "tensor/device_work.h"
 
 namespace flx {
 namespace {
@@ -58,7 +62,7 @@ void DropoutMask(KernelContext& ctx, float p, TensorView& mask) {
 // A dropped element is 0 even where it was infinite or NaN.
 void DropoutCpu(KernelContext& ctx, const DropoutAttrs& a, const TensorView& x0, TensorView& y0, TensorView& mask0) {
   if (!a.Active(ctx.training)) {
-    if (x0.raw() != y0.raw()) std::memcpy(y0.raw(), x0.raw(), size_t(x0.bytes()));
+    if (x0.raw() != y0.raw()) CopyStrided(x0, y0);
     if (mask0) FillStrided(mask0, 1);
     return;
   }
@@ -66,6 +70,21 @@ void DropoutCpu(KernelContext& ctx, const DropoutAttrs& a, const TensorView& x0,
   WideOut y(ctx, y0), mask(ctx, mask0);
   Shape ms = x.shape;
   for (int64_t axis : a.axes) ms[int(axis < 0 ? axis + ms.ndim() : axis)] = 1;
+  if (DeviceWork* w = DeviceWork::Current()) {
+    TensorView m = mask.view ? mask.view : MakeView(ctx.Scratch(ms.size() * DTypeSize(x.dtype)), x.dtype, ms);
+    TensorView product = MakeView(ctx.Scratch(x.bytes()), x.dtype, x.shape), zero = MakeView(ctx.Scratch(8), x.dtype, Shape{});
+    const int64_t ints[] = {kRandomMask, 0, 0};
+    // kept elements grow as the CPU's do: by a factor rounded to the array's type
+    const double factor = a.p < 1 ? 1 / (1 - double(a.p)) : 0, numbers[] = {a.p, x.dtype == DType::kFloat64 ? factor : double(float(factor))};
+    w->Call(kDeviceRandom, DeviceSignature(kDeviceRandom), {nullptr, 0, &m, 1, ints, 3, numbers, 2, ctx.random});
+    FillStrided(zero, 0);
+    const TensorView factors[] = {x, m}, choice[] = {m, product, zero};
+    RunElementwise(*ctx.op, CpuLoops("mul"), ctx, nullptr, factors, 2, product);
+    RunElementwise(*ctx.op, CpuLoops("where"), ctx, nullptr, choice, 3, y.view);
+    y.Store();
+    if (mask0) mask.Store();
+    return;
+  }
   ForFloats(x.dtype, [&](auto zero) {
     using T = decltype(zero);
     T* m = mask.data<T>() ? mask.data<T>() : ctx.Scratch<T>(ms.size());

@@ -6,10 +6,21 @@
 #include "base/thread_pool.h"
 #include "op/matrix/gemm.h"
 #include "op/nn/wide.h"
+#include "tensor/device_work.h"
 
 namespace flx {
 
+static void MultiplyOnDevice(const FullyConnectedAttrs& a, const TensorView& x, const TensorView& w, const TensorView& bias, const TensorView& y) {
+  const int64_t n = a.num_hidden, k = w.dim(1), m = y.size() / n;
+  if (bias) {
+    TensorView rows = MakeView(bias.base, bias.dtype, Shape{m, n}, bias.offset);
+    rows.strides[0] = 0, rows.contiguous = m == 1;
+    CopyStrided(rows, MakeView(y.base, y.dtype, Shape{m, n}, y.offset));
+  }
+  Gemm(x.dtype, false, true, m, n, k, 1, x.raw(), k, w.raw(), k, bias ? 1 : 0, y.raw(), n);
+}
 static void Multiply(KernelContext& ctx, const FullyConnectedAttrs& a, const TensorView& x0, const TensorView& w0, const TensorView& bias0, TensorView& y0, GemmAfter after) {
+  if (DeviceWork::Current()) return MultiplyOnDevice(a, x0, w0, bias0, y0);
   TensorView x = Widen(ctx, x0), w = Widen(ctx, w0), bias = Widen(ctx, bias0);
   WideOut y(ctx, y0);
   int64_t n = a.num_hidden, k = w.dim(1), m = y0.size() / n;

@@ -58,6 +58,14 @@ OpDef LayerNormOp() {
         std::vector<Val> d = CallsWith("_layer_norm_grad", {g.x(0), g.x(1), g.dy(0)}, LayerNormGradAttrs{a.axis, a.eps});
         for (size_t i = 0; i < 3; ++i) if (g.want(int(i))) g.dx[i] = d[i];
       })
+      .compose([](const std::vector<Val>& v, const LayerNormAttrs& a) {
+        const DType t = TypeOf(v[0]), wide = WideType(t);
+        const Shape s = ShapeOf(v[0]), rows = KeepAxis(s, a.axis), along = AlongAxis(s, a.axis);
+        const double n = double(along.size());
+        Val x = CastTo(v[0], wide), mean = SumTo(x, rows) / n, c = x - mean, std = CallOp("sqrt", {SumTo(c * c, rows) / n + a.eps});
+        Val y = c / std * ReshapeTo(CastTo(v[1], wide), along) + ReshapeTo(CastTo(v[2], wide), along);
+        return std::vector<Val>{CastTo(y, t), CastTo(mean, t), CastTo(std, t)};
+      })
       .kernel<LayerNormKernel>();
 }
 

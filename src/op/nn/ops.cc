@@ -24,7 +24,7 @@ void AddNnOps(std::vector<OpDef>* ops) {
     ops->push_back(make());
 }
 void AddNnCpuKernels(KernelList* list) {
-  list->push_back(Kernel<FullyConnectedKernel>(&FullyConnectedCpu));
+  list->push_back(Kernel<FullyConnectedKernel>(&FullyConnectedCpu).OnDevices());
   list->push_back(Kernel<FullyConnectedChainKernel>(&FullyConnectedChainCpu));
   list->push_back(Kernel<ConvolutionKernel>(&ConvolutionCpu));
   list->push_back(Kernel<ConvolutionGradDataKernel>(&ConvolutionGradDataCpu));
@@ -36,13 +36,13 @@ void AddNnCpuKernels(KernelList* list) {
   list->push_back(Kernel<BatchNormGradKernel>(&BatchNormGradCpu));
   list->push_back(Kernel<LayerNormKernel>(&LayerNormCpu));
   list->push_back(Kernel<LayerNormGradKernel>(&LayerNormGradCpu));
-  list->push_back(Kernel<DropoutKernel>(&DropoutCpu));
-  list->push_back(Kernel<SoftmaxKernel>(&SoftmaxCpu));
-  list->push_back(Kernel<SoftminKernel>(&SoftminCpu));
-  list->push_back(Kernel<LogSoftmaxKernel>(&LogSoftmaxCpu));
-  list->push_back(Kernel<SoftmaxGradKernel>(&SoftmaxGradCpu));
-  list->push_back(Kernel<LogSoftmaxGradKernel>(&LogSoftmaxGradCpu));
-  list->push_back(Kernel<SoftmaxActivationKernel>(&SoftmaxActivationCpu));
+  list->push_back(Kernel<DropoutKernel>(&DropoutCpu).OnDevices());
+  list->push_back(Kernel<SoftmaxKernel>(&SoftmaxCpu).OnDevices());
+  list->push_back(Kernel<SoftminKernel>(&SoftminCpu).OnDevices());
+  list->push_back(Kernel<LogSoftmaxKernel>(&LogSoftmaxCpu).OnDevices());
+  list->push_back(Kernel<SoftmaxGradKernel>(&SoftmaxGradCpu).OnDevices());
+  list->push_back(Kernel<LogSoftmaxGradKernel>(&LogSoftmaxGradCpu).OnDevices());
+  list->push_back(Kernel<SoftmaxActivationKernel>(&SoftmaxActivationCpu).OnDevices());
   AddBlockedCpuKernels(list);
 }
 

@@ -8,8 +8,10 @@
 
 #include "base/cache.h"
 #include "base/thread_pool.h"
+#include "device/kernels.h"
 #include "op/nn/spans.h"
 #include "op/nn/wide.h"
+#include "tensor/device_work.h"
 #include "tensor/tile.h"
 
 namespace flx {
@@ -80,8 +82,18 @@ template <class T> void WithLength(const T* x, const TensorView& length, int64_t
     }
   });
 }
+// Over axes [from, to).
+void SoftmaxOnDevice(DeviceWork* w, const TensorView& x, int from, int to, double scale, bool log, TensorView& y) {
+  const int64_t ints[] = {x.shape.Product(0, from), x.shape.Product(from, to), x.shape.Product(to, x.ndim()), log};
+  w->Call(kDeviceSoftmax, DeviceSignature(kDeviceSoftmax), {&x, 1, &y, 1, ints, 4, &scale, 1});
+}
 // The element type that all of it is computed in: the wider of the two.
 void Run(KernelContext& ctx, const SoftmaxAttrs& a, const TensorView& x, const TensorView& length, TensorView& y, bool negative, bool log) {
+  if (DeviceWork* w = DeviceWork::Current()) {
+    if (length) w->Refuse("use_length");
+    const int k = a.axis < 0 ? a.axis + x.ndim() : a.axis;
+    return SoftmaxOnDevice(w, x, k, k + 1, a.Scale(negative), log, y);
+  }
   DType t = x.dtype == DType::kFloat64 || y.dtype == DType::kFloat64 ? DType::kFloat64 : DType::kFloat32;
   TensorView in = x, out = y;
   if (x.dtype != t) in = MakeView(ctx.Scratch(x.size() * DTypeSize(t)), t, x.shape), CopyStrided(x, in);
@@ -125,6 +137,7 @@ void LogSoftmaxCpu(KernelContext& ctx, const SoftmaxAttrs& a, const TensorView& 
   Run(ctx, a, x, length, y, false, true);
 }
 void SoftmaxActivationCpu(KernelContext& ctx, const SoftmaxActivationAttrs& a, const TensorView& x, TensorView& y) {
+  if (DeviceWork* w = DeviceWork::Current()) return SoftmaxOnDevice(w, x, 1, a.mode == SoftmaxMode::kChannel ? 2 : x.ndim(), 1, false, y);
   TensorView in = Widen(ctx, x);
   WideOut out(ctx, y);
   bool channel = a.mode == SoftmaxMode::kChannel;
@@ -138,6 +151,12 @@ void SoftmaxActivationCpu(KernelContext& ctx, const SoftmaxActivationAttrs& a, c
 
 namespace {
 template <bool kLog> void GradRun(KernelContext& ctx, const SoftmaxGradAttrs& a, const TensorView& y0, const TensorView& dy0, TensorView& dx0) {
+  if (DeviceWork* w = DeviceWork::Current()) {
+    const int k = a.axis < 0 ? a.axis + y0.ndim() : a.axis;
+    const int64_t ints[] = {y0.shape.Product(0, k), y0.dim(k), y0.shape.Product(k + 1, y0.ndim()), kLog};
+    const TensorView in[] = {y0, dy0};
+    return w->Call(kDeviceSoftmaxGrad, DeviceSignature(kDeviceSoftmaxGrad), {in, 2, &dx0, 1, ints, 4, &a.scale, 1});
+  }
   TensorView y = Widen(ctx, y0), dy = Widen(ctx, dy0);
   WideOut out(ctx, dx0);
   int axis = a.axis < 0 ? a.axis + y.ndim() : a.axis;

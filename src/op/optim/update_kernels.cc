@@ -4,12 +4,15 @@
 #include <cmath>
 #include <cstring>
 
+#include "base/small_vector.h"
 #include "base/thread_pool.h"
+#include "device/kernels.h"
 #include "op/elementwise/cast.h"
 #include "op/elementwise/convert.h"
 #include "op/elementwise/driver.h"
 #include "op/optim/optim.h"
 #include "op/optim/update.h"
+#include "tensor/device_work.h"
 
 namespace flx {
 namespace {
@@ -28,6 +31,15 @@ const UpdateLoops& LoopsOf(const char* name) {
 
 // `copy`, if not null, gets output 0 as well (a 16-bit weight beside its master copy).
 void RunUpdate(const UpdateLoops& loops, const TensorView* const* in, TensorView* const* out, const TensorView* copy, const double* numbers) {
+  if (DeviceWork* w = DeviceWork::Current()) {
+    SmallVector<TensorView, 10> all;
+    for (int k = 0; k < loops.inputs; ++k) all.emplace_back(*in[k]);
+    for (int k = 0; k < loops.outputs; ++k) all.emplace_back(*out[k]);
+    if (copy) all.emplace_back(*copy);
+    const std::string name = Text("step.", loops.name);
+    return w->Call(name.c_str(), DeviceSignature(name.c_str(), loops.inputs, loops.outputs),
+                   {all.data(), loops.inputs, all.data() + loops.inputs, loops.outputs + (copy ? 1 : 0), nullptr, 0, numbers, kMaxNumbers});
+  }
   const DType t = in[0]->dtype == DType::kFloat64 ? DType::kFloat64 : DType::kFloat32;
   const UpdateFn fn = t == DType::kFloat64 ? loops.f64 : loops.f32;
   const int64_t nin = loops.inputs, nout = loops.outputs;
@@ -132,15 +144,15 @@ void MixedAdamWCpu(KernelContext&, const AdamWAttrs& a, Views x, OutViews y) {
   TensorView* out[] = {&y[3], &y[1], &y[2]};
   RunUpdate(LoopsOf(AdamWRule::kName), in, out, &y[0], numbers);
 }
-template <class... R> void Add(KernelList* list) { (list->push_back(Kernel<UpdateKernel<R>>(&UpdateCpu<R>)), ...); }
+template <class... R> void Add(KernelList* list) { (list->push_back(Kernel<UpdateKernel<R>>(&UpdateCpu<R>).OnDevices()), ...); }
 }  // namespace
 
 void AddUpdateKernels(KernelList* list) {
   Add<SgdRule, SgdMomRule, NagRule, SignSgdRule, SignumRule, AdamRule, RmspropRule, RmspropAlexRule, FtrlRule, FtmlRule, LambRule>(list);
-  list->push_back(Kernel<MixedKernel<SgdRule>>(&MixedCpu<SgdRule, true>));
-  list->push_back(Kernel<MixedKernel<SgdMomRule>>(&MixedCpu<SgdMomRule, true>));
-  list->push_back(Kernel<MixedKernel<NagRule>>(&MixedCpu<NagRule, true>));
-  list->push_back(Kernel<MixedKernel<LambRule>>(&MixedCpu<LambRule, false>));
+  list->push_back(Kernel<MixedKernel<SgdRule>>(&MixedCpu<SgdRule, true>).OnDevices());
+  list->push_back(Kernel<MixedKernel<SgdMomRule>>(&MixedCpu<SgdMomRule, true>).OnDevices());
+  list->push_back(Kernel<MixedKernel<NagRule>>(&MixedCpu<NagRule, true>).OnDevices());
+  list->push_back(Kernel<MixedKernel<LambRule>>(&MixedCpu<LambRule, false>).OnDevices());
   list->push_back(Kernel<UpdateKernel<AdamWRule>>(&AdamWCpu));
   list->push_back(Kernel<MixedKernel<AdamWRule>>(&MixedAdamWCpu));
   list->push_back(Kernel<UpdateKernel<LambStepRule>>(&LambStepCpu));

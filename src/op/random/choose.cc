@@ -7,7 +7,7 @@
 
 #include "base/thread_pool.h"
 #include "op/indexing/indexing.h"
-#include "op/random/distributions.h"
+#include "op/random/distribution_formulas.h"
 #include "op/random/random.h"
 #include "tensor/array.h"
 

@@ -4,10 +4,12 @@
 #include <type_traits>
 
 #include "base/thread_pool.h"
-#include "op/random/distributions.h"
+#include "device/kernels.h"
+#include "op/random/distribution_formulas.h"
 #include "op/random/fill.h"
 #include "op/random/random.h"
 #include "tensor/array.h"
+#include "tensor/device_work.h"
 
 namespace flx {
 namespace {
@@ -27,6 +29,13 @@ template <class T> T AsBelow(double v, double low, double high) {
   return t;
 }
 // y[i] = the i-th element's number; at(i, &a, &b) reads its parameters.
+bool DrawnOnDevice(KernelContext& ctx, Out y, int64_t which, double p, double q, int64_t low = 0, int64_t range = 0) {
+  DeviceWork* w = DeviceWork::Current();
+  const int64_t ints[] = {which, low, range};
+  const double numbers[] = {p, q};
+  if (w) w->Call(kDeviceRandom, DeviceSignature(kDeviceRandom), {nullptr, 0, &y, 1, ints, 3, numbers, 2, ctx.random});
+  return w != nullptr;
+}
 template <class D, class At> void Fill(KernelContext& ctx, Out y, const At& at) {
   Philox philox(ctx.random);
   Dispatch(y.dtype, [&](auto zero) {
@@ -54,6 +63,7 @@ template <class D, class At> void Fill(KernelContext& ctx, Out y, const At& at) 
 // The two that are drawn most, in float32, by vectors.
 void RandomUniformCpu(KernelContext& ctx, const UniformAttrs& a, Out y) {
   double low = double(a.low), high = double(a.high);
+  if (DrawnOnDevice(ctx, y, kRandomUniform, low, high)) return;
   if (y.dtype != DType::kFloat32) return Fill<UniformD>(ctx, y, [=](int64_t, double* u, double* v) { *u = low, *v = high; });
   Philox philox(ctx.random);
   auto* to = y.data<float>();
@@ -69,6 +79,7 @@ void RandomUniformCpu(KernelContext& ctx, const UniformAttrs& a, Out y) {
 // float16 and bfloat16 get the float32 numbers, rounded; float64 has numbers of its own, from twice the bits.
 void RandomNormalCpu(KernelContext& ctx, const NormalAttrs& a, Out y) {
   double loc = double(a.loc), scale = double(a.scale);
+  if (DrawnOnDevice(ctx, y, kRandomNormal, loc, scale)) return;
   if (y.dtype == DType::kFloat64) return Fill<NormalD>(ctx, y, [=](int64_t, double* u, double* v) { *u = loc, *v = scale; });
   Philox philox(ctx.random);
   float l = float(loc), s = scale >= 0 ? float(scale) : std::numeric_limits<float>::quiet_NaN();
@@ -87,9 +98,16 @@ void RandomNormalCpu(KernelContext& ctx, const NormalAttrs& a, Out y) {
     }
   });
 }
+template <class D> constexpr int64_t kWhich = -1;
+template <> constexpr int64_t kWhich<GammaD> = kRandomGamma;
+template <> constexpr int64_t kWhich<ExponentialD> = kRandomExponential;
+template <> constexpr int64_t kWhich<PoissonD> = kRandomPoisson;
+template <> constexpr int64_t kWhich<NegativeBinomialD> = kRandomNegativeBinomial;
+template <> constexpr int64_t kWhich<GeneralizedNegativeBinomialD> = kRandomGeneralizedNegativeBinomial;
 template <class D, class A, auto P, auto Q> void RandomCpu(KernelContext& ctx, const A& a, Out y) {
   double p = double(a.*P), q = 0;
   if constexpr (!std::is_same_v<decltype(Q), std::nullptr_t>) q = double(a.*Q);
+  if (DrawnOnDevice(ctx, y, kWhich<D>, p, q)) return;
   Fill<D>(ctx, y, [=](int64_t, double* u, double* v) { *u = p, *v = q; });
 }
 const double* AsDoubles(KernelContext& ctx, In x) {
@@ -110,6 +128,7 @@ template <class D> void Sample1Cpu(KernelContext& ctx, const SampleAttrs&, In a,
 void RandintCpu(KernelContext& ctx, const RandintAttrs& a, Out y) {
   Philox philox(ctx.random);
   uint64_t range = uint64_t(a.high) - uint64_t(a.low);
+  if (DrawnOnDevice(ctx, y, kRandomInteger, 0, 0, a.low, int64_t(range))) return;
   ParallelFor(y.size(), kGrain, [&](int64_t i, int64_t e) {
     for (; i < e; ++i) {
       Draws d(philox, uint64_t(i));
@@ -124,14 +143,14 @@ void AddDrawCpuKernels(KernelList* list) {
   using G = GeneralizedNegativeBinomialAttrs;
   using N = NegativeBinomialAttrs;
   for (const KernelEntry& e : {
-           Kernel<RandomUniformKernel>(&RandomUniformCpu),
-           Kernel<RandomNormalKernel>(&RandomNormalCpu),
-           Kernel<RandomGammaKernel>(&RandomCpu<GammaD, GammaAttrs, &GammaAttrs::alpha, &GammaAttrs::beta>),
-           Kernel<RandomExponentialKernel>(&RandomCpu<ExponentialD, RateAttrs, &RateAttrs::lam, nullptr>),
-           Kernel<RandomPoissonKernel>(&RandomCpu<PoissonD, RateAttrs, &RateAttrs::lam, nullptr>),
-           Kernel<RandomNegativeBinomialKernel>(&RandomCpu<NegativeBinomialD, N, &N::k, &N::p>),
-           Kernel<RandomGeneralizedNegativeBinomialKernel>(&RandomCpu<GeneralizedNegativeBinomialD, G, &G::mu, &G::alpha>),
-           Kernel<RandintKernel>(&RandintCpu),
+           Kernel<RandomUniformKernel>(&RandomUniformCpu).OnDevices(),
+           Kernel<RandomNormalKernel>(&RandomNormalCpu).OnDevices(),
+           Kernel<RandomGammaKernel>(&RandomCpu<GammaD, GammaAttrs, &GammaAttrs::alpha, &GammaAttrs::beta>).OnDevices(),
+           Kernel<RandomExponentialKernel>(&RandomCpu<ExponentialD, RateAttrs, &RateAttrs::lam, nullptr>).OnDevices(),
+           Kernel<RandomPoissonKernel>(&RandomCpu<PoissonD, RateAttrs, &RateAttrs::lam, nullptr>).OnDevices(),
+           Kernel<RandomNegativeBinomialKernel>(&RandomCpu<NegativeBinomialD, N, &N::k, &N::p>).OnDevices(),
+           Kernel<RandomGeneralizedNegativeBinomialKernel>(&RandomCpu<GeneralizedNegativeBinomialD, G, &G::mu, &G::alpha>).OnDevices(),
+           Kernel<RandintKernel>(&RandintCpu).OnDevices(),
            Kernel<SampleUniformKernel>(&Sample2Cpu<UniformD>), Kernel<SampleNormalKernel>(&Sample2Cpu<NormalD>), Kernel<SampleGammaKernel>(&Sample2Cpu<GammaD>),
            Kernel<SampleExponentialKernel>(&Sample1Cpu<ExponentialD>), Kernel<SamplePoissonKernel>(&Sample1Cpu<PoissonD>),
            Kernel<SampleNegativeBinomialKernel>(&Sample2Cpu<NegativeBinomialD>),

@@ -8,10 +8,12 @@
 #include <type_traits>
 
 #include "base/thread_pool.h"
+#include "device/kernels.h"
 #include "op/elementwise/convert_simd.h"
 #include "op/reduce/inner.h"
 #include "op/reduce/loops.h"
 #include "tensor/array.h"
+#include "tensor/device_work.h"
 
 namespace flx {
 namespace {
@@ -231,6 +233,11 @@ template <class C> void RunKind(const ReduceSpec& spec, const TensorView& x, con
 
 void Reduce(const ReduceSpec& spec, const TensorView& x, const TensorView& y) {
   if (y.size() == 0) return;
+  if (DeviceWork* w = DeviceWork::Current()) {
+    const int64_t ints[] = {int64_t(spec.kind), int64_t(spec.axes), spec.mean * kReduceMean + spec.root * kReduceRoot + spec.initial.has_value() * kReduceInitial};
+    const double initial = spec.initial.value_or(0);
+    return w->Call(kDeviceReduce, DeviceSignature(kDeviceReduce), {&x, 1, &y, 1, ints, 3, &initial, 1});
+  }
   if (!y.contiguous) {
     std::unique_ptr<char[]> memory(new char[size_t(y.bytes())]);
     TensorView whole = MakeView(memory.get(), y.dtype, y.shape);
@@ -322,6 +329,10 @@ template <class C> class Arg {
 }  // namespace
 
 void ArgReduce(bool max, const TensorView& x, int axis, const TensorView& y) {
+  if (DeviceWork* w = DeviceWork::Current()) {
+    const int64_t ints[] = {max, axis};
+    return w->Call(kDeviceArgReduce, DeviceSignature(kDeviceArgReduce), {&x, 1, &y, 1, ints, 2});
+  }
   auto go = [&](auto zero) {
     using C = decltype(zero);
     Arg<C>(max, x, axis, y).Run();

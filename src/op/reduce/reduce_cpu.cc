@@ -44,7 +44,7 @@ void AddReduceCpuKernels(KernelList* list) {
            Kernel<ArgMaxKernel>(&ArgCpu<true>), Kernel<ArgMinKernel>(&ArgCpu<false>), Kernel<ArgMaxChannelKernel>(&ArgMaxChannelCpu),
            Kernel<NpSumKernel>(&NpCpu<R::kSum>), Kernel<NpMeanKernel>(&NpCpu<R::kSum, true>), Kernel<NpProdKernel>(&NpCpu<R::kProd>),
            Kernel<NpMaxKernel>(&NpCpu<R::kMax>), Kernel<NpMinKernel>(&NpCpu<R::kMin>), Kernel<SumToKernel>(&SumToCpu)})
-    list->push_back(e);
+    list->push_back(e.OnDevices());
 }
 
 }  // namespace flx

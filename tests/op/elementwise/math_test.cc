@@ -13,7 +13,7 @@
 #include "hwy/targets.h"
 #include "op/elementwise/convert.h"
 #include "op/elementwise/formula.h"
-#include "op/elementwise/special.h"
+#include "op/elementwise/special_formulas.h"
 
 namespace flx {
 namespace {

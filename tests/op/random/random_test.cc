@@ -8,7 +8,7 @@
 #include <set>
 
 #include "exec/invoke.h"
-#include "op/random/distributions.h"
+#include "op/random/distribution_formulas.h"
 #include "op/random/fill.h"
 
 namespace flx {

@@ -1,16 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "op/elementwise/special.h"
-
+// Special functions that the standard library lacks, in double.
+#pragma once
 #include <cmath>
 #include <limits>
 
-namespace flx {
-namespace {
-constexpr double kPi = 3.14159265358979323846, kNaN = std::numeric_limits<double>::quiet_NaN(), kInf = std::numeric_limits<double>::infinity();
-bool Pole(double x) { return x <= 0 && x == std::floor(x); }
-}  // namespace
+#include "base/host_device.h"
 
-double ErfinvOf(double x) {
+namespace flx {
+
+namespace special {
+constexpr double kPi = 3.14159265358979323846, kNaN = std::numeric_limits<double>::quiet_NaN(), kInf = std::numeric_limits<double>::infinity();
+FLX_HD inline bool Pole(double x) { return x <= 0 && x == std::floor(x); }
+}  // namespace special
+
+// Erf's inverse: NaN outside [-1, 1], infinite at the ends.
+FLX_HD inline double ErfinvOf(double x) {
+  using namespace special;
   double a = std::fabs(x);
   if (!(a <= 1)) return kNaN;
   if (a == 1) return std::copysign(kInf, x);
@@ -25,7 +30,9 @@ double ErfinvOf(double x) {
   return std::copysign(y, x);
 }
 
-double DigammaOf(double x) {
+// The derivative of log gamma; NaN at 0 and the negative integers.
+FLX_HD inline double DigammaOf(double x) {
+  using namespace special;
   if (x != x || x == kInf) return x;
   if (x == -kInf || Pole(x)) return kNaN;
   double y = 0;
@@ -35,7 +42,9 @@ double DigammaOf(double x) {
   return y + std::log(x) - 0.5 / x - r * (1.0 / 12 - r * (1.0 / 120 - r * (1.0 / 252 - r * (1.0 / 240 - r * (1.0 / 132 - r * 691.0 / 32760)))));
 }
 
-double TrigammaOf(double x) {
+// Its derivative.
+FLX_HD inline double TrigammaOf(double x) {
+  using namespace special;
   if (x != x) return x;
   if (x == kInf) return 0;
   if (x == -kInf) return kNaN;
@@ -52,10 +61,16 @@ double TrigammaOf(double x) {
   return y + sign * z;
 }
 
-double GammaOf(double x) { return x < 0 && x == std::floor(x) ? kNaN : std::tgamma(x); }
-double LogGammaOf(double x) {
+// NaN at the negative integers.
+FLX_HD inline double GammaOf(double x) { return x < 0 && x == std::floor(x) ? special::kNaN : std::tgamma(x); }
+// Log |gamma(x)|, without lgamma's global sign.
+FLX_HD inline double LogGammaOf(double x) {
+#ifdef __CUDA_ARCH__
+  return lgamma(x);
+#else
   int sign;
   return lgamma_r(x, &sign);
+#endif
 }
 
 }  // namespace flx

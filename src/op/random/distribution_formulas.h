@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "base/random.h"
+#include "op/elementwise/special_formulas.h"
 
 namespace flx {
 
@@ -29,29 +30,29 @@ inline void FirstWords(const Philox& p, uint64_t element, uint32_t out[kBatch][4
 // The random words of one element.
 class Draws {
  public:
-  Draws(const Philox& p, uint64_t element) : philox_(p), element_(element) {}
-  Draws(const Philox& p, uint64_t element, const uint32_t first[4]) : philox_(p), element_(element), draw_(1), used_(0) {
+  FLX_HD Draws(const Philox& p, uint64_t element) : philox_(p), element_(element) {}
+  FLX_HD Draws(const Philox& p, uint64_t element, const uint32_t first[4]) : philox_(p), element_(element), draw_(1), used_(0) {
     for (int i = 0; i < 4; ++i) words_[i] = first[i];
   }
-  uint32_t Word() {
+  FLX_HD uint32_t Word() {
     if (used_ == 4) philox_(element_, draw_++, words_), used_ = 0;
     return words_[used_++];
   }
-  uint64_t Words() {
+  FLX_HD uint64_t Words() {
     uint64_t high = Word();
     return high << 32 | Word();
   }
-  double Uniform() {  // [0, 1)
+  FLX_HD double Uniform() {  // [0, 1)
     uint32_t high = Word(), low = Word();
     return ToUnitDouble(high, low);
   }
-  double Normal() {
+  FLX_HD double Normal() {
     uint32_t w[4] = {Word(), Word(), Word(), Word()};
     double z[2];
     ToNormal(w, z);
     return z[0];
   }
-  uint64_t Below(uint64_t n) {  // uniform in [0, n), exactly (Lemire, 2019)
+  FLX_HD uint64_t Below(uint64_t n) {  // uniform in [0, n), exactly (Lemire, 2019)
     for (;;) {
       unsigned __int128 m = static_cast<unsigned __int128>(Words()) * n;
       if (uint64_t(m) >= n || uint64_t(m) >= -n % n) return uint64_t(m >> 64);
@@ -67,11 +68,11 @@ class Draws {
 
 constexpr double kNoNumber = std::numeric_limits<double>::quiet_NaN();
 
-struct UniformD { static double Draw(Draws& d, double low, double high) { return low + (high - low) * d.Uniform(); } };
-struct NormalD { static double Draw(Draws& d, double loc, double scale) { return scale >= 0 ? loc + scale * d.Normal() : kNoNumber; } };
-struct ExponentialD { static double Draw(Draws& d, double lam, double) { return lam > 0 ? -std::log1p(-d.Uniform()) / lam : kNoNumber; } };
+struct UniformD { FLX_HD static double Draw(Draws& d, double low, double high) { return low + (high - low) * d.Uniform(); } };
+struct NormalD { FLX_HD static double Draw(Draws& d, double loc, double scale) { return scale >= 0 ? loc + scale * d.Normal() : kNoNumber; } };
+struct ExponentialD { FLX_HD static double Draw(Draws& d, double lam, double) { return lam > 0 ? -std::log1p(-d.Uniform()) / lam : kNoNumber; } };
 struct GammaD {  // Marsaglia and Tsang (2000); shape alpha, scale beta
-  static double Draw(Draws& d, double alpha, double beta) {
+  FLX_HD static double Draw(Draws& d, double alpha, double beta) {
     if (!(alpha > 0 && beta > 0)) return kNoNumber;
     double boost = 1;
     if (alpha < 1) boost = std::pow(1 - d.Uniform(), 1 / alpha), alpha += 1;
@@ -86,7 +87,7 @@ struct GammaD {  // Marsaglia and Tsang (2000); shape alpha, scale beta
   }
 };
 struct PoissonD {
-  static double Draw(Draws& d, double lam, double) {
+  FLX_HD static double Draw(Draws& d, double lam, double) {
     if (!(lam >= 0) || lam > 1e15) return kNoNumber;
     if (lam < 12) {  // by inversion: one number of the stream
       double u = d.Uniform(), p = std::exp(-lam), sum = p;
@@ -100,19 +101,18 @@ struct PoissonD {
       double u = d.Uniform() - 0.5, v = 1 - d.Uniform(), s = 0.5 - std::abs(u), k = std::floor((2 * a / s + b) * u + lam + 0.43);
       if (s >= 0.07 && v <= bound) return k;
       if (k < 0 || (s < 0.013 && v > s)) continue;
-      int sign;
-      if (std::log(v * inverse / (a / (s * s) + b)) <= k * std::log(lam) - lam - lgamma_r(k + 1, &sign)) return k;
+      if (std::log(v * inverse / (a / (s * s) + b)) <= k * std::log(lam) - lam - LogGammaOf(k + 1)) return k;
     }
   }
 };
 struct NegativeBinomialD {  // failures before the k-th success: a Poisson whose mean is Gamma distributed
-  static double Draw(Draws& d, double k, double p) {
+  FLX_HD static double Draw(Draws& d, double k, double p) {
     if (!(k > 0 && p > 0 && p <= 1)) return kNoNumber;
     return p == 1 ? 0 : PoissonD::Draw(d, GammaD::Draw(d, k, (1 - p) / p), 0);
   }
 };
 struct GeneralizedNegativeBinomialD {
-  static double Draw(Draws& d, double mu, double alpha) {
+  FLX_HD static double Draw(Draws& d, double mu, double alpha) {
     if (!(mu >= 0 && alpha >= 0)) return kNoNumber;
     return alpha == 0 || mu == 0 ? PoissonD::Draw(d, mu, 0) : PoissonD::Draw(d, GammaD::Draw(d, 1 / alpha, alpha * mu), 0);
   }

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cuda/elementwise.h"
+
+namespace flx::cuda {
+namespace {
+#include "op/elementwise/binary_formulas.h"
+}  // namespace
+void AddBinaryKernels(KernelTable* t) {
+  KernelList<WithoutNumbers> list{t};
+  ListBinary(list);
+}
+}  // namespace flx::cuda

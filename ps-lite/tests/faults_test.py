@@ -111,7 +111,7 @@ def the_scheduler_starts_again(log=True):
 
 def the_scheduler_is_stopped():
     """Longer than silence: when it goes on it has heard nobody, and nobody is lost."""
-    with Job(2, 2, "--elastic", rounds=200, pause=20) as job:
+    with Job(2, 2, "--elastic", rounds=200, pause=int(20 * SLOW)) as job:
         job.everybody_at(5, range(2))
         job.send("scheduler", signal.SIGSTOP)
         time.sleep(2.5 * SLOW)

@@ -22,6 +22,12 @@ def clean_environment(**more):
     return own
 
 
+def healthy(output):
+    """A sanitizer's complaint is a failure whatever the node's end means."""
+    where = re.search(r"(ERROR|WARNING): \w+Sanitizer|runtime error:", output)
+    assert not where, output[where.start():][:8000]
+
+
 class Job:
     """`command` for each worker; {folder} in what it is given is the job's own folder. Nodes say `pid N` first."""
 
@@ -76,6 +82,7 @@ class Job:
             raise AssertionError("the job does not end; " + self.tail())
         finally:
             self.reader.join(10)
+        healthy("\n".join(self.lines))
         return self.process.returncode
 
     def close(self):

@@ -22,7 +22,7 @@ class DigitsJob(jobs.Job):
                "MXNET_KVSTORE_BIGARRAY_BOUND": 10000, "FLEXOR_PS_SLICE": 65536,  # so that the largest weight lies on both servers, in slices
                "OMP_NUM_THREADS": 1, **env}
         program = f"{wrap} sh -c 'echo pid $$; exec {shlex.quote(PS)} $0'"
-        super().__init__([*shlex.split(wrap), WORKER, DATA, optimizer, str(steps), str(pause), str(last)], workers, servers, "--elastic", *options, program=program.strip(), **env)
+        super().__init__([*shlex.split(wrap), WORKER, DATA, optimizer, str(steps), str(int(pause * jobs.SLOW)), str(last)], workers, servers, "--elastic", *options, program=program.strip(), **env)
 
     def everybody_at(self, step, seconds=30):
         for w in range(self.workers):

@@ -42,6 +42,7 @@ class Nodes:
         seconds = LIMIT + 3 * jobs.SLOW if seconds is None else seconds
         try:
             out, _ = self.processes[name].communicate(timeout=seconds)
+            jobs.healthy(out)
         except subprocess.TimeoutExpired:
             raise AssertionError(f"{name} does not end within {seconds} s") from None
         assert self.processes[name].returncode not in (0, None) and self.processes[name].returncode > 0, (name, self.processes[name].returncode, out)
@@ -50,6 +51,7 @@ class Nodes:
 
     def well(self, name):
         out, _ = self.processes[name].communicate(timeout=20 * jobs.SLOW)
+        jobs.healthy(out)
         assert self.processes[name].returncode == 0, (name, out)
 
     def __enter__(self):

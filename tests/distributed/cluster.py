@@ -27,7 +27,7 @@ def enter():
     tried = subprocess.run(["unshare", "-n", "sh", "-c", probe], capture_output=True, text=True, check=False)
     if tried.returncode:
         return "this machine's kernel allows no namespaces, bridges or packet filters: " + " ".join(tried.stderr.split())
-    os.execvpe("unshare", ["unshare", "-n", sys.executable, *sys.argv], {**os.environ, INSIDE: "1"})
+    os.execvpe("unshare", ["unshare", "-n", sys.executable, "-B", *sys.argv], {**os.environ, INSIDE: "1"})
 
 
 class Host:

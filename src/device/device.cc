@@ -30,7 +30,7 @@ std::string Device::Properties() const {
 }
 flx_device_function Device::Kernel(std::string_view kernel, uint64_t signature) const {
   for (int32_t i = 0; i < table->kernel_count; ++i)
-    if (kernel == table->kernels[i].name && table->kernels[i].signature == signature) return table->kernels[i].function;
+    if (table->kernels[i].signature == signature && kernel == table->kernels[i].name) return table->kernels[i].function;  // most differ in the number
   return nullptr;
 }
 

@@ -103,15 +103,16 @@ DeviceBlock DeviceAlloc(const Device* device, size_t bytes) {
 void DeviceFree(const Device* device, void* p, size_t bytes, Ref<Object> uses) noexcept {
   if (!p) return;
   const int c = ClassOf(bytes);
-  Pool& pool = PoolOf(device);
   try {
+    Pool& pool = PoolOf(device);
     std::lock_guard<std::mutex> lock(pool.mutex);
     if (pool.held == 0) return;  // a forked child's: the memory stays its parent's
-    pool.free[c].push_back({p, std::move(uses)});
+    pool.free[c].push_back({p, uses});
     pool.AddLive(-int64_t(ClassSize(c)));
   } catch (...) {  // no memory for the list
     if (g_device_rest) g_device_rest(device);
     device->table->free(device->index, p, int64_t(ClassSize(c)));
+    Pool& pool = PoolOf(device);  // it is there: the block came from it
     std::lock_guard<std::mutex> lock(pool.mutex);
     pool.held -= int64_t(ClassSize(c)), pool.AddLive(-int64_t(ClassSize(c)));
   }

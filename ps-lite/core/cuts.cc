@@ -58,14 +58,13 @@ void Server::TryCut(uint32_t shard) {
 }
 
 void Server::WriteCut(uint32_t shard) {
-  Mine& m = mine_[shard];
-  pb::CutHead head;
-  std::vector<Buffer> parts(1);
+  auto head = std::make_shared<pb::CutHead>();
+  std::vector<Buffer> parts;  // of each slice its value and state
   Round round = 0;
   for (auto& [key, slot] : slots_) {
     if (slot.shard != shard) continue;
     const State& s = *CommittedState(slot);
-    auto* out = head.add_slices();
+    auto* out = head->add_slices();
     Write(*slot.slice.key, out->mutable_key());
     out->set_index(slot.slice.index);
     out->set_round(s.round);
@@ -76,20 +75,30 @@ void Server::WriteCut(uint32_t shard) {
     for (Rank r : s.contributors) out->add_contributors(r);
     out->set_value_bytes(s.stored.value.size());
     out->set_state_bytes(s.stored.state.size());
-    if (!s.stored.value.empty()) parts.push_back(s.stored.value);
-    if (!s.stored.state.empty()) parts.push_back(s.stored.state);
+    parts.push_back(s.stored.value);
+    parts.push_back(s.stored.state);
     round = std::max(round, s.round);
   }
-  head.set_job(hub_.config.job), head.set_number(m.cut), head.set_shard(shard), head.set_round(round);
-  std::string body = head.SerializeAsString(), front(kMark, kMarkBytes);
-  Write32(front, uint32_t(body.size()));
-  Write32(front, Checksum(reinterpret_cast<const uint8_t*>(body.data()), body.size()));
-  parts[0] = Buffer::Own(front + body);
-  hub_.Start(WriteFile{CutName(shard, m.cut), std::move(parts)}, [this, shard, number = m.cut, round](const WorkDone& done) {
-    if (!Running() || number <= hub_.view.cut_done) return;
+  uint64_t number = mine_[shard].cut;
+  head->set_job(hub_.config.job), head->set_number(number), head->set_shard(shard), head->set_round(round);
+  auto written = [this, shard, number, round, lives = lives_](const WorkDone& done) {
+    if (!Running() || number <= hub_.view.cut_done || lives != lives_) return;
     Status status = done.status;
     if (!status.ok()) status.text = Join("[ps] ", Text(hub_.me), " could not write its part of the checkpoint, ", CutName(shard, number), ": ", status.text);
     SayCut(shard, number, round, status, false);
+  };
+  hub_.Start(ChecksumWork{parts}, [this, shard, number, head, parts, written](const WorkDone& done) mutable {
+    if (!done.status.ok() || done.results.size() != 1 || done.results[0].size() != 4 * parts.size()) return written(done);
+    const uint8_t* sum = done.results[0].data();
+    for (int i = 0; i < head->slices_size(); ++i, sum += 8) {
+      head->mutable_slices(i)->set_value_sum(Read32(sum));
+      head->mutable_slices(i)->set_state_sum(Read32(sum + 4));
+    }
+    std::string body = head->SerializeAsString(), front(kMark, kMarkBytes);
+    Write32(front, uint32_t(body.size()));
+    Write32(front, Checksum(reinterpret_cast<const uint8_t*>(body.data()), body.size()));
+    parts.insert(parts.begin(), Buffer::Own(front + body));
+    hub_.Start(WriteFile{CutName(shard, number), std::move(parts)}, std::move(written));
   });
 }
 
@@ -103,33 +112,57 @@ void Server::SayCut(uint32_t shard, uint64_t number, Round round, const Status& 
 
 void Server::ReadCut(uint32_t shard) {
   uint64_t number = hub_.view.cut_done;
-  hub_.Start(ReadFile{CutName(shard, number)}, [this, shard, number, lives = lives_, since = mine_[shard].since](const WorkDone& done) {
+  // Null: it no longer matters.
+  auto reading = [this, shard, lives = lives_, since = mine_[shard].since]() -> Mine* {
     auto m = mine_.find(shard);
-    if (!Running() || lives != lives_ || m == mine_.end() || m->second.since != since || !m->second.loading) return;
+    return !Running() || lives != lives_ || m == mine_.end() || m->second.since != since || !m->second.loading ? nullptr : &m->second;
+  };
+  auto failed = [this, shard, number](const Status& why) {
+    SayCut(shard, number, 0, {Code::kFile, Join("[ps] ", Text(hub_.me), " cannot go back to its part of the checkpoint, ", CutName(shard, number), ": ", why.text)}, true);
+  };
+  hub_.Start(ReadFile{CutName(shard, number)}, [this, shard, reading, failed](const WorkDone& done) {
+    if (!reading()) return;
+    auto part = std::make_shared<CutPart>();
     Status status = done.status;
-    Round round = 0;
-    if (status.ok()) status = done.results.empty() ? Status{Code::kFile, "there is no such file"} : LoadCut(shard, done.results[0], &round);
-    if (!status.ok()) {
-      Erase(shard);
-      return SayCut(shard, number, round, {Code::kFile, Join("[ps] ", Text(hub_.me), " cannot go back to its part of the checkpoint, ", CutName(shard, number), ": ", status.text)}, true);
-    }
-    m->second.loading = false;
-    std::vector<SlotKey> all;
-    for (auto& [key, slot] : slots_) {
-      if (slot.shard != shard) continue;
-      all.push_back(key);
-      for (auto& [rank, b] : m->second.backups) slot.tracks[rank].full = true, b.missing.insert(key);
-    }
-    for (auto& [rank, b] : m->second.backups)
-      if (b.missing.empty()) b.counts = true;
-    BeginCut();
-    for (auto& key : all)
-      if (auto s = slots_.find(key); s != slots_.end()) Replicate(s->second), Advance(s->second);
+    if (status.ok()) status = done.results.empty() ? Status{Code::kFile, "there is no such file"} : LoadCut(shard, done.results[0], part.get());
+    if (!status.ok()) return failed(status);
+    hub_.Start(ChecksumWork{part->bytes}, [this, shard, reading, failed, part](const WorkDone& sums) {
+      Mine* m = reading();
+      if (!m) return;
+      Status checked = part->Check(sums);
+      if (!checked.ok()) return failed(checked);
+      Restore(shard, *m, *part);
+    });
   });
 }
 
+Status Server::CutPart::Check(const WorkDone& done) const {
+  if (!done.status.ok()) return done.status;
+  if (done.results.size() != 1 || done.results[0].size() != 4 * bytes.size()) return {Code::kInternal, "its checksums could not be had"};
+  for (size_t i = 0; i < bytes.size(); ++i)
+    if (Read32(done.results[0].data() + 4 * i) != sums[i])
+      return {Code::kFile, Join("the ", i % 2 ? "optimizer's state" : "value", " of slice ", slots[i / 2].first.second, " of \"", slots[i / 2].first.first, "\" is damaged: its checksum is another than the head's")};
+  return {};
+}
+
+void Server::Restore(uint32_t shard, Mine& m, CutPart& part) {
+  m.loading = false;
+  for (auto& [key, read] : part.slots) {
+    if (slots_.count(key)) continue;  // twice in the head
+    Slot& slot = slots_[key] = std::move(read);
+    slot.held.stamp = hub_.view.number;
+    stored_bytes_ += slot.slice.size;
+    for (auto& [rank, b] : m.backups) slot.tracks[rank].full = true, b.missing.insert(key);
+  }
+  for (auto& [rank, b] : m.backups)
+    if (b.missing.empty()) b.counts = true;
+  BeginCut();
+  for (auto& [key, read] : part.slots)
+    if (auto s = slots_.find(key); s != slots_.end() && s->second.shard == shard) Replicate(s->second), Advance(s->second);
+}
+
 // Nothing in the file is believed before it is checked: it may be torn, or another job's.
-Status Server::LoadCut(uint32_t shard, const Buffer& file, Round* round) {
+Status Server::LoadCut(uint32_t shard, const Buffer& file, CutPart* part) {
   auto bad = [](std::string text) { return Status{Code::kFile, std::move(text)}; };
   if (file.size() < kFront || std::memcmp(file.data(), kMark, kMarkBytes) != 0) return bad("it is no part of a checkpoint");
   size_t size = Read32(file.data() + kMarkBytes);
@@ -145,17 +178,16 @@ Status Server::LoadCut(uint32_t shard, const Buffer& file, Round* round) {
       return bad("it was written with other settings (slice size, shards)");
     Slice slice = SliceAt(key, s.index(), hub_.settings);
     if (s.value_bytes() != slice.size || s.value_bytes() > left || s.state_bytes() > left - s.value_bytes()) return bad("it is cut short");
-    Slot& slot = slots_[{key->name, s.index()}];
-    slot = {};
+    Slot& slot = part->slots.emplace_back(SlotKey{key->name, s.index()}, Slot()).second;
     slot.slice = slice, slot.shard = shard;
-    slot.held.round = s.round(), slot.held.stamp = hub_.view.number;
+    slot.held.round = s.round();
     slot.held.stored.value = file.Part(at, s.value_bytes());
     if (s.state_bytes() > 0) slot.held.stored.state = file.Part(at + s.value_bytes(), s.state_bytes());
+    part->bytes.push_back(slot.held.stored.value), part->bytes.push_back(slot.held.stored.state);
+    part->sums.push_back(s.value_sum()), part->sums.push_back(s.state_sum());
     for (auto& a : s.applied()) slot.held.applied[a.rank()] = a.sequence();
     for (Rank r : s.contributors()) slot.held.contributors.push_back(r);
     at += s.value_bytes() + s.state_bytes(), left -= s.value_bytes() + s.state_bytes();
-    stored_bytes_ += slice.size;
-    *round = std::max<Round>(*round, s.round());
   }
   return left == 0 ? Status{} : bad("it is longer than its head says");
 }

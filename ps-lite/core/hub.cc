@@ -160,7 +160,7 @@ void Hub::Gave(const Released& in) {
   auto it = sent_.find(in.ticket);
   if (it == sent_.end()) return;
   if (Link* l = Find(it->second.first)) l->queue.Returned(now, it->second.second);
-  sent_.erase(it);
+  if (!FLX_PS_MUTANT(config, kKeepTickets)) sent_.erase(it);
 }
 
 void Hub::Start(WorkRequest request, std::function<void(const WorkDone&)> done) {

@@ -81,6 +81,7 @@ class Hub {
   uint64_t Random();
   bool TakeView(const pb::ViewDelta& delta);  // true if it was newer
   void Installed(const View& before);         // after `view` has changed: ends the sessions of those who are gone
+  void Count(TableSizes* t) const { t->sends = sent_.size(), t->works = working_.size(), t->links = links.size() + wanted_.size(), t->members = view.members.size(); }
   void AskView();                             // a newer view is out: ask the scheduler
 
   NodeConfig config;

@@ -265,8 +265,8 @@ void Scheduler::Admit(View& n) {
     bool mine = false;
     for (auto& [id, m] : n.members) mine |= id.role == a.role && m.incarnation == a.member.incarnation;
     if (mine) continue;
-    auto free = [&](Rank x) {
-      auto* m = n.Find({a.role, x});
+    auto free = [&n, role = a.role](Rank x) {
+      auto* m = n.Find({role, x});
       return !m || m->state == MemberState::kGone;
     };
     if (a.wanted < 0)

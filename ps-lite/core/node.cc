@@ -5,6 +5,7 @@
 #include <exception>
 #include <utility>
 
+#include "core/checksum.h"
 #include "core/hub.h"
 #include "core/scheduler.h"
 #include "core/server.h"
@@ -69,6 +70,14 @@ uint64_t Node::view_number() const { return impl_->hub.view.number; }
 ViewFacts Node::view() const { return impl_->hub.view.Facts(); }
 std::vector<SliceFacts> Node::slices() const { return impl_->server ? impl_->server->Facts() : std::vector<SliceFacts>{}; }
 std::vector<uint32_t> Node::loading() const { return impl_->server ? impl_->server->Loading() : std::vector<uint32_t>{}; }
+TableSizes Node::tables() const {
+  TableSizes t;
+  impl_->hub.Count(&t);
+  if (impl_->scheduler) impl_->scheduler->Count(&t);
+  else if (impl_->server) impl_->server->Count(&t);
+  else impl_->worker->Count(&t);
+  return t;
+}
 std::string Node::describe() const {
   return impl_->scheduler ? impl_->scheduler->Describe() : impl_->server ? impl_->server->Describe() : impl_->worker->Describe();
 }
@@ -86,6 +95,12 @@ std::vector<std::pair<std::string, double>> Counters::list() const {
   return all;
 }
 
+Buffer Checksums(const std::vector<Buffer>& parts) {
+  std::string sums;
+  for (const Buffer& p : parts) Write32(sums, Checksum(p.data(), p.size()));
+  return Buffer::Own(std::move(sums));
+}
+
 WorkDone RunWork(Reducer& reducer, const Work& work) {
   WorkDone done{work.ticket, {}, {}};
   try {
@@ -97,6 +112,8 @@ WorkDone RunWork(Reducer& reducer, const Work& work) {
       done.results.push_back(std::move(next.state));
     } else if (auto* c = std::get_if<ConfigureWork>(&work.request)) {
       reducer.Configure(c->name, c->text);
+    } else if (auto* s = std::get_if<ChecksumWork>(&work.request)) {
+      done.results.push_back(Checksums(s->parts));
     } else {
       done.status = {Code::kUnsupported, "files are the driver's"};
     }

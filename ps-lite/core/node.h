@@ -40,10 +40,11 @@ using Request = std::variant<Init, Push, Pull, PushPull, Barrier, Finish, Config
 struct ReduceWork { Slice slice; std::vector<Contribution> in_rank_order; Aggregate aggregate; };  // gives {reduced}
 struct ApplyWork { Slice slice; Stored stored; Buffer reduced; };                                   // gives {value, state}
 struct ConfigureWork { std::string name, text; };  // before any work that is given out after it
+struct ChecksumWork { std::vector<Buffer> parts; };  // gives {their checksums, four bytes each}
 struct ReadFile { std::string name; };             // gives {bytes}; none if there is no such file
 struct AppendFile { std::string name; Buffer bytes; };  // and flushed
 struct WriteFile { std::string name; std::vector<Buffer> parts; };  // to a new name, flushed, renamed: the old one or the whole new one is there
-using WorkRequest = std::variant<ReduceWork, ApplyWork, ConfigureWork, ReadFile, AppendFile, WriteFile>;
+using WorkRequest = std::variant<ReduceWork, ApplyWork, ConfigureWork, ChecksumWork, ReadFile, AppendFile, WriteFile>;
 
 // ---- inputs
 struct LinkUp { LinkId link; PeerKey key; };
@@ -74,7 +75,7 @@ using Output = std::variant<Open, Close, Send, Work, Complete, Notice>;
 
 // Planted mistakes, for the simulator's build of the core only (ps_core_mutants): each must be found.
 enum class Mutant : uint8_t {
-  kNone, kAcknowledgeEarly, kIgnoreViews, kReopenRound, kPromoteStale, kTrustOldCopy, kCountNotKey, kIgnoreIncarnations, kForgetDedup, kBarrierByCount, kCutLate, kTakeOldCalls, kEnd
+  kNone, kAcknowledgeEarly, kIgnoreViews, kReopenRound, kPromoteStale, kTrustOldCopy, kCountNotKey, kIgnoreIncarnations, kForgetDedup, kBarrierByCount, kCutLate, kTakeOldCalls, kKeepTickets, kEnd
 };
 #ifdef FLX_PS_MUTANTS
 #define FLX_PS_MUTANT(config, name) ((config).mutant == ::ps::core::Mutant::name)
@@ -154,6 +155,12 @@ struct ViewFacts {
   std::string failure;
 };
 
+// How much a node remembers: none of it grows with the number of messages.
+struct TableSizes {
+  size_t sends = 0, works = 0;  // that have not come back
+  size_t links = 0, calls = 0, slices = 0, asking = 0, members = 0;  // asking: pushes and whoever waits for an answer
+};
+
 class Node {
  public:
   Node(NodeConfig config, uint64_t seed);  // the seed gives the incarnation and what chance there is
@@ -175,6 +182,7 @@ class Node {
   ViewFacts view() const;
   std::vector<SliceFacts> slices() const;  // server
   std::vector<uint32_t> loading() const;   // server: shards that are being read back from a checkpoint; nothing of them is told
+  TableSizes tables() const;
   std::string describe() const;            // for people: the view and who waits for whom
 
  private:
@@ -182,7 +190,8 @@ class Node {
   std::unique_ptr<Impl> impl_;
 };
 
-// Runs what needs the reducer: what an executor does with ReduceWork, ApplyWork and ConfigureWork. Files are the driver's.
+// What an executor does with all works but files, which are the driver's.
 WorkDone RunWork(Reducer& reducer, const Work& work);
+Buffer Checksums(const std::vector<Buffer>& parts);
 
 }  // namespace ps::core

@@ -139,9 +139,9 @@ void Scheduler::OnMessage(Link& link, const pb::Envelope& e, const Buffer&) {
     hub_.Send(link, &answer);
   }
   if (e.has_bye()) {
-    hub_.End(link.id);
-    applicants_.erase(link.id);
     if (link.peer.rank != kNoRank) seen_[link.peer].closed = hub_.now;
+    applicants_.erase(link.id);
+    hub_.End(link.id);  // the link is no more
     dirty_ = true;
     return;
   }

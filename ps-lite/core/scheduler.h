@@ -29,6 +29,10 @@ class Scheduler : public Part {
   NodePhase phase = NodePhase::kJoining;
   Status failure;
   std::string Describe() const;
+  void Count(TableSizes* t) const {
+    t->calls = asked_.size() + asked_cuts_.size() + wanted_settings_.size() + applicants_.size();
+    t->members += seen_.size() + synced_.size() + suspects_.size() + suspected_.size() + told_.size() + cut_answers_.size() + cut_parts_.size();
+  }
 
  private:
   struct Seen {  // of a member

@@ -421,6 +421,15 @@ std::vector<SliceFacts> Server::Facts() const {
   }
   return all;
 }
+void Server::Count(TableSizes* t) const {
+  t->slices = slots_.size();
+  t->asking = open_.size();
+  t->members += again_.size() + cut_said_.size() + refused_settings_.size();
+  for (auto& [key, s] : slots_) {
+    t->asking += s.closing.size() + s.open.size() + s.askers.size() + s.pulls.size() + s.initers.size();
+    t->members = std::max(t->members, s.tracks.size() + s.held.applied.size() + s.base.applied.size());
+  }
+}
 std::string Server::Describe() const {
   std::string s = Join(hub_.view.Person(hub_.me), ", view ", hub_.view.number, ", ", slots_.size(), " slices, ", stored_bytes_, " bytes stored, ", open_bytes_, " bytes of open rounds\n");
   for (auto& [round, key] : open_) {

@@ -88,6 +88,7 @@ class Server : public MemberPart {
   std::vector<SliceFacts> Facts() const;
   std::vector<uint32_t> Loading() const;
   std::string Describe() const;
+  void Count(TableSizes* t) const;
 
  protected:
   void Handle(Link&, const pb::Envelope&, const Buffer&) override;
@@ -148,7 +149,14 @@ class Server : public MemberPart {
   void WriteCut(uint32_t shard);
   void SayCut(uint32_t shard, uint64_t number, Round round, const Status& status, bool restored);
   void ReadCut(uint32_t shard);
-  Status LoadCut(uint32_t shard, const Buffer& file, Round* round);
+  struct CutPart {  // as it was read, not yet believed
+    std::vector<std::pair<SlotKey, Slot>> slots;
+    std::vector<Buffer> bytes;   // of each slice its value and state
+    std::vector<uint32_t> sums;  // as the head says
+    Status Check(const WorkDone& sums) const;
+  };
+  Status LoadCut(uint32_t shard, const Buffer& file, CutPart* part);
+  void Restore(uint32_t shard, Mine& m, CutPart& part);
   std::string CutName(uint32_t shard, uint64_t number) const;
   void Erase(uint32_t shard);
   void Hold(int64_t bytes);

@@ -25,6 +25,7 @@ class Worker : public MemberPart {
   Time NextTick() const override;
   void FillBeat(const Link&, pb::Beat*) override;
   std::string Describe() const;
+  void Count(TableSizes* t) const { t->calls = key_of_.size() + wholes_.size() + alarms_.size() + busy_.size(), t->slices = keys_.size(); }
 
  protected:
   void Handle(Link&, const pb::Envelope&, const Buffer&) override;
@@ -68,6 +69,7 @@ class Worker : public MemberPart {
     std::shared_ptr<const KeyInfo> info;
     bool ready = false;  // an init has ended well
     Round pushed = 0, acknowledged = 0;
+    bool unsure = false;  // the job went back: how far this key is, its servers know
     std::deque<Job> jobs;  // the first is under way
   };
   static const char* Name(What w);
@@ -82,6 +84,7 @@ class Worker : public MemberPart {
   Job* Find(CallId id);
   // keys
   void Begin(Key& key);
+  void AskRound(Key& key);
   void BeginAll();
   bool MayBegin(const Job& j) const;
   void SendPart(Job& j, Piecemeal& p);
@@ -105,7 +108,7 @@ class Worker : public MemberPart {
   std::map<CallId, std::string> key_of_;
   std::map<CallId, Job> wholes_;
   std::set<std::pair<Time, CallId>> alarms_;
-  uint64_t orders_ = 0, tokens_ = 0, barrier_ = 0, released_ = 0;
+  uint64_t orders_ = 0, tokens_ = 0, asked_ = 0, barrier_ = 0, released_ = 0;
   bool numbered_ = false, finishing_ = false, finish_said_ = false;
 };
 

@@ -8,6 +8,7 @@
 namespace ps::core {
 namespace {
 constexpr Time kSoon = 10 * kMillisecond, kBusy = 50 * kMillisecond;
+constexpr CallId kOwn = CallId(1) << 63;  // calls of this node's own
 }  // namespace
 
 void Worker::Enter(Job job, Key& key) {
@@ -31,6 +32,10 @@ void Worker::Begin(Key& key) {
   while (Running() && !key.jobs.empty()) {
     Job& j = key.jobs.front();
     if (j.begun || !MayBegin(j)) return;
+    if (j.pushes() && key.unsure) {
+      AskRound(key);
+      continue;
+    }
     j.begun = true;
     j.asked = j.began = hub_.now;
     if (j.what != What::kInit && !key.ready) {
@@ -55,6 +60,15 @@ void Worker::Begin(Key& key) {
     Alarm(j);
     return;
   }
+}
+// Keys may be pushed differently often: the round that the checkpoint has of this one is learnt by a pull. Nobody can be ahead, since rounds wait for this worker.
+void Worker::AskRound(Key& key) {
+  Job ask;
+  ask.id = kOwn | ++asked_;
+  ask.what = What::kPull, ask.order = key.jobs.front().order, ask.key = key.info->name;
+  ask.deadline = INT64_MAX, ask.told = true;  // there is nobody to tell
+  key_of_[ask.id] = ask.key;
+  key.jobs.push_front(std::move(ask));
 }
 void Worker::BeginAll() {
   std::vector<std::string> names(busy_.begin(), busy_.end());
@@ -125,7 +139,6 @@ void Worker::OnDown(const Link& link, DownReason reason, const std::string& text
 
 // The job went back to a checkpoint: calls under way count no more, except inits.
 void Worker::GoBack() {
-  const View& v = hub_.view;
   for (auto& [name, key] : keys_) {
     std::deque<Job> stay;
     for (auto& j : key.jobs) {
@@ -139,8 +152,8 @@ void Worker::GoBack() {
     }
     key.jobs = std::move(stay);
     if (key.jobs.empty()) busy_.erase(name);
-    if (hub_.settings.mode == Mode::kSync) key.pushed = std::min(key.pushed, v.rolled_to);
-    key.acknowledged = std::min(key.acknowledged, v.rolled_to);
+    key.unsure = hub_.settings.mode == Mode::kSync;
+    key.acknowledged = 0;
   }
 }
 
@@ -276,7 +289,11 @@ void Worker::End(Key& key, Status status, bool keep_round) {
   key_of_.erase(j.id);
   if (key.jobs.empty()) busy_.erase(j.key);
   Reply reply;
-  if (status.ok()) {
+  if (j.id & kOwn) {
+    key.unsure = false;
+    key.pushed = 0;
+    for (auto& p : j.parts) key.pushed = std::max(key.pushed, p.version);
+  } else if (status.ok()) {
     if (j.what == What::kInit) key.ready = true;
     if (j.pushes()) key.acknowledged = std::max(key.acknowledged, j.round);
     reply.round = j.parts.empty() ? 0 : j.parts[0].version;

@@ -22,7 +22,7 @@ constexpr const char* kNames[kInvariants + 1] = {
     "cuts",
     "the order of arrival does not matter",
     "strangers change nothing",
-    "bounds of bytes",
+    "bounds of bytes and tables",
     "every buffer is given back once",
     "every call ends",
     "rounds go on",
@@ -99,6 +99,7 @@ void Checker::stepped(const Process& p, const Input& input, const std::vector<Ou
   if (p.role == Role::kServer) look_at_slices(p, w);
   look_at_outputs(p, w, input, outputs);
   look_at_calls(p, w, outputs);
+  look_at_tables(p, w, input, outputs);
   if (w.strict) look_at_strictness(p, w, outputs);
 }
 
@@ -121,6 +122,34 @@ void Checker::look_at_calls(const Process& p, Watch& w, const std::vector<Output
   const uint64_t limit = world_.scenario().memory_bytes;
   if (limit > 0 && counters.held_bytes > limit)
     world_.fail(13, p.name() + " holds " + std::to_string(counters.held_bytes) + " bytes for others; its limit is " + std::to_string(limit));
+}
+
+// No table grows with the number of messages: what is under way is known exactly, and everything else is bounded by who there is, what is asked, and the keys.
+void Checker::look_at_tables(const Process& p, Watch& w, const Input& input, const std::vector<Output>& outputs) {
+  w.sends -= std::holds_alternative<Released>(input);
+  w.works -= std::holds_alternative<WorkDone>(input);
+  for (const Output& o : outputs) w.sends += std::holds_alternative<Send>(o), w.works += std::holds_alternative<Work>(o);
+  if (world_.steps() % 16 != 0) return;
+  exercise(13);
+  const Scenario& s = world_.scenario();
+  const TableSizes t = p.node->tables();
+  const size_t ranks = s.processes() + 8;  // who comes again may get another rank while its old one is taken
+  size_t slices = 0;
+  for (const uint32_t bytes : s.key_bytes) slices += (bytes + kSliceBytes - 1) / kSliceBytes;
+  const struct {
+    const char* name;
+    size_t is, most;
+  } all[] = {
+      {"sends under way", t.sends, w.sends},
+      {"works under way", t.works, w.works},
+      {"links", t.links, 8 * ranks},
+      {"calls", t.calls, p.role == Role::kWorker ? 4 * (w.open.size() + s.key_bytes.size() + 2) : 4 * ranks},
+      {"slices", t.slices, slices},
+      {"pushes and askers", t.asking, 6 * ranks * slices},
+      {"members", t.members, 8 * ranks},
+  };
+  for (const auto& table : all)
+    if (table.is > table.most) world_.fail(13, p.name() + " remembers " + std::to_string(table.is) + " " + table.name + ", and there are " + std::to_string(table.most) + " at most");
 }
 
 void Checker::at_end(bool everybody_done, bool too_long) {

@@ -70,10 +70,12 @@ class Checker {
     uint64_t facts = 0;
     std::map<LinkId, int64_t> credit;  // granted by the peer, not yet used
     bool running = false;
+    size_t sends = 0, works = 0;     // given out, and not come back
     ViewFacts known;
   };
   // checker.cc: calls and what becomes of them
   void check_error(const Process& p, const Question& q, const Status& status);
+  void look_at_tables(const Process& p, Watch& w, const Input& input, const std::vector<Output>& outputs);
   void look_at_calls(const Process& p, Watch& w, const std::vector<Output>& outputs);
   // check_views.cc
   void look_at_view(const Process& p, Watch& w);

@@ -147,6 +147,7 @@ const std::vector<MutantEntry>& Mutants() {
       {Mutant::kForgetDedup, "forget-dedup", 7601, 7650},
       {Mutant::kBarrierByCount, "barrier-by-count", 1, 100},
       {Mutant::kCutLate, "cut-late", 1, 100},
+      {Mutant::kKeepTickets, "keep-tickets", 1, 10},
       {Mutant::kTakeOldCalls, "take-old-calls", 19801, 19850},
   };
   return kMutants;

@@ -116,6 +116,7 @@ std::string Describe(World& world, const Process& p, const Output& output) {
       return t;
     }
     if (const auto* w = std::get_if<ApplyWork>(&o->request)) return t + "Apply " + w->slice.key->name + "/" + std::to_string(w->slice.index);
+    if (const auto* w = std::get_if<ChecksumWork>(&o->request)) return t + "Checksums of " + std::to_string(w->parts.size());
     if (const auto* w = std::get_if<ConfigureWork>(&o->request)) return t + "Configure " + w->name;
     if (const auto* w = std::get_if<ReadFile>(&o->request)) return t + "ReadFile " + w->name;
     if (const auto* w = std::get_if<AppendFile>(&o->request)) return t + "AppendFile " + w->name + ", " + std::to_string(w->bytes.size()) + " bytes";

@@ -85,6 +85,7 @@ WorkDone World::reduce(const Process& p, const Work& work) {
       done.results.push_back(Buffer::Own("state of " + values_.bytes(next)));
     }
   }
+  if (const auto* c = std::get_if<ChecksumWork>(&work.request)) done.results.push_back(Checksums(c->parts));
   return done;
 }
 

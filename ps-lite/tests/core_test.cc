@@ -2,170 +2,14 @@
 // The core without the simulator: nodes joined by hand, a message at a time; each refusal and each wrong call, with the sentence the user sees.
 #include <gtest/gtest.h>
 
-#include <deque>
-#include <map>
-
-#include "core/node.h"
 #include "core/scheduler.h"
 #include "core/sendqueue.h"
 #include "core/table.h"
 #include "core/view.h"
+#include "tests/hall.h"
 
 namespace ps::core {
 namespace {
-
-class Sum : public Reducer {  // of bytes
- public:
-  Buffer Reduce(const Slice&, const std::vector<Contribution>& all, Aggregate) override {
-    std::string s(all[0].bytes.size(), 0);
-    for (auto& c : all)
-      for (size_t i = 0; i < s.size(); ++i) s[i] = char(s[i] + c.bytes.data()[i]);
-    return Buffer::Own(s);
-  }
-  Stored Apply(const Slice&, const Stored& stored, const Buffer& reduced) override { return {reduced, stored.state}; }
-  void Configure(const std::string& name, const std::string&) override {
-    if (name == "unknown") throw std::runtime_error("no optimizer of this name");
-  }
-};
-
-NodeConfig Config(Role role) {
-  NodeConfig c;
-  c.role = role;
-  c.job = "0123456789abcdef";
-  c.scheduler = "scheduler";
-  c.host = "alpha";
-  c.pid = 7;
-  return c;
-}
-
-// Delivers everything at once, in order. Files are kept here.
-class Hall {
- public:
-  struct Seat {
-    std::unique_ptr<Node> node;
-    std::string address;
-    std::map<LinkId, std::pair<size_t, LinkId>> links;  // to whom, and its number there
-    LinkId next = 2;
-    std::vector<Complete> ended;
-    std::vector<Notice> notices;
-    bool deaf = false;  // takes nothing any more
-  };
-  size_t Add(NodeConfig c, const std::string& address) {
-    c.address = address;
-    seats_.emplace_back();
-    seats_.back().address = address;
-    seats_.back().node = std::make_unique<Node>(c, seats_.size());
-    Give(seats_.size() - 1, Tick{});
-    return seats_.size() - 1;
-  }
-  void Give(size_t who, Input in) {
-    waiting_.push_back({who, std::move(in)});
-    if (busy_) return;
-    busy_ = true;
-    while (!waiting_.empty()) {
-      auto [at, input] = std::move(waiting_.front());
-      waiting_.pop_front();
-      if (seats_[at].deaf) continue;
-      std::vector<Output> out;
-      seats_[at].node->step(now_, input, out);
-      for (auto& o : out) Take(at, o);
-    }
-    busy_ = false;
-  }
-  void Wait(Time time) {
-    for (Time end = now_ + time; now_ < end;) {
-      now_ += 50 * kMillisecond;
-      for (size_t i = 0; i < seats_.size(); ++i)
-        if (seats_[i].node->next_tick() <= now_) Give(i, Tick{});
-    }
-  }
-  Complete Call(size_t who, Request request, Time limit = 5 * kSecond, uint64_t lives = kNewest) {
-    CallId id = ++calls_;
-    Give(who, core::Call{id, std::move(request), now_ + limit, lives});
-    for (Time waited = 0; waited <= limit + kSecond; waited += 50 * kMillisecond) {
-      for (auto& c : seats_[who].ended)
-        if (c.id == id) return c;
-      Wait(50 * kMillisecond);
-    }
-    ADD_FAILURE() << "a call did not end";
-    return {};
-  }
-  CallId Begin(size_t who, Request request, Time limit = 5 * kSecond) {
-    Give(who, core::Call{++calls_, std::move(request), now_ + limit});
-    return calls_;
-  }
-  const Complete* Ended(size_t who, CallId id) {
-    for (auto& c : seats_[who].ended)
-      if (c.id == id) return &c;
-    return nullptr;
-  }
-  Seat& at(size_t i) { return seats_[i]; }
-  Node& node(size_t i) { return *seats_[i].node; }
-  uint64_t drops(size_t i, DropReason r) { return node(i).counters().drops[size_t(r)]; }
-  std::map<std::string, std::string> files;
-  Time now() const { return now_; }
-
- private:
-  void Take(size_t at, Output& o) {
-    Seat& me = seats_[at];
-    if (auto* open = std::get_if<Open>(&o)) {
-      size_t other = seats_.size();
-      for (size_t i = 0; i < seats_.size(); ++i)
-        if (seats_[i].address == open->address && !seats_[i].deaf) other = i;
-      if (other == seats_.size()) {
-        waiting_.push_back({at, LinkDown{open->link, DownReason::kUnreachable, "nobody listens"}});
-        return;
-      }
-      LinkId there = seats_[other].next;
-      seats_[other].next += 2;
-      me.links[open->link] = {other, there};
-      seats_[other].links[there] = {at, open->link};
-      waiting_.push_back({other, LinkUp{there, ""}});
-      waiting_.push_back({at, LinkUp{open->link, ""}});
-    } else if (auto* send = std::get_if<Send>(&o)) {
-      auto link = me.links.find(send->link);
-      if (link != me.links.end()) waiting_.push_back({link->second.first, Arrived{link->second.second, send->lane, Buffer::Own(send->head), send->payload}});
-      waiting_.push_back({at, core::Released{send->ticket}});
-    } else if (auto* close = std::get_if<Close>(&o)) {
-      auto link = me.links.find(close->link);
-      if (link == me.links.end()) return;
-      auto [other, there] = link->second;
-      me.links.erase(link);
-      seats_[other].links.erase(there);
-      waiting_.push_back({other, LinkDown{there, DownReason::kClosed, ""}});
-    } else if (auto* work = std::get_if<Work>(&o)) {
-      WorkDone done{work->ticket, {}, {}};
-      if (auto* r = std::get_if<ReadFile>(&work->request)) {
-        if (files.count(r->name)) done.results.push_back(Buffer::Own(files[r->name]));
-      } else if (auto* a = std::get_if<AppendFile>(&work->request)) {
-        files[a->name] += a->bytes.text();
-      } else if (auto* w = std::get_if<WriteFile>(&work->request)) {
-        files[w->name].clear();
-        for (auto& p : w->parts) files[w->name] += p.text();
-      } else {
-        done = RunWork(sum_, *work);
-      }
-      waiting_.push_back({at, done});
-    } else if (auto* c = std::get_if<Complete>(&o)) {
-      me.ended.push_back(*c);
-    } else if (auto* n = std::get_if<Notice>(&o)) {
-      me.notices.push_back(*n);
-    }
-  }
-  std::deque<Seat> seats_;
-  std::deque<std::pair<size_t, Input>> waiting_;
-  Sum sum_;
-  Time now_ = 0;
-  CallId calls_ = 0;
-  bool busy_ = false;
-};
-
-KeyInfo Key(const std::string& name, uint64_t bytes) {
-  KeyInfo k;
-  k.name = name, k.bytes = bytes;
-  return k;
-}
-Buffer Bytes(size_t n, char c) { return Buffer::Own(std::string(n, c)); }
 
 // One scheduler, one server, two workers.
 struct Job : Hall {
@@ -396,7 +240,7 @@ TEST(Core, WhatIsNotASendersToSayIsDroppedAndCounted) {
 }
 
 TEST(Core, AJobGoesBackToItsCheckpointAndRefusesADamagedOne) {
-  for (int damage = 0; damage < 4; ++damage) {
+  for (int damage = 0; damage < 5; ++damage) {
     Job job([](NodeConfig& c) {
       c.settings.policy = Policy::kRollback;
       c.patience = 2 * kSecond;
@@ -418,6 +262,7 @@ TEST(Core, AJobGoesBackToItsCheckpointAndRefusesADamagedOne) {
     if (damage == 1) file.resize(file.size() - 1);
     if (damage == 2) file = "another program's file, long enough to hold a head";
     if (damage == 3) file[20] ^= 1;
+    if (damage == 4) file.back() ^= 1;  // of the value
     NodeConfig c = Config(Role::kServer);
     c.workers = 2, c.settings.slice_bytes = 64;  // the job's
     c.rank = 0, c.cut = "cut";
@@ -443,8 +288,40 @@ TEST(Core, AJobGoesBackToItsCheckpointAndRefusesADamagedOne) {
       Status failure = job.node(job.worker[0]).failure();
       EXPECT_EQ(int(failure.code), int(Code::kFile));
       EXPECT_TRUE(Says(failure, "cannot go back to its part of the checkpoint, cut.0.1")) << failure.text;
+      EXPECT_EQ(Says(failure, "the value of slice 0 of \"a\" is damaged"), damage == 4) << failure.text;
     }
   }
+}
+
+TEST(Core, KeysPushedDifferentlyOftenGoBackToTheirOwnRounds) {
+  Job job([](NodeConfig& c) {
+    c.settings.policy = Policy::kRollback;
+    c.patience = 2 * kSecond;
+    if (c.role == Role::kServer) c.cut = "cut";
+  });
+  for (size_t w : job.worker)
+    for (const char* key : {"often", "seldom"}) ASSERT_TRUE(job.Call(w, Init{Key(key, 100), Bytes(100, 0)}).status.ok());
+  auto round = [&](const char* key, char c) {
+    CallId id = job.Begin(job.worker[0], PushPull{key, Bytes(100, c)});
+    Complete other = job.Call(job.worker[1], PushPull{key, Bytes(100, 1)});
+    EXPECT_TRUE(other.status.ok() && job.Ended(job.worker[0], id)) << other.status.text;
+    EXPECT_TRUE(other.reply.pieces.size() == 2 && other.reply.pieces[1].bytes == Bytes(36, char(c + 1)));
+    return other.reply.round;
+  };
+  for (Round r = 1; r <= 5; ++r) EXPECT_EQ(round("often", 2), r);
+  EXPECT_EQ(round("seldom", 3), 1u);
+  ASSERT_TRUE(job.Call(job.worker[0], Checkpoint{}).status.ok());
+  for (Round r = 2; r <= 4; ++r) EXPECT_EQ(round("seldom", 4), r);
+  job.at(job.server).deaf = true;
+  NodeConfig c = Config(Role::kServer);
+  c.rank = 0, c.cut = "cut", c.workers = 2, c.settings.slice_bytes = 64;
+  job.Add(c, "server again");
+  job.Wait(8 * kSecond);
+  Complete pull = job.Call(job.worker[0], Pull{"seldom"});
+  EXPECT_EQ(pull.reply.round, 1u);
+  EXPECT_EQ(round("seldom", 6), 2u);
+  EXPECT_EQ(round("often", 7), 6u);
+  EXPECT_EQ(round("seldom", 8), 3u);
 }
 
 TEST(Core, ALogWithATornTailIsReadUpToIt) {

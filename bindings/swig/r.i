@@ -42,30 +42,38 @@ static void flx_r_take(R_allocator_t *unused, void *memory) {
   b->next = flx_r_dead;
   flx_r_dead = b;
 }
-static void flx_r_watch(void);
-static void flx_r_bury(SEXP seen) { /* after each collection: what nothing refers to is found by the next one */
+static void flx_r_bury(void) {
   flx_r_block *b;
   while ((b = flx_r_dead)) {
     flx_r_dead = b->next;
     flx_free(b->handle);
     free(b);
   }
-  R_ClearExternalPtr(seen);
-  flx_r_watch();
 }
+static int flx_r_watcher; /* the number of the last object whose end is waited for: the next collection's */
+static void flx_r_seen(SEXP p);
 static void flx_r_watch(void) {
-  SEXP seen = PROTECT(R_MakeExternalPtr(&flx_r_dead, R_NilValue, R_NilValue));
-  R_RegisterCFinalizerEx(seen, flx_r_bury, FALSE);
+  SEXP p = PROTECT(R_MakeExternalPtr((void *)(intptr_t)++flx_r_watcher, R_NilValue, R_NilValue));
+  R_RegisterCFinalizerEx(p, flx_r_seen, FALSE);
   UNPROTECT(1);
+}
+static void flx_r_seen(SEXP p) {
+  int last = (intptr_t)R_ExternalPtrAddr(p) == flx_r_watcher;
+  R_ClearExternalPtr(p);
+  flx_r_bury();
+  if (last) flx_r_watch();
+}
+/* R forgets a finalizer that another one registers when more of them run after it. Then the list is found full outside of a collection. */
+static void flx_r_tidy(void) {
+  if (!flx_r_dead) return;
+  flx_r_bury();
+  flx_r_watch();
 }
 static SEXP flx_r_keep(void *h) {
   static R_allocator_t ours = {flx_r_give, flx_r_take, NULL, NULL};
-  static int watched;
   SEXP v;
-  if (!watched) {
-    watched = 1;
-    flx_r_watch();
-  }
+  flx_r_tidy();
+  if (!flx_r_watcher) flx_r_watch();
   v = Rf_allocVector3(RAWSXP, 1, &ours);
   flx_r_newest->handle = h;
   RAW(v)[0] = 0;
@@ -183,7 +191,10 @@ static void flx_r_origin(void) {
   UNPROTECT(2);
 }
 /* Memory of handles is not R's, so R does not see that it should collect; the library knows, and R's thread does it here, before a call. */
-static void flx_r_collect(void) { if (flx_memory_gc_hint()) R_gc(); }
+static void flx_r_collect(void) {
+  flx_r_tidy();
+  if (flx_memory_gc_hint()) R_gc();
+}
 %}
 %{
 /* SWIG registers the functions and leaves the library open to a search by name, which nobody wants. */

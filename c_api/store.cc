@@ -120,6 +120,20 @@ flx_status flx_store_barrier(flx_store store, int64_t timeout_ms, int32_t* out_r
     *out_ready = s->Barrier(timeout_ms);
   FLX_END
 }
+flx_status flx_store_checkpoint(flx_store store, int64_t timeout_ms, int32_t* out_ready) {
+  FLX_BEGIN
+    auto s = PinStore(who, store);
+    NeedPointer(who, "out_ready", out_ready);
+    *out_ready = s->Checkpoint(timeout_ms);
+  FLX_END
+}
+flx_status flx_store_recover(flx_store store, int64_t* out_round) {
+  FLX_BEGIN
+    auto s = PinStore(who, store);
+    NeedPointer(who, "out_round", out_round);
+    *out_round = s->Recover();
+  FLX_END
+}
 flx_status flx_store_finish(flx_store store, int64_t timeout_ms, int32_t* out_ready) {
   FLX_BEGIN
     auto s = PinStore(who, store);

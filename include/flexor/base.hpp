@@ -49,6 +49,7 @@ FLEXOR_ERROR_CLASS(NetworkError);
 FLEXOR_ERROR_CLASS(HostError);
 FLEXOR_ERROR_CLASS(StateError);
 FLEXOR_ERROR_CLASS(InternalError);
+FLEXOR_ERROR_CLASS(RolledBackError);
 #undef FLEXOR_ERROR_CLASS
 
 [[noreturn]] inline void throw_error(flx_status status, const std::string& message) {
@@ -68,6 +69,7 @@ FLEXOR_ERROR_CLASS(InternalError);
     case FLX_ERROR_HOST: throw HostError(status, message);
     case FLX_ERROR_STATE: throw StateError(status, message);
     case FLX_ERROR_INTERNAL: throw InternalError(status, message);
+    case FLX_ERROR_ROLLED_BACK: throw RolledBackError(status, message);
     default: throw Error(status, message);  // a status added after this header was written
   }
 }

@@ -65,7 +65,8 @@ typedef int32_t flx_status;
 enum { /* native exception classes follow these one to one */
   FLX_OK = 0, FLX_ERROR = 1, FLX_ERROR_ARGUMENT = 2, FLX_ERROR_TYPE = 3, FLX_ERROR_SHAPE = 4, FLX_ERROR_INDEX = 5, FLX_ERROR_NAME = 6,
   FLX_ERROR_HANDLE = 7, FLX_ERROR_UNSUPPORTED = 8, FLX_ERROR_MEMORY = 9, FLX_ERROR_FILE = 10, FLX_ERROR_FORMAT = 11, FLX_ERROR_DEVICE = 12,
-  FLX_ERROR_NETWORK = 13, FLX_ERROR_HOST = 14 /* user code failed: flx_task_fail */, FLX_ERROR_STATE = 15, FLX_ERROR_INTERNAL = 16
+  FLX_ERROR_NETWORK = 13, FLX_ERROR_HOST = 14 /* user code failed: flx_task_fail */, FLX_ERROR_STATE = 15, FLX_ERROR_INTERNAL = 16,
+  FLX_ERROR_ROLLED_BACK = 17 /* the job of a store went back to its checkpoint: flx_store_recover */
 };
 enum { /* dtype: MXNet's numbers */
   FLX_FLOAT32 = 0, FLX_FLOAT64 = 1, FLX_FLOAT16 = 2, FLX_UINT8 = 3, FLX_INT32 = 4, FLX_INT8 = 5, FLX_INT64 = 6, FLX_BOOL = 7,
@@ -648,7 +649,8 @@ FLX_DRAFT flx_status flx_store_join(flx_store store, int64_t timeout_ms, int32_t
 /** A text of `store`: `field` is kind, role (worker, server or scheduler), address (where others of its job reach this process; empty if they need not), or view: who
  *  belongs to the job and who waits for whom, for people. `out_text` is yours. Errors: FLX_ERROR_NAME. */
 FLX_DRAFT flx_status flx_store_text(flx_store store, const char *field, char **out_text);
-/** A number of `store`: `field` is rank, workers, servers, keys, or a counter that flx_store_stats names, in `out_value`. Errors: FLX_ERROR_NAME. */
+/** A number of `store`: `field` is rank, workers, servers, keys, checkpoint (the number of the job's last complete one, 0: none), checkpoint_round, returns (how often
+ *  the job went back to one), returned_to (the round of the last return), or a counter that flx_store_stats names, in `out_value`. Errors: FLX_ERROR_NAME. */
 FLX_DRAFT flx_status flx_store_number(flx_store store, const char *field, double *out_value);
 /** All numbers of `store` (rank, workers, keys; bytes, messages, drops by reason, waits ... of a dist store) as a JSON document, `out_text`, yours. */
 FLX_DRAFT flx_status flx_store_stats(flx_store store, char **out_text);
@@ -672,6 +674,15 @@ FLX_DRAFT flx_status flx_store_optimizer(flx_store store, flx_optimizer optimize
 FLX_DRAFT flx_status flx_store_set(flx_store store, const char *key, const char *value);
 /** Waits up to `timeout_ms` until every worker of the job of `store` has called it; `out_ready` says whether they have: if not, call again. Errors: FLX_ERROR_NETWORK. */
 FLX_DRAFT flx_status flx_store_barrier(flx_store store, int64_t timeout_ms, int32_t *out_ready);
+/** Lets the servers of `store` write a checkpoint: what they hold of values, optimizer states and rounds, as of what this worker has pushed so far; its later pushes wait until it is written.
+ *  Waits up to `timeout_ms` for it; `out_ready` says whether it is: if not, call again (0: it is begun, and the caller goes on). flx_store_number has its number and round, "checkpoint" and
+ *  "checkpoint_round", on every worker. FLEXOR_PS_CHECKPOINT says where the files go; FLEXOR_PS_POLICY=rollback lets the job go back to them (docs/distributed.md).
+ *  Errors: FLX_ERROR_UNSUPPORTED for a store of one process, FLX_ERROR_FILE where a server cannot write, FLX_ERROR_STATE, FLX_ERROR_NETWORK, FLX_ERROR_ROLLED_BACK. */
+FLX_DRAFT flx_status flx_store_checkpoint(flx_store store, int64_t timeout_ms, int32_t *out_ready);
+/** After an error of status FLX_ERROR_ROLLED_BACK, which every call of `store` gives once its job went back to a checkpoint: its calls count again, and what is pulled is the checkpoint's.
+ *  `out_round` is the checkpoint's round, -1 if the job did not go back since this was called last. Keys that were initialized after the checkpoint are initialized anew by flx_store_init.
+ *  Nothing waits. Errors: FLX_ERROR_STATE, FLX_ERROR_NETWORK. */
+FLX_DRAFT flx_status flx_store_recover(flx_store store, int64_t *out_round);
 /** This worker of `store` pushes no more, and the others go on without it: waits up to `timeout_ms` until the job knows; `out_ready` says whether it does. Afterwards a dist store is of no
  *  use; a local one has forgotten its keys and its optimizer. Errors: FLX_ERROR_NETWORK. */
 FLX_DRAFT flx_status flx_store_finish(flx_store store, int64_t timeout_ms, int32_t *out_ready);
@@ -679,7 +690,7 @@ FLX_DRAFT flx_status flx_store_finish(flx_store store, int64_t timeout_ms, int32
  *  serve: FLX_DONE. Errors: FLX_ERROR_NETWORK. */
 FLX_DRAFT flx_status flx_store_serve(flx_store store, int64_t timeout_ms, int32_t *out_event);
 /** Writes the optimizer of `store` with its states to the file `path`, within `timeout_ms`; `out_ready` says whether it was done. Errors: FLX_ERROR_STATE without one, FLX_ERROR_FILE,
- *  FLX_ERROR_UNSUPPORTED for a dist store. */
+ *  FLX_ERROR_UNSUPPORTED for a dist store, whose servers hold the states: flx_store_checkpoint. */
 FLX_DRAFT flx_status flx_store_save(flx_store store, const char *path, int64_t timeout_ms, int32_t *out_ready);
 /** Goes on with the states in the file `path`, which flx_store_save wrote; `store` must have an optimizer of that kind. Errors: FLX_ERROR_STATE, FLX_ERROR_FILE, FLX_ERROR_FORMAT. */
 FLX_DRAFT flx_status flx_store_load(flx_store store, const char *path);

@@ -70,6 +70,17 @@ class Store : public detail::Shared<flx_store> {
   void barrier() const {
     wait([&](int32_t* ready) { return flx_store_barrier(handle(), -1, ready); });
   }
+  // The servers write what they hold to their disks, as of what this worker has pushed so far (FLEXOR_PS_CHECKPOINT). Its round.
+  int64_t checkpoint() const {
+    wait([&](int32_t* ready) { return flx_store_checkpoint(handle(), -1, ready); });
+    return static_cast<int64_t>(number("checkpoint_round"));
+  }
+  // After a RolledBackError: calls count again, and what is pulled is the checkpoint's. Its round; -1: the job did not go back.
+  int64_t recover() const {
+    int64_t round = -1;
+    check(flx_store_recover(handle(), &round));
+    return round;
+  }
   // Leaves the job in good order; a fit does it at its end.
   void finish() const {
     wait([&](int32_t* ready) { return flx_store_finish(handle(), -1, ready); });

@@ -82,13 +82,15 @@ void Server::WriteCut(uint32_t shard) {
   uint64_t number = mine_[shard].cut;
   head->set_job(hub_.config.job), head->set_number(number), head->set_shard(shard), head->set_round(round);
   auto written = [this, shard, number, round, lives = lives_](const WorkDone& done) {
+    if (done.status.ok()) parts_.insert({shard, number});
     if (!Running() || number <= hub_.view.cut_done || lives != lives_) return;
     Status status = done.status;
     if (!status.ok()) status.text = Join("[ps] ", Text(hub_.me), " could not write its part of the checkpoint, ", CutName(shard, number), ": ", status.text);
     SayCut(shard, number, round, status, false);
   };
   hub_.Start(ChecksumWork{parts}, [this, shard, number, head, parts, written](const WorkDone& done) mutable {
-    if (!done.status.ok() || done.results.size() != 1 || done.results[0].size() != 4 * parts.size()) return written(done);
+    if (!done.status.ok()) return written(done);
+    if (done.results.size() != 1 || done.results[0].size() != 4 * parts.size()) return written({0, {Code::kInternal, "its checksums could not be had"}, {}});
     const uint8_t* sum = done.results[0].data();
     for (int i = 0; i < head->slices_size(); ++i, sum += 8) {
       head->mutable_slices(i)->set_value_sum(Read32(sum));
@@ -100,6 +102,18 @@ void Server::WriteCut(uint32_t shard) {
     parts.insert(parts.begin(), Buffer::Own(front + body));
     hub_.Start(WriteFile{CutName(shard, number), std::move(parts)}, std::move(written));
   });
+}
+
+// Nobody goes back beyond the last complete checkpoint; the one before it stays until the scheduler has surely noted where a restarted job is to begin.
+void Server::RemoveOldCuts(uint64_t below) {
+  for (auto p = parts_.begin(); p != parts_.end();) {
+    if (p->second >= below) {
+      ++p;
+      continue;
+    }
+    hub_.Start(RemoveFile{CutName(p->first, p->second)}, [](const WorkDone&) {});
+    p = parts_.erase(p);
+  }
 }
 
 void Server::SayCut(uint32_t shard, uint64_t number, Round round, const Status& status, bool restored) {
@@ -120,17 +134,18 @@ void Server::ReadCut(uint32_t shard) {
   auto failed = [this, shard, number](const Status& why) {
     SayCut(shard, number, 0, {Code::kFile, Join("[ps] ", Text(hub_.me), " cannot go back to its part of the checkpoint, ", CutName(shard, number), ": ", why.text)}, true);
   };
-  hub_.Start(ReadFile{CutName(shard, number)}, [this, shard, reading, failed](const WorkDone& done) {
+  hub_.Start(ReadFile{CutName(shard, number)}, [this, shard, number, reading, failed](const WorkDone& done) {
     if (!reading()) return;
     auto part = std::make_shared<CutPart>();
     Status status = done.status;
     if (status.ok()) status = done.results.empty() ? Status{Code::kFile, "there is no such file"} : LoadCut(shard, done.results[0], part.get());
     if (!status.ok()) return failed(status);
-    hub_.Start(ChecksumWork{part->bytes}, [this, shard, reading, failed, part](const WorkDone& sums) {
+    hub_.Start(ChecksumWork{part->bytes}, [this, shard, number, reading, failed, part](const WorkDone& sums) {
       Mine* m = reading();
       if (!m) return;
       Status checked = part->Check(sums);
       if (!checked.ok()) return failed(checked);
+      parts_.insert({shard, number}), parts_.insert({shard, number - 1});  // that one may be there
       Restore(shard, *m, *part);
     });
   });
@@ -164,20 +179,22 @@ void Server::Restore(uint32_t shard, Mine& m, CutPart& part) {
 // Nothing in the file is believed before it is checked: it may be torn, or another job's.
 Status Server::LoadCut(uint32_t shard, const Buffer& file, CutPart* part) {
   auto bad = [](std::string text) { return Status{Code::kFile, std::move(text)}; };
-  if (file.size() < kFront || std::memcmp(file.data(), kMark, kMarkBytes) != 0) return bad("it is no part of a checkpoint");
+  if (file.size() < kFront || std::memcmp(file.data(), kMark, kMarkBytes) != 0) return bad(Join("it has ", file.size(), " bytes and does not begin with ", kMark, ": it is no part of a checkpoint"));
   size_t size = Read32(file.data() + kMarkBytes);
-  if (size > file.size() - kFront) return bad("it is cut short");
-  if (Checksum(file.data() + kFront, size) != Read32(file.data() + kMarkBytes + 4)) return bad("its head is damaged");
+  if (size > file.size() - kFront) return bad(Join("it is cut short: it has ", file.size(), " bytes, with its head it should have ", kFront + size, " or more"));
+  if (Checksum(file.data() + kFront, size) != Read32(file.data() + kMarkBytes + 4)) return bad(Join("its head is damaged: the sum of its ", size, " bytes is not the one that stands before it"));
   pb::CutHead head;
   if (!head.ParseFromArray(file.data() + kFront, int(size))) return bad("its head cannot be read");
-  if (head.job() != hub_.config.job || head.shard() != shard || head.number() != hub_.view.cut_done) return bad("it belongs to another job, shard or checkpoint");
+  const std::string& job = hub_.view.cut_job.empty() ? hub_.config.job : hub_.view.cut_job;
+  if (head.job() != job || head.shard() != shard || head.number() != hub_.view.cut_done) return bad(Join("it is shard ", head.shard(), " of checkpoint ", head.number(), head.job() == job ? "" : " of another job", "; shard ", shard, " of checkpoint ", hub_.view.cut_done, " of this job is wanted"));
   uint64_t at = kFront + size, left = file.size() - at;
   for (auto& s : head.slices()) {
     auto key = std::make_shared<KeyInfo>();
     if (!Read(s.key(), key.get()) || s.index() >= SliceCount(*key, hub_.settings) || ShardOf(key->name, key->bytes, s.index(), hub_.settings) != shard)
       return bad("it was written with other settings (slice size, shards)");
     Slice slice = SliceAt(key, s.index(), hub_.settings);
-    if (s.value_bytes() != slice.size || s.value_bytes() > left || s.state_bytes() > left - s.value_bytes()) return bad("it is cut short");
+    if (s.value_bytes() != slice.size || s.value_bytes() > left || s.state_bytes() > left - s.value_bytes())
+      return bad(Join("it is cut short: ", left, " bytes are left for slice ", s.index(), " of key \"", key->name, "\", which has ", s.value_bytes(), " and ", s.state_bytes(), " of its optimizer"));
     Slot& slot = part->slots.emplace_back(SlotKey{key->name, s.index()}, Slot()).second;
     slot.slice = slice, slot.shard = shard;
     slot.held.round = s.round();
@@ -189,7 +206,7 @@ Status Server::LoadCut(uint32_t shard, const Buffer& file, CutPart* part) {
     for (Rank r : s.contributors()) slot.held.contributors.push_back(r);
     at += s.value_bytes() + s.state_bytes(), left -= s.value_bytes() + s.state_bytes();
   }
-  return left == 0 ? Status{} : bad("it is longer than its head says");
+  return left == 0 ? Status{} : bad(Join("it is ", left, " bytes longer than its head says"));
 }
 
 }  // namespace ps::core

@@ -165,6 +165,7 @@ bool Scheduler::Rendezvous(View& n) {
     n.shards[i].changed = n.number;
     for (size_t k = 0; k <= hub_.settings.replicas && k < servers.size(); ++k) n.shards[i].copies.push_back({servers[(i + k) % servers.size()], n.number, true});
   }
+  if (last_.number > 0) Resume(n);
   if (hub_.settings.replicas == 0)
     hub_.Tell(NoticeKind::kNoReplicas, hub_.me, n.number, Join("[ps] no replicas: an acknowledged push is held by one server only, and its loss ends the job (", servers.size() > 1 ? "" : "with two servers or more, ", "FLEXOR_PS_REPLICAS=1 keeps a second copy)"));
   return true;

@@ -67,6 +67,11 @@ uint32_t Count(const View& v, Role role) {
 uint32_t Node::workers() const { return Count(impl_->hub.view, Role::kWorker); }
 uint32_t Node::servers() const { return Count(impl_->hub.view, Role::kServer); }
 uint64_t Node::view_number() const { return impl_->hub.view.number; }
+Progress Node::progress() const {
+  const View& v = impl_->hub.view;
+  const Member* m = v.Find(impl_->hub.me);
+  return {v.cut_done, v.cut_round, v.lives, v.rolled_to, m && m->from > 0 ? m->from : 1};
+}
 ViewFacts Node::view() const { return impl_->hub.view.Facts(); }
 std::vector<SliceFacts> Node::slices() const { return impl_->server ? impl_->server->Facts() : std::vector<SliceFacts>{}; }
 std::vector<uint32_t> Node::loading() const { return impl_->server ? impl_->server->Loading() : std::vector<uint32_t>{}; }

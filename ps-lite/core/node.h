@@ -44,7 +44,8 @@ struct ChecksumWork { std::vector<Buffer> parts; };  // gives {their checksums, 
 struct ReadFile { std::string name; };             // gives {bytes}; none if there is no such file
 struct AppendFile { std::string name; Buffer bytes; };  // and flushed
 struct WriteFile { std::string name; std::vector<Buffer> parts; };  // to a new name, flushed, renamed: the old one or the whole new one is there
-using WorkRequest = std::variant<ReduceWork, ApplyWork, ConfigureWork, ChecksumWork, ReadFile, AppendFile, WriteFile>;
+struct RemoveFile { std::string name; };           // if it is there
+using WorkRequest = std::variant<ReduceWork, ApplyWork, ConfigureWork, ChecksumWork, ReadFile, AppendFile, WriteFile, RemoveFile>;
 
 // ---- inputs
 struct LinkUp { LinkId link; PeerKey key; };
@@ -115,7 +116,8 @@ struct NodeConfig {
   Time handshake = 2 * kSecond;
   Time waiting_notice = 10 * kSecond;
   std::string log;  // scheduler: file name; empty: no log
-  std::string cut;  // server: where its parts of cuts go (a prefix of file names); empty: none
+  std::string cut;  // server: where its parts of cuts go (a prefix of file names), scheduler: where it notes the last one; empty: none
+  bool resume = false;  // scheduler: the job begins from the cut that is noted there, if there is one
 #ifdef FLX_PS_MUTANTS
   Mutant mutant = Mutant::kNone;
 #endif
@@ -179,6 +181,7 @@ class Node {
   JobSettings settings() const;  // known once running
   uint32_t workers() const, servers() const;  // in the view, finished ones included
   uint64_t view_number() const;
+  Progress progress() const;
   ViewFacts view() const;
   std::vector<SliceFacts> slices() const;  // server
   std::vector<uint32_t> loading() const;   // server: shards that are being read back from a checkpoint; nothing of them is told

@@ -198,8 +198,11 @@ void Scheduler::OnTick() {
         loading_ = false;
         if (done.status.ok()) Load(done.results.empty() ? Buffer() : done.results[0]);
         else phase = NodePhase::kFailed, failure = done.status;
+        if (done.status.ok() && hub_.view.number == 0 && hub_.config.resume) ReadLast();
         dirty_ = true;
       });
+    } else if (hub_.config.resume) {
+      ReadLast();
     }
   }
   dirty_ = true;
@@ -375,7 +378,7 @@ void Scheduler::ReleaseBarriers() {
   }
   uint64_t now = least == UINT64_MAX ? most : least;
   if (FLX_PS_MUTANT(hub_.config, kBarrierByCount) && members) now = calls / members;
-  if (now <= released_) return;
+  if (now <= std::max(released_, hub_.view.LifeBase())) return;  // those of an earlier life are waited for by nobody who has heard of this one
   released_ = now;
   for (auto& [id, l] : hub_.links) {
     if (!l.up || l.peer.role != Role::kWorker) continue;

@@ -64,6 +64,11 @@ class Scheduler : public Part {
   void Redeal(View& n);
   void AnswerCuts();
   void EndCut(Status status, Round round);
+  std::string LastName() const { return hub_.config.cut + ".last"; }
+  void RecordCut();                    // where a restarted job is to begin
+  void ReadLast();
+  Status TakeLast(const Buffer& file);
+  void Resume(View& n);
   void Load(const Buffer& log);
   void LogFailed(const Status& why);
   void GiveUp(Status why);
@@ -110,6 +115,8 @@ class Scheduler : public Part {
   std::map<NodeId, Answered> cut_answers_;
   std::map<uint32_t, std::pair<Rank, Round>> cut_parts_;  // by shard: who wrote it
   uint64_t cut_ended_ = 0, cut_lives_ = 0;
+  bool recording_ = false;
+  View last_;  // the checkpoint that the job is to begin from, as it was noted
   std::string restore_failed_, back_why_;
   Time alone_ = -1;  // since when there has been no worker
   View told_view_;

@@ -51,6 +51,7 @@ void Scheduler::CutViews(View& n) {
   if (n.lives != hub_.view.lives || n.cut_done == cut_number_ || cut_parts_.size() < n.shards.size()) return;
   n.cut_done = cut_number_;
   n.cut_round = 0;
+  n.cut_job.clear();
   n.cut_holders.clear();
   for (auto& [shard, part] : cut_parts_) {
     n.cut_holders.push_back(part.first);
@@ -62,7 +63,7 @@ void Scheduler::CutViews(View& n) {
 void Scheduler::AnswerCuts() {
   const View& v = hub_.view;
   if (cut_number_ != 0 && v.lives != cut_lives_) EndCut({Code::kRolledBack, Join("[ps] the job went back to the checkpoint of round ", v.rolled_to, " while another was made")}, 0);
-  if (cut_number_ != 0 && v.cut_done == cut_number_) EndCut({}, v.cut_round);
+  if (cut_number_ != 0 && v.cut_done == cut_number_) RecordCut();
   if (cut_number_ == 0 && v.cut > v.cut_done && v.cut > cut_ended_ && !asked_cuts_.empty()) cut_number_ = v.cut, cut_lives_ = v.lives, cut_parts_.clear(), dirty_ = true;
 }
 
@@ -79,6 +80,59 @@ void Scheduler::EndCut(Status status, Round round) {
   cut_answers_[a.from] = {a.incarnation, a.token, e.SerializeAsString()};
   Link* l = hub_.SessionWith(a.from);
   if (l && l->incarnation == a.incarnation) hub_.Send(*l, &e);
+}
+
+// A checkpoint is told to be made only when a job that is started again would find it.
+void Scheduler::RecordCut() {
+  const Round round = hub_.view.cut_round;
+  if (hub_.config.cut.empty()) return EndCut({}, round);
+  if (recording_) return;
+  recording_ = true;
+  View v = hub_.view;
+  if (v.cut_job.empty()) v.cut_job = hub_.config.job;
+  pb::ViewDelta whole;
+  v.Write(0, &whole);
+  hub_.Start(WriteFile{LastName(), {Buffer::Own(LogRecord(whole))}}, [this, number = cut_number_, round](const WorkDone& done) {
+    recording_ = false;
+    dirty_ = true;
+    if (cut_number_ != number) return;
+    Status status = done.status;
+    if (!status.ok()) status.text = Join("[ps] the scheduler could not note the checkpoint in ", LastName(), ", where a job that is started again would look for it: ", status.text);
+    EndCut(std::move(status), round);
+  });
+}
+
+void Scheduler::ReadLast() {
+  loading_ = true;
+  hub_.Start(ReadFile{LastName()}, [this](const WorkDone& done) {
+    loading_ = false;
+    dirty_ = true;
+    Status status = done.status;
+    if (status.ok() && !done.results.empty()) status = TakeLast(done.results[0]);
+    if (!status.ok()) GiveUp({Code::kFile, Join("[ps] the job cannot begin from its last checkpoint, noted in ", LastName(), ": ", status.text)});
+  });
+}
+Status Scheduler::TakeLast(const Buffer& file) {
+  View v;
+  if (!ReadLog(file, &v)) return {Code::kFile, Join("it has ", file.size(), " bytes, which are not a whole note of a checkpoint")};
+  if (v.cut_done == 0 || v.shards.empty() || v.cut_holders.size() != v.shards.size() || v.cut_job.empty()) return {Code::kFile, "it is a log of views, or of another release, and notes no checkpoint"};
+  cut_ended_ = v.cut;
+  hub_.settings.shards = uint32_t(v.shards.size());
+  last_ = std::move(v);
+  return {};
+}
+// The first view is as if the job had just gone back. The settings come in their order, before any update.
+void Scheduler::Resume(View& n) {
+  View& v = last_;
+  if (n.mode != v.mode)
+    return Fail(n, Code::kFile, Join("[ps] the checkpoint noted in ", LastName(), " is of a ", Text(v.mode, v.stale_bound), " job, the workers' stores are ", Text(n.mode, n.stale_bound), ": make stores of that kind"));
+  n.settings = v.settings;
+  for (auto& s : n.settings) s.changed = n.number;
+  n.cut = v.cut, n.cut_done = v.cut_done, n.cut_round = v.cut_round, n.cut_holders = v.cut_holders, n.cut_job = v.cut_job;
+  n.lives = v.lives + 1, n.rolled_to = v.cut_round;
+  for (auto& [id, m] : n.members) m.from = n.rolled_to + 1;
+  back_why_ = "[ps] the job was started again";
+  Redeal(n);
 }
 
 // The last fresh copy of a shard is gone: everything goes back to the last checkpoint, if the policy says so and there is one.

@@ -269,6 +269,7 @@ void Server::Changed(const View& before) {
       if (m.loading) ReadCut(shard);
   }
   BeginCut();
+  if (v.cut_done > before.cut_done) RemoveOldCuts(before.cut_done);
   std::vector<SlotKey> all;
   for (auto& [key, slot] : slots_)
     if (mine_[slot.shard].primary) all.push_back(key);

@@ -147,6 +147,7 @@ class Server : public MemberPart {
   void BeginCut();
   void TryCut(uint32_t shard);
   void WriteCut(uint32_t shard);
+  void RemoveOldCuts(uint64_t below);
   void SayCut(uint32_t shard, uint64_t number, Round round, const Status& status, bool restored);
   void ReadCut(uint32_t shard);
   struct CutPart {  // as it was read, not yet believed
@@ -176,6 +177,7 @@ class Server : public MemberPart {
   Time said_ = -kSecond, again_at_ = 0;
   std::set<Rank> again_;  // backups that were behind
   uint64_t lives_ = 0;
+  std::set<std::pair<uint32_t, uint64_t>> parts_;  // of checkpoints, that this process wrote or read: shard, number
   std::map<std::pair<uint32_t, bool>, std::string> cut_said_;  // what was told of cuts, told again in every session until a view has it
 };
 

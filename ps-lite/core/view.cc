@@ -74,6 +74,7 @@ void View::Write(uint64_t from, pb::ViewDelta* out) const {
   out->set_cut_done(cut_done);
   out->set_cut_round(cut_round);
   out->set_cut_least(cut_least);
+  out->set_cut_job(cut_job);
   for (Rank r : cut_holders) out->add_cut_holders(r);
   out->set_lives(lives);
   out->set_rolled_to(rolled_to);
@@ -84,7 +85,7 @@ void View::Write(uint64_t from, pb::ViewDelta* out) const {
 bool View::Take(const pb::ViewDelta& d) {
   if (d.to() <= number || d.from() > number || d.from() >= d.to()) return false;
   if (d.nodes_size() > int(kMaxNodes) || d.shards_size() > int(kMaxShards) || d.settings_size() > int(kMaxSettings) || d.cut_holders_size() > int(kMaxShards)) return false;
-  if (d.failure_code() > uint64_t(Code::kInternal) || d.mode() > uint32_t(Mode::kStale)) return false;
+  if (d.cut_job().size() > kJobBytes || d.failure_code() > uint64_t(Code::kInternal) || d.mode() > uint32_t(Mode::kStale)) return false;
   for (auto& n : d.nodes()) {
     if (n.role() != uint32_t(Role::kServer) && n.role() != uint32_t(Role::kWorker)) return false;
     if (n.rank() >= kMaxNodes || n.state() < uint32_t(MemberState::kJoining) || n.state() > uint32_t(MemberState::kGone)) return false;
@@ -123,6 +124,7 @@ bool View::Take(const pb::ViewDelta& d) {
   cut_done = d.cut_done();
   cut_round = d.cut_round();
   cut_least = d.cut_least();
+  cut_job = d.cut_job();
   cut_holders.assign(d.cut_holders().begin(), d.cut_holders().end());
   lives = d.lives();
   rolled_to = d.rolled_to();

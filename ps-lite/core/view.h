@@ -13,6 +13,7 @@ namespace ps::core {
 namespace pb = flexor::ps;
 
 constexpr uint32_t kMaxNodes = 1 << 16, kMaxShards = 1 << 12, kMaxCopies = 64, kMaxSettings = 1 << 12;
+constexpr size_t kJobBytes = 16;
 constexpr size_t kMaxSettingBytes = 1 << 16;  // a setting's name and text together
 
 enum class MemberState : uint8_t { kJoining = 1, kActive, kFinished, kGone };
@@ -55,12 +56,14 @@ struct View {
   Code failure_code = Code::kOk;
   uint64_t cut = 0, cut_done = 0, cut_round = 0, cut_least = 0, lives = 0, rolled_to = 0;
   std::vector<Rank> cut_holders;  // by shard
+  std::string cut_job;            // who wrote it; empty: this job
   Mode mode = Mode::kSync;  // as the first worker asked
   uint64_t stale_bound = 0;
 
   void Write(uint64_t from, pb::ViewDelta* out) const;  // what changed after view `from`; 0: all
   // Takes a newer one. False if it cannot be a view, or leaves a gap: nothing is changed then.
   bool Take(const pb::ViewDelta& delta);
+  uint64_t LifeBase() const { return lives << 40; }  // barriers are numbered anew in each life, from above it
   const Member* Find(NodeId id) const;
   bool Alive(NodeId id) const;  // joining, active or finished
   bool Is(NodeId id, uint64_t incarnation) const;  // alive and of this life

@@ -43,11 +43,11 @@ void Worker::EndOld(CallId id) {
   hub_.Complete(id, {Code::kRolledBack, Join("[ps] the job went back to the checkpoint of round ", reply.round, ": what was pushed after it does not count")}, std::move(reply));
 }
 
-// Made by somebody who did not know of a return to a checkpoint: its values belong to a round that has been undone. Inits are the same in every life; barriers
-// and settings keep their numbers.
+// Made by somebody who did not know of a return to a checkpoint: its values belong to a round that has been undone. Inits and
+// settings are the same in every life.
 bool Worker::Outlived(const Call& c) const {
   if (!Running() || c.lives >= hub_.view.lives || FLX_PS_MUTANT(hub_.config, kTakeOldCalls)) return false;
-  return !std::holds_alternative<Init>(c.request) && !std::holds_alternative<Barrier>(c.request) && !std::holds_alternative<Configure>(c.request);
+  return !std::holds_alternative<Init>(c.request) && !std::holds_alternative<Configure>(c.request);
 }
 
 void Worker::OnCall(const Call& c) {
@@ -216,7 +216,7 @@ bool Worker::Before(uint64_t order, bool pushes_only) const {
 void Worker::Advance() {
   if (!Running()) return;
   if (!numbered_) {
-    if (const Member* m = hub_.view.Find(hub_.me)) barrier_ = m->barrier, numbered_ = true;
+    if (const Member* m = hub_.view.Find(hub_.me)) barrier_ = std::max(m->barrier, hub_.view.LifeBase()), numbered_ = true;
   }
   std::vector<std::pair<uint64_t, CallId>> in_order;
   for (auto& [id, j] : wholes_)

@@ -137,8 +137,19 @@ void Worker::OnDown(const Link& link, DownReason reason, const std::string& text
       if (p.link == link.id) p.link = 0;
 }
 
-// The job went back to a checkpoint: calls under way count no more, except inits.
+// The job went back to a checkpoint: calls under way count no more, except inits. Nor do barriers: who waits in one would not push what the others wait for, who are
+// before it again.
 void Worker::GoBack() {
+  for (auto w = wholes_.begin(); w != wholes_.end();) {
+    if (w->second.what != What::kBarrier) {
+      ++w;
+      continue;
+    }
+    alarms_.erase({w->second.alarm, w->first});
+    EndOld(w->first);
+    w = wholes_.erase(w);
+  }
+  if (numbered_) barrier_ = std::max(barrier_, hub_.view.LifeBase());
   for (auto& [name, key] : keys_) {
     std::deque<Job> stay;
     for (auto& j : key.jobs) {

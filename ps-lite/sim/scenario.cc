@@ -88,7 +88,7 @@ Scenario MakeScenario(uint64_t seed) {
   s.pushpull = rng.chance(600);
   s.optimizer = s.mode != Mode::kSync || rng.chance(700);
   s.start_barrier = s.optimizer || rng.chance(500);
-  if (s.policy == Policy::kRollback || s.mode != Mode::kSync) s.barrier_every = 0;
+  if (s.mode != Mode::kSync || (s.policy == Policy::kRollback && seed % 4 != 0)) s.barrier_every = 0;  // what else may go wrong at a return is seen better without
   s.patience = rng.chance(500) ? 5 * kSecond : 20 * kSecond;
   s.log = rng.chance(800);
   s.call_limit = rng.chance(300) ? rng.between(20, 60) * kSecond : 150 * kSecond;

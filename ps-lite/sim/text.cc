@@ -120,6 +120,7 @@ std::string Describe(World& world, const Process& p, const Output& output) {
     if (const auto* w = std::get_if<ConfigureWork>(&o->request)) return t + "Configure " + w->name;
     if (const auto* w = std::get_if<ReadFile>(&o->request)) return t + "ReadFile " + w->name;
     if (const auto* w = std::get_if<AppendFile>(&o->request)) return t + "AppendFile " + w->name + ", " + std::to_string(w->bytes.size()) + " bytes";
+    if (const auto* w = std::get_if<RemoveFile>(&o->request)) return t + "RemoveFile " + w->name;
     return t + "WriteFile " + std::get<WriteFile>(o->request).name;
   }
   if (const auto* o = std::get_if<Complete>(&output)) {

@@ -10,6 +10,7 @@ namespace ps::sim {
 namespace {
 constexpr uint64_t kThought = 1;
 constexpr uint32_t kMostLives = 6;
+constexpr int kLifeBits = 40;  // barriers are numbered anew when the job went back
 }  // namespace
 
 void User::start() {
@@ -28,12 +29,12 @@ void User::noticed(const Notice& n) {
 void User::begin() {
   const Process& p = world_->process(process_);
   rank_ = p.node->id().rank;
-  lives_ = p.node->view().lives;
+  lives_ = p.node->view().lives, back_to_ = p.node->view().rolled_to;
   took_part_ = true;
   for (const MemberFacts& m : p.node->view().members)
     if (m.node == p.node->id()) {
       first_ = static_cast<uint32_t>(std::max<uint64_t>(m.from, 1));
-      barriers_ = static_cast<uint32_t>(m.barrier);
+      barriers_ = std::max(m.barrier, lives_ << kLifeBits);
     }
   step_ = first_;
   part_ = Part::kInit;
@@ -110,6 +111,7 @@ void User::next() {
   if (back_) {  // the job went back: the rounds after the checkpoint are done again
     back_ = false;
     const ViewFacts view = world_->process(process_).node->view();
+    barriers_ = std::max(barriers_, lives_ << kLifeBits), back_to_ = view.rolled_to;
     if (s.mode == Mode::kSync && part_ != Part::kFinish) step_ = static_cast<uint32_t>(std::max<uint64_t>(view.rolled_to + 1, 1));
     if (part_ != Part::kInit && part_ != Part::kFinish) part_ = Part::kRounds;
     if (part_ == Part::kInit) return begin();
@@ -139,7 +141,8 @@ void User::round() {
   const Scenario& s = world_->scenario();
   // Barriers stand after certain rounds; who came later enters those that it has to before its first round.
   if (s.barrier_every > 0) {
-    const uint32_t due = (step_ - 1) / s.barrier_every + (s.start_barrier ? 1 : 0);
+    const uint64_t after = lives_ > 0 ? back_to_ / s.barrier_every : 0;
+    const uint64_t due = (lives_ << kLifeBits) + (step_ - 1) / s.barrier_every - after + (s.start_barrier && lives_ == 0 ? 1 : 0);
     if (barriers_ < due && step_ > 1) {
       ++barriers_;
       return ask({Asked::kBarrier, 0, barriers_, 0, 0}, Barrier{});

@@ -19,7 +19,7 @@ enum class Asked : uint8_t { kInit, kPush, kPull, kPushPull, kBarrier, kFinish, 
 struct Question {  // a call under way
   Asked what = Asked::kInit;
   uint32_t key = 0;
-  uint32_t step = 0;      // of the key's pushes: the round it is meant for
+  uint64_t step = 0;      // of the key's pushes: the round it is meant for; a barrier: its number
   uint64_t lent = 0;      // the array that was lent for it
   uint32_t given = 0;     // what it says
   bool has_array() const { return what == Asked::kInit || what == Asked::kPush || what == Asked::kPushPull; }
@@ -34,7 +34,6 @@ class User {
   void noticed(const Notice& notice);
   bool finished() const { return finished_; }
   bool took_part() const { return took_part_; }
-  uint32_t barriers_entered() const { return barriers_; }  // by its own count, those it need not enter included
   uint32_t step() const { return step_; }
 
  private:
@@ -52,7 +51,8 @@ class User {
   uint64_t calls_ = 0;
   uint32_t step_ = 0;         // the next round
   uint32_t cuts_ = 0;
-  uint32_t barriers_ = 0;     // entered
+  uint64_t barriers_ = 0;     // the number of the last one entered, or not to be entered
+  Round back_to_ = 0;         // where the job went back to at last
   uint32_t first_ = 1;
   Rank rank_ = 0;
   uint64_t lives_ = 0;        // returns to a checkpoint that it was told of

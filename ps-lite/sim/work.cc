@@ -19,6 +19,7 @@ void World::give_work(Process& p, const Work& work) {
   if (const auto* f = std::get_if<ReadFile>(&work.request)) file = &f->name;
   if (const auto* f = std::get_if<AppendFile>(&work.request)) file = &f->name;
   if (const auto* f = std::get_if<WriteFile>(&work.request)) file = &f->name;
+  if (const auto* f = std::get_if<RemoveFile>(&work.request)) file = &f->name;
   if (file != nullptr) {
     Time& busy = p.file_busy[*file];
     at = busy = std::max(busy, now_) + work_rng_.skewed(50 * kMicrosecond, work_rng_.chance(50) ? 2 * kSecond : 30 * kMillisecond);
@@ -45,6 +46,8 @@ void World::do_work(Process& p, uint64_t slot) {
     std::string bytes;
     for (const Buffer& part : w->parts) bytes += part.text();
     done.status = write(p, w->name, bytes, false, &died);
+  } else if (const auto* gone = std::get_if<RemoveFile>(&work.request)) {
+    disk_of(p, gone->name).files.erase(gone->name);
   } else {
     done = reduce(p, work);
   }

@@ -191,6 +191,8 @@ class Hall {
     } else if (auto* w = std::get_if<WriteFile>(&work.request)) {
       files[w->name].clear();
       for (auto& p : w->parts) files[w->name] += p.text();
+    } else if (auto* f = std::get_if<RemoveFile>(&work.request)) {
+      files.erase(f->name);
     } else {
       done = RunWork(sum_, work);
     }

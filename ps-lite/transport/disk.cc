@@ -107,6 +107,7 @@ core::WorkDone DoFile(const core::Work& work) {
     if (auto* w = std::get_if<core::ReadFile>(&work.request)) done.status = Read(*w, done.results);
     else if (auto* w = std::get_if<core::AppendFile>(&work.request)) done.status = Append(*w);
     else if (auto* w = std::get_if<core::WriteFile>(&work.request)) done.status = Write(*w);
+    else if (auto* w = std::get_if<core::RemoveFile>(&work.request)) done.status = unlink(w->name.c_str()) == 0 || errno == ENOENT ? Status() : Wrong(w->name, "cannot be removed");
     else done.status = {Code::kInternal, "[ps] no file's work"};
   } catch (const std::bad_alloc&) {
     done.status = {Code::kMemory, "[ps] no memory to read a file"};

@@ -11,7 +11,7 @@
 
 namespace ps {
 
-core::WorkDone DoFile(const core::Work& work);  // ReadFile, AppendFile, WriteFile
+core::WorkDone DoFile(const core::Work& work);  // ReadFile, AppendFile, WriteFile, RemoveFile
 
 class Disk {
  public:

@@ -149,6 +149,7 @@ void Driver::settle() {
     local_.pop_front();
     out_.clear();
     node_->step(Now(), input, out_);
+    if (node_->view_number() != view_) note_view();
     // perform() may not call step(): what follows from an output waits in local_.
     for (size_t i = 0; i < out_.size(); ++i) {
       core::Output output = std::move(out_[i]);
@@ -244,7 +245,8 @@ void Driver::batch(net::LinkEvent& event) {
 }
 
 void Driver::start(core::Work work) {
-  if (std::holds_alternative<core::ReadFile>(work.request) || std::holds_alternative<core::AppendFile>(work.request) || std::holds_alternative<core::WriteFile>(work.request)) {
+  if (std::holds_alternative<core::ReadFile>(work.request) || std::holds_alternative<core::AppendFile>(work.request) || std::holds_alternative<core::WriteFile>(work.request) ||
+      std::holds_alternative<core::RemoveFile>(work.request)) {
     ++working_;
     disk_->run([inbox = inbox_, work = std::move(work)] { inbox->put(core::Input(DoFile(work))); });
     return;
@@ -295,6 +297,12 @@ void Driver::allow() {
   links_->allow(std::move(keys));
 }
 
+void Driver::note_view() {
+  view_ = node_->view_number();
+  std::lock_guard<std::mutex> lock(mutex_);
+  progress_ = node_->progress();
+}
+
 void Driver::publish() {
   static_assert(int(State::kFailed) == int(core::NodePhase::kFailed) && int(State::kEvicted) == int(core::NodePhase::kEvicted), "the same order");
   State now = State(node_->phase());
@@ -340,21 +348,22 @@ void Driver::finish() {
 }
 
 // ---- other threads
-void Driver::call(core::Request request, Done done) {
+void Driver::call(core::Request request, uint64_t returns, Done done) {
   auto wrong = [&done](Status status) {
     Reply none;
     done(status, none);
   };
   if (Status s = here(); !s.ok()) return wrong(s);
   auto shared = std::make_shared<std::pair<core::Request, Done>>(std::move(request), std::move(done));
-  bool taken = inbox_->put(std::function<void()>([this, shared, lives = lives_.load()] {
+  if (returns == core::kNewest) returns = lives_.load();
+  bool taken = inbox_->put(std::function<void()>([this, returns, shared] {
     if (stopping_) {
       Reply none;
       return shared->second({Code::kState, "[ps] the node was closed before the call began"}, none);
     }
     core::CallId id = next_call_++;
     calls_[id] = std::move(shared->second);
-    step(core::Input(core::Call{id, std::move(shared->first), Now() + timeout_ms_ * kMillisecond, lives == core::kNewest ? ready_lives_ : lives}));
+    step(core::Input(core::Call{id, std::move(shared->first), Now() + timeout_ms_ * kMillisecond, returns == core::kNewest ? ready_lives_ : returns}));
   }));
   if (!taken) {
     Reply none;
@@ -390,6 +399,10 @@ Status Driver::wait(bool end, int64_t timeout_ms) {
 Status Driver::failure() const {
   std::lock_guard<std::mutex> lock(mutex_);
   return failure_;
+}
+Progress Driver::progress() const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return progress_;
 }
 std::string Driver::last_description() const {
   std::lock_guard<std::mutex> lock(mutex_);

@@ -25,7 +25,7 @@ class Driver {
  public:
   Driver(const Settings& settings, std::shared_ptr<Reducer> reducer, std::shared_ptr<Executor> executor, OnNotice notice);
   ~Driver();  // close() was called, or this is a forked child
-  void call(core::Request request, Done done);
+  void call(core::Request request, uint64_t returns, Done done);  // returns to a checkpoint that the caller has heard of; kNewest: those that a call has told of
   Status wait(bool end, int64_t timeout_ms);
   void close();
   Status here() const;  // kState in a forked child
@@ -39,6 +39,7 @@ class Driver {
   uint32_t workers() const { return workers_; }
   uint32_t servers() const { return servers_; }
   Role role() const { return role_; }
+  Progress progress() const;
   int64_t timeout_ms() const { return timeout_ms_; }
   std::string last_description() const;
 
@@ -59,6 +60,7 @@ class Driver {
   void notice(Event event, const std::string& text, NodeId node = {}, uint64_t number = 0);
   void allow();
   void publish();
+  void note_view();  // before anybody hears of an answer that was given under it
   void finish();
 
   const Role role_;
@@ -86,6 +88,7 @@ class Driver {
   std::deque<core::Work> waiting_;
   std::string link_trouble_;      // why the last link was not had, for the error of a rendezvous that fails
   bool stopping_ = false;
+  uint64_t view_ = 0;             // the last one that was noted
 
   // Seen from outside.
   std::atomic<State> state_{State::kJoining};
@@ -95,6 +98,7 @@ class Driver {
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   Status failure_;
+  Progress progress_;
   std::string description_;
   bool over_ = false;  // the network thread has ended
   bool broken_ = false;

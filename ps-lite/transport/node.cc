@@ -43,6 +43,7 @@ Role Node::role() const { return driver_->role(); }
 Rank Node::rank() const { return driver_->rank(); }
 uint32_t Node::workers() const { return driver_->workers(); }
 uint32_t Node::servers() const { return driver_->servers(); }
+Progress Node::progress() const { return driver_->here().ok() ? driver_->progress() : Progress{}; }
 std::string Node::Address() const { return driver_->address(); }
 
 std::string Node::Describe() const {
@@ -71,18 +72,18 @@ void Node::Close() {
   if (beside_) beside_->close();
 }
 
-void Worker::Init(KeyInfo key, Buffer value, Done done) { node_.driver_->call(core::Init{std::move(key), std::move(value)}, std::move(done)); }
+void Worker::Init(KeyInfo key, Buffer value, Done done) { node_.driver_->call(core::Init{std::move(key), std::move(value)}, returns_, std::move(done)); }
 void Worker::Push(const std::string& key, Buffer value, uint64_t samples, int32_t priority, Done done) {
-  node_.driver_->call(core::Push{key, std::move(value), samples, priority}, std::move(done));
+  node_.driver_->call(core::Push{key, std::move(value), samples, priority}, returns_, std::move(done));
 }
-void Worker::Pull(const std::string& key, int32_t priority, Done done) { node_.driver_->call(core::Pull{key, priority}, std::move(done)); }
+void Worker::Pull(const std::string& key, int32_t priority, Done done) { node_.driver_->call(core::Pull{key, priority}, returns_, std::move(done)); }
 void Worker::PushPull(const std::string& key, Buffer value, uint64_t samples, int32_t priority, Done done) {
-  node_.driver_->call(core::PushPull{key, std::move(value), samples, priority}, std::move(done));
+  node_.driver_->call(core::PushPull{key, std::move(value), samples, priority}, returns_, std::move(done));
 }
-void Worker::Barrier(Done done) { node_.driver_->call(core::Barrier{}, std::move(done)); }
-void Worker::Finish(Done done) { node_.driver_->call(core::Finish{}, std::move(done)); }
-void Worker::Configure(const std::string& name, const std::string& text, Done done) { node_.driver_->call(core::Configure{name, text}, std::move(done)); }
-void Worker::Checkpoint(Done done) { node_.driver_->call(core::Checkpoint{}, std::move(done)); }
+void Worker::Barrier(Done done) { node_.driver_->call(core::Barrier{}, returns_, std::move(done)); }
+void Worker::Finish(Done done) { node_.driver_->call(core::Finish{}, returns_, std::move(done)); }
+void Worker::Configure(const std::string& name, const std::string& text, Done done) { node_.driver_->call(core::Configure{name, text}, returns_, std::move(done)); }
+void Worker::Checkpoint(Done done) { node_.driver_->call(core::Checkpoint{}, returns_, std::move(done)); }
 
 Status Worker::Wait(const std::function<void(Done)>& call, Reply* reply) {
   struct Ended {

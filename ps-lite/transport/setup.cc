@@ -76,6 +76,7 @@ Setup Prepare(const Settings& s) {
   if (s.role == Role::kScheduler && s.workers == 0) Wrong("a job has one worker at least (DMLC_NUM_WORKER)");
   if (s.slice_bytes < 4096 || s.slice_bytes > (64 << 20)) Wrong("slices have 4 KiB to 64 MiB (FLEXOR_PS_SLICE), " + std::to_string(s.slice_bytes) + " was given");
   if (s.timeout_ms <= 0 || s.rendezvous_ms <= 0 || s.beat_ms <= 0) Wrong("limits and heartbeats are longer than 0 ms");
+  if (s.role == Role::kScheduler && s.resume && s.cut_prefix.empty()) Wrong("a job that is to begin from its last checkpoint (FLEXOR_PS_RESUME) must know where that is: set FLEXOR_PS_CHECKPOINT");
   ReadKeys(s, setup);
   ChooseAddresses(s, setup);
   setup.links.max_frame = int64_t(s.slice_bytes) + (64 << 10);
@@ -104,6 +105,7 @@ Setup Prepare(const Settings& s) {
   n.rendezvous = s.rendezvous_ms * kMillisecond;
   n.log = s.log_file;
   n.cut = s.cut_prefix;
+  n.resume = s.resume;
   return setup;
 }
 

@@ -84,6 +84,7 @@ constexpr Row kTable[] = {
     {Opt::kPsPatience, {"FLEXOR_PS_PATIENCE", "", "number", "30", "Seconds for which the last copy of a key is waited for when its server is gone."}, Form::kNumber},
     {Opt::kPsLog, {"FLEXOR_PS_LOG", "", "text", "", "The scheduler's log of who belonged when, a file that it starts again from."}, Form::kText},
     {Opt::kPsCheckpoint, {"FLEXOR_PS_CHECKPOINT", "", "text", "", "Where a server writes its part of a checkpoint: the beginning of a path."}, Form::kText},
+    {Opt::kPsResume, {"FLEXOR_PS_RESUME", "", "choice", "0", "1: the job begins from the last checkpoint that is found there, if there is one."}, Form::kChoice, "0|1"},
     {Opt::kPsKeyFile, {"FLEXOR_PS_KEY_FILE", "", "text", "", "The file with this process's keys (tools/ps-keygen; docs/security.md)."}, Form::kText},
     {Opt::kPsKey, {"FLEXOR_PS_KEY", "", "secret", "", "This process's secret key, in place of the file's."}, Form::kSecret},
     {Opt::kPsSchedulerKey, {"FLEXOR_PS_SCHEDULER_KEY", "", "text", "", "The scheduler's public key, in place of the file's."}, Form::kText},

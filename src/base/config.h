@@ -12,7 +12,7 @@ namespace flx {
 enum class Opt : int {
   kEngine, kEngineInlineUs, kNumThreads, kMemoryLimit, kMemoryCacheLimit, kDeviceMemoryLimit, kSeed, kLogLevel, kLogSink, kProfile, kOrigin, kTestDevice,
   kPsRole, kPsRootHost, kPsRootPort, kPsWorkers, kPsServers, kPsInterface, kPsHost, kPsRank, kPsJob, kPsStaleBound, kPsPolicy, kPsReplicas, kPsSlice, kPsBigArray, kPsMemory, kPsTimeout,
-  kPsRendezvous, kPsHeartbeat, kPsPatience, kPsLog, kPsCheckpoint, kPsKeyFile, kPsKey, kPsSchedulerKey, kPsAllow, kCount
+  kPsRendezvous, kPsHeartbeat, kPsPatience, kPsLog, kPsCheckpoint, kPsResume, kPsKeyFile, kPsKey, kPsSchedulerKey, kPsAllow, kCount
 };
 struct OptionInfo {
   const char *name, *alias, *type, *default_value, *doc;  // alias: a name of MXNet's or DMLC's that users have set already, or ""

@@ -9,7 +9,7 @@ namespace flx {
 
 const char* StatusName(Status s) {
   static constexpr const char* kNames[] = {"ok",     "error", "argument", "type",   "shape",   "index", "name",  "handle",  "unsupported",
-                                           "memory", "file",  "format",   "device", "network", "host",  "state", "internal"};
+                                           "memory", "file",  "format",   "device", "network", "host",  "state", "internal", "rolled_back"};
   auto i = static_cast<size_t>(s);
   return i < sizeof kNames / sizeof *kNames ? kNames[i] : "error";
 }

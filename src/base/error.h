@@ -12,7 +12,7 @@ namespace flx {
 // The C ABI's status codes; native exception classes follow them one to one.
 enum class Status : int32_t {
   kOk = 0, kError = 1, kArgument = 2, kType = 3, kShape = 4, kIndex = 5, kName = 6, kHandle = 7, kUnsupported = 8, kMemory = 9,
-  kFile = 10, kFormat = 11, kDevice = 12, kNetwork = 13, kHost = 14, kState = 15, kInternal = 16
+  kFile = 10, kFormat = 11, kDevice = 12, kNetwork = 13, kHost = 14, kState = 15, kInternal = 16, kRolledBack = 17
 };
 const char* StatusName(Status s);  // "shape", "handle" ...: the field `kind` of flx_last_error_field
 

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "fit/exchange.h"
 
+#include <algorithm>
+
+#include "base/log.h"
 #include "exec/autograd.h"
 
 namespace flx {
@@ -14,6 +17,11 @@ void Exchange::Prepare(Ref<Params> params, Ref<Optimizer> optimizer) {
 // The first worker's values, whoever is faster: what is measured on a worker's own data (Standardize) would differ.
 bool Exchange::Begin(const Deadline& d) {
   if (begun_) return true;
+  if (pulling_) {
+    if (!Pulled(d)) return false;
+    base_ = names_.empty() ? 0 : std::max(store_->RoundOf(names_[0]), store_->Progress().first_round - 1);
+    return begun_ = true;
+  }
   std::vector<std::string> names;
   std::vector<NDArray> values;  // without being a step of the tape
   for (auto& p : params_->all()) names.push_back(p.name), values.push_back(Detach(p.array));
@@ -29,7 +37,8 @@ bool Exchange::Begin(const Deadline& d) {
   if (!store_->Barrier(d.left())) return false;
   if (rank() != 0) store_->Init(names, values, Together::kMean);
   store_->Pull(names, values, 0);
-  return begun_ = true;
+  pulled_ = std::move(values), pulling_ = true;
+  return Begin(d);
 }
 
 // One call a key, so that what the next forward run needs first comes first.
@@ -47,6 +56,44 @@ void Exchange::Weights(int64_t samples) {
   Send(bare, samples);
 }
 
-bool Exchange::Leave(const Deadline& d) { return !store_->distributed() || store_->Finish(d.left()); }
+bool Exchange::Leave(const Deadline& d) { return !store_->distributed() || (EndCut(d) && store_->Finish(d.left())); }
+
+bool Exchange::EndCut(const Deadline& d) {
+  if (!cutting_) return true;
+  try {
+    if (!store_->Checkpoint(d.left())) return false;
+  } catch (const Error& e) {
+    if (e.status() == Status::kRolledBack) throw;
+    Log(LogLevel::kWarning, Text("the job goes on without a new checkpoint. ", e.message()));
+  }
+  cutting_ = false;
+  return true;
+}
+bool Exchange::Cut(const Deadline& d) {
+  if (!EndCut(d)) return false;
+  cutting_ = true;
+  EndCut(Deadline(0));  // begins it; later pushes wait for its end by themselves
+  return true;
+}
+int64_t Exchange::CutStep() const { return store_->Progress().checkpoint_round - base_; }
+
+bool Exchange::Recover() {
+  bool back = store_->Recover() >= 0;
+  cutting_ = false, pulled_.clear();
+  if (!begun_) given_ = pulling_ = false;
+  return back;
+}
+void Exchange::PullWeights() {
+  pulled_.clear();
+  for (auto& w : weights_) pulled_.push_back(Detach(w));
+  store_->Pull(names_, pulled_, 0);
+}
+bool Exchange::Pulled(const Deadline& d) {
+  for (auto& a : pulled_)
+    if (!WaitToRead(*a, d.left())) return false;
+  pulled_.clear();
+  return true;
+}
+int64_t Exchange::Step() const { return names_.empty() ? 0 : std::max<int64_t>(0, store_->RoundOf(names_[0]) - base_); }
 
 }  // namespace flx

@@ -23,6 +23,7 @@ const Registered& FitOptionsEntry() {
       .attr(&F::passes, "passes", "Which passes improve the plan: empty for the defaults, `none`, names, or names with a sign (`-fuse`).")
       .attr(&F::update_on_store, "update_on_store", "With a store: it updates the weights, and they are pulled; False: gradients are pulled, and each worker updates its own. None: True for a dist store, but "
             "for a synchronous one with clip_gradient or checkpoint.")
+      .attr(&F::store_checkpoint, "store_checkpoint", "With a dist store that updates the weights: after so many batches the servers write a checkpoint, to which the job can go back. 0: never.").at_least(0)
       .attr(&F::report_every, "report_every", "Report after so many batches too. 0: after epochs only.").at_least(0));
   return entry;
 }
@@ -66,6 +67,8 @@ void FitTask::SetStore(Ref<Store> store) {
   if (!on_store && !store->synchronous()) Fail(Status::kArgument, "fit", "update_on_store=False needs a synchronous store: in a ", store->def.name, " store no round has the gradients of all workers.");
   if (on_store && options_.clip_gradient && store->synchronous())
     Fail(Status::kArgument, "fit", "clip_gradient needs the gradients of all workers, and with update_on_store=True no worker sees them. Leave update_on_store out.");
+  if (options_.store_checkpoint && !(store->distributed() && on_store))
+    Fail(Status::kArgument, "fit", "store_checkpoint needs a dist store that updates the weights, given ", store->def.name, on_store ? "." : " with update_on_store=False.");
   exchange_ = std::make_unique<Exchange>(std::move(store), on_store);
 }
 
@@ -92,7 +95,17 @@ bool FitTask::Scores::Read(const Deadline& d) {
 
 Event FitTask::Go(const Deadline& d) {
   for (;;) {
-    if (stopped() && (phase_ == Phase::kTrain || phase_ == Phase::kValid || phase_ == Phase::kReport || phase_ == Phase::kStart || phase_ == Phase::kStandardize)) phase_ = Phase::kLeave, work_ = nullptr;
+    try {
+      return Run(d);
+    } catch (const Error& e) {
+      if (e.status() != Status::kRolledBack || !exchange_) throw;
+      BeginReturn(e);
+    }
+  }
+}
+Event FitTask::Run(const Deadline& d) {
+  for (;;) {
+    if (stopped() && (phase_ == Phase::kTrain || phase_ == Phase::kCut || phase_ == Phase::kSkip || phase_ == Phase::kValid || phase_ == Phase::kReport || phase_ == Phase::kStart || phase_ == Phase::kStandardize)) phase_ = Phase::kLeave, work_ = nullptr;
     switch (phase_) {
       case Phase::kStart:
         if (exchange_ && !exchange_->Join(d)) return Event::kPending;
@@ -115,13 +128,19 @@ Event FitTask::Go(const Deadline& d) {
         }
         if (train && !prepared_) PrepareParams(work_->batch);
         if (train && exchange_ && !exchange_->Begin(d)) return Event::kPending;
+        if (train && !work_->loss && !work_->run && Marking()) MarkStep();
         if (look) LookAt(work_->batch);
         else if (!Advance(train)) return Event::kHost;
         work_ = nullptr;
         if (train && options_.report_every && batch_ % options_.report_every == 0) phase_ = Phase::kReport;
-        else if (d.over()) return Event::kPending;
+        if (train && options_.store_checkpoint && exchange_->rank() == 0 && steps_ % options_.store_checkpoint == 0) phase_ = Phase::kCut;
+        else if (phase_ != Phase::kReport && d.over()) return Event::kPending;
         break;
       }
+      case Phase::kCut:
+        if (!exchange_->Cut(d)) return Event::kPending;
+        phase_ = options_.report_every && batch_ % options_.report_every == 0 ? Phase::kReport : Phase::kTrain;
+        break;
       case Phase::kStandardizeEnd:
         if (!standardizing_->Finish(model_->params().get(), d)) return Event::kPending;
         standardizing_.reset();
@@ -158,6 +177,14 @@ Event FitTask::Go(const Deadline& d) {
           BeginEpoch();
         }
         break;
+      case Phase::kReturn:
+        if (!exchange_->Pulled(d)) return Event::kPending;
+        EndReturn();
+        break;
+      case Phase::kSkip:
+        if (Event e = Skip(d); e != Event::kDone) return e;
+        phase_ = Phase::kTrain;
+        break;
       case Phase::kLeave:  // the other workers go on without this one
         if (exchange_ && !exchange_->Leave(d)) return Event::kPending;
         phase_ = Phase::kDone;
@@ -171,6 +198,7 @@ Event FitTask::Go(const Deadline& d) {
 }
 
 void FitTask::Start() {
+  if (options_.store_checkpoint && !exchange_) Fail(Status::kArgument, "fit", "store_checkpoint needs a dist store (flx_fit_store), and the fit has none.");
   seed_ = options_.seed ? uint64_t(*options_.seed) : NextTicket().ticket ^ NextTicket().seed;
   // each worker drops units of its own; what begins at random is the same for all
   tickets_ = {exchange_ ? seed_ ^ uint64_t(exchange_->rank()) * 0x9e3779b97f4a7c15 : seed_, 0};
@@ -289,7 +317,7 @@ void FitTask::Update() {
   if (exchange_ && !on_store) exchange_->Gradients(work_->batch.rows);
   if (options_.clip_gradient) ClipGradients();
   std::lock_guard<std::mutex> lock(optimizer_->mutex());
-  if (on_store) exchange_->Weights(work_->batch.rows), optimizer_->CountStep();
+  if (on_store) exchange_->Weights(work_->batch.rows), optimizer_->CountStep(), ++steps_;
   else optimizer_->Step(*model_->params());
 }
 
@@ -323,8 +351,10 @@ void FitTask::EndEpoch() {
   }
   row.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - epoch_start_).count());
   history_.push_back(std::move(row));
-  double watched = (valid_ ? valid_scores_ : train_scores_).values["loss"];
-  if (watched < best_) best_ = watched, since_best_ = 0;
+  Watch((valid_ ? valid_scores_ : train_scores_).values["loss"]);
+}
+void FitTask::Watch(double loss) {
+  if (loss < best_) best_ = loss, since_best_ = 0;
   else ++since_best_;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The fit: its options and its state.
 #pragma once
+#include <deque>
 #include <map>
 
 #include "fit/exchange.h"
@@ -18,7 +19,7 @@ struct FitOptions {
   std::optional<bool> update_on_store;
   bool resume = false, hybridize = true;
   std::string passes;
-  int64_t report_every = 0;
+  int64_t report_every = 0, store_checkpoint = 0;
 };
 
 class FitTask final : public Task {
@@ -32,7 +33,7 @@ class FitTask final : public Task {
   void SetStore(Ref<Store> store) override;
 
  private:
-  enum class Phase { kStart, kStandardize, kStandardizeEnd, kTrain, kReport, kTrainEnd, kValid, kValidEnd, kCheckpoint, kEpochEnd, kLeave, kDone };
+  enum class Phase { kStart, kStandardize, kStandardizeEnd, kTrain, kCut, kReport, kTrainEnd, kValid, kValidEnd, kCheckpoint, kEpochEnd, kReturn, kSkip, kLeave, kDone };
   // One pass's loss and metrics.
   struct Scores {
     RunningMean loss;
@@ -52,7 +53,18 @@ class FitTask final : public Task {
     int metric = 0;                        // the next one that the host may have to compute
   };
 
+  // Where a fit was before a step, and what it had that is no weight.
+  struct Mark {
+    int64_t step = 0, epoch = 0, batch = 0, rows = 0;
+    uint64_t ticket = 0;
+  };
+  struct States {
+    int64_t step = 0;
+    std::vector<NDArray> arrays;
+  };
+
   Event Go(const Deadline& d) override;
+  Event Run(const Deadline& d);
   void Broken() override { work_ = nullptr, DetachGradients(); }
   bool Compute(bool train);                // the loss of work_, and gradients in training; false: the host is asked
   bool Advance(bool train);                // goes on with work_; the same
@@ -67,6 +79,14 @@ class FitTask final : public Task {
   void ClipGradients();
   void DetachGradients();
   void EndEpoch();
+  void Watch(double loss);                 // for `patience`
+  // returning.cc: a job that goes back to its checkpoint
+  bool Marking() const { return exchange_ && exchange_->distributed() && exchange_->on_store(); }
+  void MarkStep();                         // before each step
+  void BeginReturn(const Error& why);      // throws it where the fit cannot go on
+  void EndReturn();                        // the weights are there
+  bool TakeStates(int64_t step);           // those of a step up to this one; false: there are none
+  Event Skip(const Deadline& d);           // batches that have been; kDone: all
   // checkpoint.cc
   bool WriteCheckpoint(const Deadline& d);  // false: time is up
   bool ReadCheckpoint();                    // false: there is none
@@ -89,6 +109,11 @@ class FitTask final : public Task {
   std::unique_ptr<HostedLayer> hosted_;     // if the model holds code of the host's
   std::unique_ptr<Work> work_;
   std::unique_ptr<Exchange> exchange_;      // if there is a store
+  int64_t steps_ = 0, skip_ = 0;            // steps made with it; batches still to be passed over
+  int unfounded_ = 0;                       // errors that told of a return where there was none
+  Phase returned_from_ = Phase::kTrain;
+  std::deque<Mark> marks_;                  // of the steps since the job's last checkpoint
+  std::deque<States> states_;               // running means and the like, at some of them
   std::vector<NDArray> trained_;            // parameters with a gradient that this fit attached
   RunAhead ahead_;
   Scores train_scores_, valid_scores_;

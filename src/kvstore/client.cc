@@ -95,7 +95,7 @@ ps::Settings NodeSettings(const StoreDef& def, const DistSettings& given) {
   s.beat_ms = std::max<int64_t>(10, Milliseconds(GetDouble(Opt::kPsHeartbeat)));
   s.patience_ms = Milliseconds(GetDouble(Opt::kPsPatience));
   s.key_file = GetText(Opt::kPsKeyFile), s.key_secret = GetText(Opt::kPsKey), s.scheduler_key = GetText(Opt::kPsSchedulerKey), s.allow_file = GetText(Opt::kPsAllow);
-  s.log_file = GetText(Opt::kPsLog), s.cut_prefix = GetText(Opt::kPsCheckpoint);
+  s.log_file = GetText(Opt::kPsLog), s.cut_prefix = GetText(Opt::kPsCheckpoint), s.resume = GetText(Opt::kPsResume) == "1";
   return s;
 }
 
@@ -106,7 +106,8 @@ Error ErrorOf(const ps::Status& status, const std::string& what) {
     case ps::Code::kArgument: s = Status::kArgument; break;
     case ps::Code::kState: case ps::Code::kUnknownKey: s = Status::kState; break;
     case ps::Code::kMismatch: s = Status::kShape; break;
-    case ps::Code::kNetwork: case ps::Code::kTimeout: case ps::Code::kRefused: case ps::Code::kEvicted: case ps::Code::kRolledBack: s = Status::kNetwork; break;
+    case ps::Code::kNetwork: case ps::Code::kTimeout: case ps::Code::kRefused: case ps::Code::kEvicted: s = Status::kNetwork; break;
+    case ps::Code::kRolledBack: s = Status::kRolledBack; break;
     case ps::Code::kMemory: s = Status::kMemory; break;
     case ps::Code::kFile: s = Status::kFile; break;
     case ps::Code::kReducer: s = Status::kError; break;
@@ -140,7 +141,6 @@ Client::Client(const ps::Settings& settings) : executor_(ThePool()), forks_(Fork
   } catch (const ps::Error& e) {
     throw ErrorOf(e.status(), "");
   }
-  worker_.emplace(*node_);
   static const bool sampled = (AddProfileSampler(&SampleStores), true);
   (void)sampled;
   Live& live = TheLive();
@@ -154,10 +154,11 @@ Client::~Client() {
   }
   Close();
 }
-void Client::Call(const std::function<void(ps::Worker&)>& call) {
+void Client::Call(uint64_t returns, const std::function<void(ps::Worker&)>& call) {
   std::lock_guard<std::mutex> lock(mutex_);
   if (closed_) Fail(Status::kState, "store", "it was freed before this was sent. Wait for what is under way first (a barrier, or flx_store_finish).");
-  call(*worker_);
+  ps::Worker worker(*node_, returns);
+  call(worker);
 }
 void Client::CheckProcess(const char* what) const {
   if (ForkCount() != forks_)
@@ -170,7 +171,6 @@ void Client::Close() {
     std::lock_guard<std::mutex> lock(mutex_);
     if (closed_) return;
     closed_ = true;
-    worker_.reset();
     node = std::move(node_);
   }
   if (ForkCount() != forks_) {
@@ -191,12 +191,13 @@ void NetOperation::Execute() {
   auto shared = client;  // this may be gone before the call returns
   profiled_ = Profiling(ProfileKind::kOperator);
   if (profiled_) span_.Begin();
-  shared->Call([&](ps::Worker& w) {
+  shared->Call(returns, [&](ps::Worker& w) {
     call(w, std::move(sent), [op = this](const ps::Status& status, ps::Reply& reply) {
       if (!status.ok()) {
         Error e = ErrorOf(status, op->what);
         return op->End(&e);
       }
+      if (op->key) op->key->round.store(reply.round, std::memory_order_relaxed);
       if (op->to.empty()) return op->End(nullptr);
       op->client->executor()->Run([op, pieces = std::move(reply.pieces)] {
         std::optional<Error> failed;
@@ -217,6 +218,10 @@ void NetOperation::End(const Error* failed) {
     if (from) facts.Array(false, from->dtype, from->shape.data(), int(from->shape.size()));
     for (auto& a : to) facts.Array(true, a->dtype, a->shape.data(), int(a->shape.size()));
     span_.End(ProfileKind::kOperator, nullptr, &facts);
+  }
+  if (failed && meeting) {
+    std::lock_guard<std::mutex> lock(meeting->mutex);
+    meeting->failed = *failed, failed = nullptr;
   }
   Engine::Complete(this, failed);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A dist store's node, its settings, and the operations that send and receive.
 #pragma once
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -31,8 +32,8 @@ class Client {
   explicit Client(const ps::Settings& settings);
   ~Client();
   ps::Node* node() { return node_.get(); }
-  // `call` starts calls of the worker; a closed store's fails.
-  void Call(const std::function<void(ps::Worker&)>& call);
+  // `call` starts calls of the worker, made by somebody who has heard of so many returns to a checkpoint; a closed store's fails.
+  void Call(uint64_t returns, const std::function<void(ps::Worker&)>& call);
   const std::shared_ptr<ps::Executor>& executor() const { return executor_; }
   void CheckProcess(const char* what) const;  // throws in a forked child
   void Close();                               // does not wait
@@ -42,7 +43,6 @@ class Client {
   std::shared_ptr<ps::Executor> executor_;
   std::mutex mutex_;
   std::unique_ptr<ps::Node> node_;
-  std::optional<ps::Worker> worker_;
   bool closed_ = false;
   int forks_;
 };
@@ -56,7 +56,15 @@ class Token : public Object {
  protected:
   ~Token() override { var.Reset(); }
 };
-struct DistKey : Token { ps::KeyInfo info; };
+struct DistKey : Token {
+  ps::KeyInfo info;
+  std::atomic<uint64_t> round{0};  // of what was pulled last
+};
+// The end of a barrier or the like. What went wrong is kept here, and no poison: later calls do not fail for it.
+struct Meeting : Token {
+  std::mutex mutex;
+  std::optional<Error> failed;
+};
 
 // One call of the worker as an operation: it keeps its variables until the call has ended.
 struct NetOperation : Operation {
@@ -66,6 +74,9 @@ struct NetOperation : Operation {
   NDArray from;                             // what is sent
   std::vector<NDArray> to;                  // where what comes goes
   std::function<void(ps::Worker&, ps::Buffer, ps::Done)> call;
+  uint64_t returns = 0;                     // to a checkpoint, that its maker had heard of
+  Ref<DistKey> key;                         // whose round is noted
+  Ref<Meeting> meeting;                     // that hears of a failure in place of the engine
   NetOperation() { deferred = true, lane = Lane::kComm; }
   void Execute() override;
   void End(const Error* failed);            // by what Execute has begun, once; it is gone then

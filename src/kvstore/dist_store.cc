@@ -38,18 +38,12 @@ class DistStore final : public Store {
 
   bool Join(int64_t timeout_ms) override {
     client_->CheckProcess("join");
-    ps::Status s = node().WaitReady(timeout_ms);
-    if (s.code == ps::Code::kTimeout && node().state() == ps::State::kJoining) return false;
-    if (!s.ok()) throw ErrorOf(s, "join");
-    return true;
+    return Reached(node().WaitReady(timeout_ms), "join");
   }
   bool Serve(int64_t timeout_ms) override {
     client_->CheckProcess("serve");
     if (role() == StoreRole::kWorker) return true;
-    ps::Status s = node().WaitEnd(timeout_ms);
-    if (s.code == ps::Code::kTimeout && (node().state() == ps::State::kJoining || node().state() == ps::State::kRunning)) return false;
-    if (!s.ok()) throw ErrorOf(s, "serve");
-    return true;
+    return Reached(node().WaitEnd(timeout_ms), "serve");
   }
   bool Barrier(int64_t timeout_ms) override {
     return Meet("barrier", &barrier_, timeout_ms, [](ps::Worker& w, ps::Buffer, ps::Done done) { w.Barrier(std::move(done)); });
@@ -62,34 +56,73 @@ class DistStore final : public Store {
     if (!left_ && !Meet("finish", &finish_, timeout_ms, [](ps::Worker& w, ps::Buffer, ps::Done done) { w.Finish(std::move(done)); })) return false;
     left_ = true;
     if (settings_.servers == 0) {  // others may still want what lies here
-      ps::Status s = node().WaitEnd(timeout_ms);
-      if (s.code == ps::Code::kTimeout) return false;
-      if (!s.ok()) throw ErrorOf(s, "finish");
+      if (!Reached(node().WaitEnd(timeout_ms), "finish")) return false;
     }
     std::lock_guard<std::mutex> lock(mutex_);
     return finished_ = true;
+  }
+  bool Checkpoint(int64_t timeout_ms) override {
+    return Meet("checkpoint", &checkpoint_, timeout_ms, [](ps::Worker& w, ps::Buffer, ps::Done done) { w.Checkpoint(std::move(done)); });
+  }
+  // What was called before may still be under way, and fails: it has the variables of then.
+  int64_t Recover() override {
+    std::lock_guard<std::mutex> lock(mutex_);
+    CheckStanding("recover");
+    ps::Progress p = node().progress();
+    if (!known_ || p.returns == *known_) return -1;
+    known_ = p.returns;
+    order_ = Make<Token>(), barrier_ = finish_ = checkpoint_ = nullptr;
+    for (auto& [name, key] : dist_keys_) {
+      auto fresh = Make<DistKey>();
+      fresh->info = key->info, key = fresh;
+      doubtful_.insert(name);
+    }
+    return int64_t(p.returned_to);
+  }
+  JobProgress Progress() const override {
+    ps::Progress p = node().progress();
+    return {int64_t(p.checkpoint), int64_t(p.checkpoint_round), int64_t(p.returns), int64_t(p.returned_to), int64_t(p.first_round)};
+  }
+  int64_t RoundOf(const std::string& key) const override {
+    std::lock_guard<std::mutex> lock(mutex_);
+    auto k = dist_keys_.find(key);
+    return k == dist_keys_.end() ? 0 : int64_t(k->second->round.load(std::memory_order_relaxed));
   }
   Optimizer::State SaveStates() override { NoStates("save"); }
   void LoadStates(const Optimizer::State&) override { NoStates("load"); }
 
  private:
   ps::Node& node() const { return *client_->node(); }
+  // After a wait: false if its time was up and the node goes on, which it may have done just now. A rendezvous that timed out is a failure.
+  bool Reached(const ps::Status& s, const char* what) const {
+    if (s.ok()) return true;
+    const ps::Status why = node().failure();
+    if (s.code == ps::Code::kTimeout && why.ok()) return false;
+    throw ErrorOf(why.ok() ? s : why, what);
+  }
   bool Joined() const { return node().state() != ps::State::kJoining; }
   [[noreturn]] void NoStates(const char* what) const {
-    Fail(Status::kUnsupported, "store", "the servers of a ", def.name, " store hold the optimizer's states; ", what, "ing them in one file is not supported.");
+    Fail(Status::kUnsupported, "store", "the servers of a ", def.name, " store hold the optimizer's states; ", what, "ing them in one file is not supported. A checkpoint (flx_store_checkpoint) has them.");
   }
-  void CheckUse(const char* what) const override {
+  void CheckStanding(const char* what) const {
     client_->CheckProcess(what);
     Store::CheckUse(what);
     if (finished_) Fail(Status::kState, "store", what, " after finish: this worker has left its job. Make a new store for another one.");
     if (node().state() == ps::State::kJoining) Fail(Status::kState, "store", what, " before the job is complete. Wait for it (flx_store_join).");
     if (!node().failure().ok()) throw ErrorOf(node().failure(), what);
   }
+  void CheckUse(const char* what) const override {
+    CheckStanding(what);
+    ps::Progress p = node().progress();
+    if (!known_) known_ = p.returns;  // who comes after a return has nothing to go back from
+    if (p.returns != *known_)
+      Fail(Status::kRolledBack, "store", what, ": the job went back to the checkpoint of round ", int64_t(p.returned_to), ". Call recover (flx_store_recover), pull, and go on from there.");
+  }
 
   // ---- operations
   std::unique_ptr<NetOperation> New(std::string what, int priority) {
     auto op = std::make_unique<NetOperation>();
-    op->client = client_, op->what = std::move(what), op->origin = Origin(), op->priority = priority;
+    op->client = client_, op->what = std::move(what), op->origin = Origin(), op->priority = priority, op->returns = *known_;
     op->tokens.push_back(order_);
     return op;
   }
@@ -108,15 +141,16 @@ class DistStore final : public Store {
     return sum->contiguous ? sum : CopyOf(sum);
   }
   // What all that was called before must have ended for; polled by its callers.
-  template <class F> bool Meet(const char* what, Ref<Token>* token, int64_t timeout_ms, F call) {
-    Ref<Token> wait;
+  template <class F> bool Meet(const char* what, Ref<Meeting>* token, int64_t timeout_ms, F call) {
+    Ref<Meeting> wait;
     {
       std::lock_guard<std::mutex> lock(mutex_);
       CheckUse(what);
       if (!*token) {
         auto op = New(what, 0);
         op->call = call;
-        auto made = Make<Token>();
+        auto made = Make<Meeting>();
+        op->meeting = made;
         PushOperation(std::move(op), Access::kUpdate, made);
         *token = made;
       }
@@ -129,6 +163,8 @@ class DistStore final : public Store {
       p->seen = true;
       throw Error(p->error);
     }
+    std::lock_guard<std::mutex> ended(wait->mutex);
+    if (wait->failed) throw Error(*wait->failed);
     return true;
   }
 
@@ -151,13 +187,13 @@ class DistStore final : public Store {
   }
   void DoPull(const Group& g, int priority) override {
     auto op = New(Text("pull of key `", g.key, "`"), priority);
-    op->to = g.arrays;
+    op->to = g.arrays, op->key = dist_keys_[g.key];
     op->call = [key = g.key, priority](ps::Worker& w, ps::Buffer, ps::Done done) { w.Pull(key, priority, std::move(done)); };
     PushOperation(std::move(op), Access::kRead, dist_keys_[g.key]);
   }
   void DoPushPull(const Group& push, const Group& pull, PushInfo info) override {
     auto op = New(Text("push_pull of key `", push.key, "`"), info.priority);
-    op->from = Sent(push), op->to = pull.arrays;
+    op->from = Sent(push), op->to = pull.arrays, op->key = dist_keys_[push.key];
     op->call = [key = push.key, info](ps::Worker& w, ps::Buffer b, ps::Done done) { w.PushPull(key, std::move(b), uint64_t(info.samples), info.priority, std::move(done)); };
     PushOperation(std::move(op), Access::kRead, dist_keys_[push.key]);
   }
@@ -178,7 +214,9 @@ class DistStore final : public Store {
   ps::Settings settings_;
   Together together_ = Together::kSum;
   std::shared_ptr<Client> client_;
-  Ref<Token> order_ = Make<Token>(), barrier_, finish_;  // order_: read by calls of keys, written by what all must have ended for
+  Ref<Token> order_ = Make<Token>();  // read by calls of keys, written by what all must have ended for
+  Ref<Meeting> barrier_, finish_, checkpoint_;
+  mutable std::optional<uint64_t> known_;  // the returns to a checkpoint that the caller has heard of
   std::map<std::string, Ref<DistKey>, std::less<>> dist_keys_;
   Ref<Optimizer> optimizer_;
   std::atomic<bool> left_{false};

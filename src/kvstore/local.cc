@@ -22,7 +22,7 @@ class LocalStore final : public Store {
     for (auto& k : keys) keys_.erase(k), values_.erase(k);
   }
   bool Serve(int64_t) override { return true; }  // there is nobody to serve
-  std::string Describe() const override { return Text("store ", def.name, ": one process, ", Numbers().back().second, " keys\n"); }
+  std::string Describe() const override { return Text("store ", def.name, ": one process, ", Keys(), " keys\n"); }
   Optimizer::State SaveStates() override {
     std::lock_guard<std::mutex> lock(mutex_);
     NeedOptimizer();

@@ -33,7 +33,9 @@ Ref<Store> Store::New(std::string_view kind, const Settings& settings) {
 
 std::vector<std::pair<std::string, double>> Store::Numbers() const {
   std::lock_guard<std::mutex> lock(mutex_);
-  return {{"rank", rank()}, {"workers", workers()}, {"servers", servers()}, {"keys", double(keys_.size())}};
+  JobProgress p = Progress();
+  return {{"rank", rank()}, {"workers", workers()}, {"servers", servers()}, {"keys", double(keys_.size())}, {"checkpoint", double(p.checkpoint)},
+          {"checkpoint_round", double(p.checkpoint_round)}, {"returns", double(p.returns)}, {"returned_to", double(p.returned_to)}};
 }
 bool Store::has_optimizer() const {
   std::lock_guard<std::mutex> lock(mutex_);
@@ -81,9 +83,10 @@ void Store::Init(const std::vector<std::string>& keys, const std::vector<NDArray
       Fail(k->second.shape != a.shape ? Status::kShape : Status::kType, "store", "key `", keys[i], "` is there already, as ", k->second.dtype, " ", k->second.shape, "; given ", flx::Describe(a), ".");
   }
   for (size_t i = 0; i < keys.size(); ++i)
-    if (!keys_.count(keys[i])) {
+    if (!keys_.count(keys[i]) || doubtful_.count(keys[i])) {
       DoInit(keys[i], values[i], together);
       keys_.emplace(keys[i], Key{values[i]->shape, values[i]->dtype});
+      doubtful_.erase(keys[i]);
     }
 }
 void Store::Push(const std::vector<std::string>& keys, const std::vector<NDArray>& values, PushInfo info) {
@@ -103,6 +106,10 @@ void Store::PushPull(const std::vector<std::string>& keys, const std::vector<NDA
   if (info.samples < 0) Fail(Status::kArgument, "store", "`samples` must be 0 or more, given ", info.samples, ".");
   auto push = Grouped("push", keys, values), pull = Grouped("pull", keys, targets);
   for (size_t i = 0; i < push.size(); ++i) DoPushPull(push[i], pull[i], info);
+}
+
+bool Store::Checkpoint(int64_t) {
+  Fail(Status::kUnsupported, "store", "a ", def.name, " store is this process's, and there is no job to write a checkpoint of. Save its arrays, and its optimizer's states by flx_store_save.");
 }
 
 void Store::SetOptimizer(const Optimizer& optimizer) {

@@ -7,6 +7,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -29,6 +30,13 @@ enum class StoreRole { kWorker, kServer, kScheduler };
 const char* RoleName(StoreRole role);
 
 enum class Together { kSum, kMean };  // what becomes of the pushes of several workers: MXNet's sum, or the mean, weighted by samples
+
+// How far a job is with its checkpoints; a store of one process has none.
+struct JobProgress {
+  int64_t checkpoint = 0, checkpoint_round = 0;  // the last complete one's number (0: none) and round: how many updates its keys have had
+  int64_t returns = 0, returned_to = 0;          // how often the job went back to one, and to which round at last
+  int64_t first_round = 1;                       // the first round this worker takes part in
+};
 
 // What a push says beside its arrays. samples: of the batch behind a gradient; `mean` weighs by them. Higher priorities are sent first.
 struct PushInfo { int64_t samples = 1; int priority = 0; };
@@ -65,6 +73,12 @@ class Store : public Object {
   virtual bool Barrier(int64_t timeout_ms) = 0;            // until every worker is there; false: time is up, call again
   // This worker pushes no more, and the others go on without it. Keys and optimizer of a local store are forgotten.
   virtual bool Finish(int64_t timeout_ms) = 0;
+  // All servers write what they hold to their disks, as of what this worker has pushed so far; its later pushes wait until they have. False: time is up, call again.
+  virtual bool Checkpoint(int64_t timeout_ms);
+  // After a kRolledBack error, which every call gives until then: calls count again, and what is pulled is the checkpoint's. Its round; -1: the job did not go back.
+  virtual int64_t Recover() { return -1; }
+  virtual JobProgress Progress() const { return {}; }
+  virtual int64_t RoundOf(const std::string& key) const { return (void)key, 0; }  // of a job's key: of the value pulled last
   virtual bool Serve(int64_t timeout_ms) = 0;              // a server's or scheduler's part; true: the job is over
 
   virtual std::string Address() const { return ""; }       // host:port where the others of its job reach this process
@@ -84,11 +98,13 @@ class Store : public Object {
   virtual void DoSetOptimizer(Ref<Optimizer> o) = 0;
   virtual void DoSet(std::string_view key, std::string_view value) = 0;
   virtual void CheckUse(const char* what) const;           // throws if it may not be used now: not a worker, finished, forked
+  size_t Keys() const { std::lock_guard<std::mutex> lock(mutex_); return keys_.size(); }
   std::vector<Group> Grouped(const char* what, const std::vector<std::string>& keys, const std::vector<NDArray>& arrays) const;
 
   mutable std::mutex mutex_;
   std::map<std::string, Key, std::less<>> keys_;
   bool optimizing_ = false;
+  std::set<std::string, std::less<>> doubtful_;            // keys that were initialized before the job went back, and that the checkpoint may not have
 };
 
 Ref<Store> NewLocalStore(const StoreDef& def, const void* settings);

@@ -65,7 +65,7 @@ class Optimizer final : public LockedObject {
   void Set(std::string_view key, std::string_view value);
   double Get(std::string_view key) const;  // also `step`: updates made so far, and `rate`: the next step's learning rate
   void SetSchedule(Ref<Schedule> s) { schedule_ = std::move(s); }
-  void CountStep() { ++step_; }  // one that was made elsewhere: schedules go on
+  void CountStep(int64_t steps = 1) { step_ += steps; }  // made elsewhere: schedules go on; or undone there, if below 0
   // How many steps the training will have, for schedules that end with it. 0: unknown.
   void SetLength(int64_t steps) { length_ = steps; }
   // All there is to go on from: what a file or another process needs.

@@ -46,6 +46,11 @@ static void fault(const abi_call *c, int arg, const char *what, const char *why,
   if (arg < 0) fprintf(stderr, "a new function may need a rule in abi_values.c, so that its arguments are good\n");
   fprintf(stderr, "%s, `%s` %s: %s; status %d: %.300s\n", c->f->name, arg < 0 ? "" : c->f->args[arg].name, what, why, (int)s, s ? flx_last_error() : "ok");
 }
+/* What good arguments give where they cannot succeed here. */
+static flx_status expected_of(const abi_function *f) {
+  if (!strcmp(f->name, "flx_store_checkpoint")) return FLX_ERROR_UNSUPPORTED; /* the store at hand is of one process */
+  return strcmp(f->name, "flx_plugin_load") ? FLX_OK : FLX_ERROR_FORMAT; /* no plugin is at hand */
+}
 /* Calls with v[arg] = bad. allowed: a mask of statuses; named: whether the message must name the argument, its count or its group. Restores all after. */
 static void with(abi_call *c, int arg, const char *what, abi_value bad, int count_arg, int64_t count, unsigned allowed, int named) {
   abi_value v[ABI_MAX_ARGS];
@@ -182,7 +187,7 @@ static void bad_integer(abi_call *c, int arg) {
   if (!strcmp(name, "dtype") || !strcmp(name, "host_dtype")) EACH(dtypes, BIT(FLX_ERROR_TYPE), 1);
   else if (!strcmp(name, "order")) EACH(orders, BIT(FLX_ERROR_ARGUMENT), 1);
   else if (!strcmp(name, "mode")) EACH(modes, BIT(FLX_ERROR_ARGUMENT), 1);
-  else if (!strcmp(name, "timeout_ms")) EACH(extremes, BIT(FLX_OK), 0);
+  else if (!strcmp(name, "timeout_ms")) EACH(extremes, BIT(expected_of(c->f)), 0);
   else if (!strcmp(name, "index")) {
     with(c, arg, "the least", integer(least), -1, 0, BIT(FLX_ERROR_INDEX), 1);
     with(c, arg, "the most", integer(most), -1, 0, BIT(FLX_ERROR_INDEX), 1);
@@ -244,10 +249,6 @@ static void misuse(abi_call *c, int arg) {
   }
 }
 
-/* What good arguments give where they cannot succeed here. */
-static flx_status expected_of(const abi_function *f) {
-  return strcmp(f->name, "flx_plugin_load") ? FLX_OK : FLX_ERROR_FORMAT; /* no plugin is at hand */
-}
 static const abi_function *now;
 static void test_function(void) {
   const unsigned good = BIT(expected_of(now));

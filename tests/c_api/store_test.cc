@@ -36,6 +36,9 @@ TEST(CppStore, ArraysByKey) {
   store.push_pull({"w"}, {array({1, 0})}, {w});
   EXPECT_EQ(w.to_vector<float>(), (Floats{2, 4}));
   EXPECT_NE(store.view().find("2 keys"), std::string::npos);
+  EXPECT_EQ(store.recover(), -1);
+  EXPECT_EQ(store.number("checkpoint"), 0);
+  EXPECT_THROW(store.checkpoint(), UnsupportedError);
   store.barrier();
   store.serve();
   store.finish();

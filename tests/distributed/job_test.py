@@ -7,6 +7,7 @@ store      push, pull, barriers and optimizers by Python's Store, in dist_sync a
 languages  a job whose workers are of different languages gives the weights of a job in one
 targets    the tours' part (e), one epoch by two workers, in each language
 lost       a worker that is killed: the others hear it (policy fail), or go on without it (continue)
+checkpoint the example that loses a server and goes back, that is started again, and whose checkpoints are damaged
 mxnet      programs in MXNet's words: mx.kv, gluon.Trainer, Module; a script that serves where its role says so"""
 import os
 import re
@@ -18,13 +19,13 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 
 
-def job(build, command, workers=4, servers=2, more=(), folder=None):
-    """The output of a job that ends well."""
+def job(build, command, workers=4, servers=2, more=(), folder=None, fails=False):
+    """The output of a job that ends well, or as it should: fails."""
     done = subprocess.run([sys.executable, os.path.join(ROOT, "tools", "launch.py"), "-n", str(workers), "-s", str(servers), "--env", "FLEXOR_PS_HEARTBEAT=10", *more,  # a busy machine is not silence
                            "--program", os.path.join(build, "ps-lite", "program", "flexor-ps"), *command], cwd=folder, capture_output=True, text=True, timeout=200, check=False)
-    if done.returncode:
+    if bool(done.returncode) != fails:
         sys.exit(f"FAILED {' '.join(command)}: status {done.returncode}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}")
-    return done.stdout
+    return done.stdout + done.stderr if fails else done.stdout
 
 
 def accuracies(text):
@@ -88,6 +89,39 @@ def lost(build, languages):
         assert out.count(words) == 2 and (policy != "fail" or out.count("worker 1") >= 2), out
 
 
+def checkpoint(build, languages):
+    program = [*languages["Python"], os.path.join(ROOT, "examples", "distributed", "checkpoint.py")]
+
+    def lines(folder, *arguments, restarts="0", fails=False):
+        more = ["--restarts", restarts, "--env", "FLEXOR_PS_POLICY=rollback", "--env", f"FLEXOR_PS_CHECKPOINT={folder}/lines", "--env", "FLEXOR_PS_RESUME=1"]
+        out = job(build, [*program, *arguments], workers=2, servers=2, more=more, fails=fails)
+        return out if fails else (sorted(set(re.findall(r"weight (.*)", out))), out)
+
+    with tempfile.TemporaryDirectory() as folder:
+        want, out = lines(folder)
+        assert len(want) == 1 and out.count("begins at step 0") == 2 and "went back" not in out, out
+    with tempfile.TemporaryDirectory() as folder:
+        got, out = lines(folder, "--lose", "35", restarts="1")
+        assert got == want and out.count("the job went back to step 30") == 2, out
+    with tempfile.TemporaryDirectory() as folder:
+        lines(folder, "--stop", "25", fails=True)
+        got, out = lines(folder)
+        assert got == want and out.count("begins at step 20") == 2, out
+        assert len(os.listdir(folder)) <= 5, os.listdir(folder)  # of the last two checkpoints, and which is the last
+        # What it would begin from is damaged: the workers say which file, and what is wrong with it.
+        parts = sorted(name for name in os.listdir(folder) if name.startswith("lines.1."))
+        path = os.path.join(folder, parts[-1])
+        with open(path, "r+b") as part:
+            part.truncate(os.path.getsize(path) - 1)
+        out = lines(folder, fails=True)
+        assert out.count(path) >= 2 and "FileError" in out and "cut short" in out, out
+        path = os.path.join(folder, "lines.last")
+        with open(path, "wb") as note:
+            note.write(b"what is this?")
+        out = lines(folder, fails=True)
+        assert path in out and "13 bytes" in out, out  # the scheduler says it, before anybody has come
+
+
 def mxnet(build, languages):
     for what in ("kv", "gluon", "module"):
         out = job(build, [*languages["Python"], os.path.join(HERE, "mxnet_words.py"), what], workers=2, servers=1)
@@ -104,7 +138,7 @@ def main(build, case, *commands):
     for pair in commands:
         name, _, command = pair.partition("=")
         given[name] = command.split()
-    {"digits": digits, "store": store, "languages": languages, "targets": targets, "lost": lost, "mxnet": mxnet}[case](build, given)
+    {"digits": digits, "store": store, "languages": languages, "targets": targets, "lost": lost, "checkpoint": checkpoint, "mxnet": mxnet}[case](build, given)
 
 
 if __name__ == "__main__":

@@ -1,79 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // Stores of a job whose nodes are all in this process: each has its own sockets and threads, as if it had a process of its own.
-#include <gtest/gtest.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <chrono>
-#include <thread>
-
-#include "base/config.h"
-#include "exec/invoke.h"
-#include "helpers.h"
-#include "kvstore/store.h"
+#include "job.h"
 #include "profiler/profiler.h"
 
 namespace flx {
 namespace {
 
-using namespace fit_tests;
-using Values = std::vector<float>;
-
-NDArray Of(Values v) { return FromHost(v.data(), int64_t(v.size() * 4), DType::kFloat32, false, {int64_t(v.size())}, DType::kFloat32); }
-Values Floats(const NDArray& a) {
-  Values v(size_t(a->size()));
-  ReadArray(*a, v.data(), a->size() * 4, DType::kFloat32, false);
-  return v;
-}
-template <class F> Error ErrorOf(F&& f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e;
-  }
-  ADD_FAILURE() << "no error";
-  return Error(Status::kOk, "");
-}
-bool Has(const Error& e, const char* text) { return e.message().find(text) != std::string::npos; }
-
-// All of a job. What waits for several nodes is polled, one after the other.
-struct Job {
-  std::vector<Ref<Store>> workers, servers;
-  Ref<Store> scheduler;
-  Job(int nworkers, int nservers, const Settings& more = {}, const char* kind = "dist_sync", const Settings& ofworkers = {}) {
-    Settings s = {{"root_uri", "127.0.0.1"}, {"num_worker", Text(nworkers)}, {"num_server", Text(nservers)}};
-    s.insert(s.end(), more.begin(), more.end());
-    SetOption("FLEXOR_PS_HEARTBEAT", "10");  // a busy machine is not silence
-    auto node = [&](const char* role, const std::string& port, const Settings& own = {}) {
-      Settings all = s;
-      all.emplace_back("role", role), all.emplace_back("root_port", port);
-      all.insert(all.end(), own.begin(), own.end());
-      return Store::New(kind, all);
-    };
-    scheduler = node("scheduler", "0");
-    std::string address = scheduler->Address(), port = address.substr(address.rfind(':') + 1);
-    for (int i = 0; i < nservers; ++i) servers.push_back(node("server", port));
-    for (int i = 0; i < nworkers; ++i) workers.push_back(node("worker", port, ofworkers));
-    All([](Store& w) { return w.Join(1); });
-    std::sort(workers.begin(), workers.end(), [](auto& a, auto& b) { return a->rank() < b->rank(); });
-  }
-  template <class F> void All(F done) {
-    std::vector<Ref<Store>> waiting = workers;
-    auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(60);
-    while (!waiting.empty() && std::chrono::steady_clock::now() < limit)
-      for (size_t i = waiting.size(); i-- > 0;)
-        if (done(*waiting[i])) waiting.erase(waiting.begin() + int64_t(i));
-    ASSERT_TRUE(waiting.empty()) << waiting[0]->Describe();
-  }
-  void Barrier() {
-    All([](Store& w) { return w.Barrier(1); });
-  }
-  void Finish() {
-    All([](Store& w) { return w.Finish(1); });
-    for (auto& s : servers) EXPECT_TRUE(s->Serve(20000));
-    EXPECT_TRUE(scheduler->Serve(20000));
-  }
-};
+using namespace kvstore_tests;
 
 TEST(DistStore, KnowsWhoIsThere) {
   Job job(3, 2);
@@ -176,18 +112,6 @@ TEST(DistStore, AsyncAppliesEachPushOnce) {
   job.workers[1]->Pull({"w"}, {got}, 0);
   EXPECT_EQ(Floats(got), (Values{5.5f}));
   job.Finish();
-}
-
-std::string FitBits(Ref<Store> store, int part, int parts, const Settings& more) {
-  Data d = Spirals(96, 1), mine;
-  for (int64_t i = part; i < d.n; i += parts) mine.x.insert(mine.x.end(), {d.x[size_t(2 * i)], d.x[size_t(2 * i + 1)]}), mine.y.push_back(d.y[size_t(i)]), ++mine.n;
-  Settings options = {{"epochs", "3"}, {"seed", "5"}};
-  options.insert(options.end(), more.begin(), more.end());
-  auto model = Make<Model>(Mlp(false), nullptr);
-  auto task = StartFit(model, CrossEntropy(), Optimizer::New("Adam", {{"learning_rate", "0.02"}}), IterOf(mine, {{"batch_size", Text(32 / parts)}}), nullptr, options);
-  if (store) task->SetStore(store);
-  Drive(*task, 1);
-  return Bits(*model->params());
 }
 
 TEST(DistStore, FitsOfOneWorkerGiveTheBitsOfAFitWithoutOne) {

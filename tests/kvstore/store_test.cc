@@ -1,31 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The store of one process: MXNet's recorded results, and what its calls promise.
-#include "kvstore/store.h"
-
-#include <gtest/gtest.h>
-
 #include "golden.h"
-#include "exec/invoke.h"
+#include "store_helpers.h"
 
 namespace flx {
 namespace {
 
-NDArray Of(std::vector<float> v) { return FromHost(v.data(), int64_t(v.size() * 4), DType::kFloat32, false, {int64_t(v.size())}, DType::kFloat32); }
-std::vector<float> Read(const NDArray& a) {
-  std::vector<float> v(size_t(a->size()));
-  ReadArray(*a, v.data(), a->size() * 4, DType::kFloat32, false);
-  return v;
-}
-template <class F> Error ErrorOf(F&& f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e;
-  }
-  ADD_FAILURE() << "no error";
-  return Error(Status::kOk, "");
-}
-bool Has(const Error& e, const char* text) { return e.message().find(text) != std::string::npos; }
+using namespace kvstore_tests;
 
 TEST(Store, MxnetsResults) {
   golden::Folder folder(FLEXOR_TEST_DATA "/golden");
@@ -65,12 +46,12 @@ TEST(Store, SumsInOrderAndGivesToAll) {
   store->Push({"a", "b", "a", "a"}, {Of({1e8f, 1}), Of({7}), Of({-1e8f, 2}), Of({1, 3})}, {});
   NDArray x = Of({0, 0}), y = Of({0, 0}), b = Of({0});
   store->Pull({"a", "b", "a"}, {x, b, y}, 0);
-  EXPECT_EQ(Read(x), (std::vector<float>{1, 6}));  // (1e8 - 1e8) + 1
-  EXPECT_EQ(Read(y), Read(x));
-  EXPECT_EQ(Read(b), (std::vector<float>{7}));
+  EXPECT_EQ(Floats(x), (std::vector<float>{1, 6}));  // (1e8 - 1e8) + 1
+  EXPECT_EQ(Floats(y), Floats(x));
+  EXPECT_EQ(Floats(b), (std::vector<float>{7}));
   store->PushPull({"a", "a"}, {x, x}, {x, y}, {});  // into what is pushed
-  EXPECT_EQ(Read(x), (std::vector<float>{2, 12}));
-  EXPECT_EQ(Read(y), Read(x));
+  EXPECT_EQ(Floats(x), (std::vector<float>{2, 12}));
+  EXPECT_EQ(Floats(y), Floats(x));
 }
 
 TEST(Store, InitIsIdempotentAndItsArraysAreCopies) {
@@ -80,12 +61,12 @@ TEST(Store, InitIsIdempotentAndItsArraysAreCopies) {
   CopyInto(Of({9, 9}), first);
   store->Init({"a"}, {Of({3, 4})});
   store->Pull({"a"}, {got}, 0);
-  EXPECT_EQ(Read(got), (std::vector<float>{1, 2}));
+  EXPECT_EQ(Floats(got), (std::vector<float>{1, 2}));
   store->Push({"a"}, {first}, {});
   CopyInto(Of({8, 8}), first);
   store->Pull({"a"}, {got}, 0);
-  EXPECT_EQ(Read(got), (std::vector<float>{9, 9}));
-  EXPECT_EQ(store->Numbers(), (std::vector<std::pair<std::string, double>>{{"rank", 0}, {"workers", 1}, {"servers", 0}, {"keys", 1}}));
+  EXPECT_EQ(Floats(got), (std::vector<float>{9, 9}));
+  EXPECT_EQ(store->Numbers(), (std::vector<std::pair<std::string, double>>{{"rank", 0}, {"workers", 1}, {"servers", 0}, {"keys", 1}, {"checkpoint", 0}, {"checkpoint_round", 0}, {"returns", 0}, {"returned_to", 0}}));
 }
 
 TEST(Store, OptimizerAndItsStates) {
@@ -105,8 +86,8 @@ TEST(Store, OptimizerAndItsStates) {
   NDArray want = Of({1, 2}), got = Of({0, 0}), fixed = Of({0, 0});
   for (int i = 0; i < 3; ++i) fresh->Update("w", want, Of({float(i), 1})), store->Push({"w", "fixed"}, {Of({float(i), 1}), Of({1, 1})}, {});
   store->Pull({"w", "fixed"}, {got, fixed}, 0);
-  EXPECT_EQ(Read(got), Read(want));
-  EXPECT_EQ(Read(fixed), (std::vector<float>{1, 1}));
+  EXPECT_EQ(Floats(got), Floats(want));
+  EXPECT_EQ(Floats(fixed), (std::vector<float>{1, 1}));
   // Another store goes on from the states.
   auto other = Store::New("local", {});
   other->Init({"w"}, {got});
@@ -117,7 +98,7 @@ TEST(Store, OptimizerAndItsStates) {
     NDArray more = Of({0, 0});
     s->PushPull({"w"}, {Of({3, -1})}, {more}, {});
     if (s == store) fresh->Update("w", want, Of({3, -1}));
-    EXPECT_EQ(Read(more), Read(want));
+    EXPECT_EQ(Floats(more), Floats(want));
   }
   EXPECT_TRUE(store->Finish(0));  // all is forgotten
   EXPECT_EQ(ErrorOf([&] { store->Pull({"w"}, {got}, 0); }).status(), Status::kState);
@@ -145,7 +126,7 @@ TEST(Store, WrongCallsSayWhatIsWrong) {
   EXPECT_EQ(ErrorOf([&] { store->Push({"fc1_weight", "other"}, {Of({5, 5}), Of({5})}, {}); }).status(), Status::kState);
   NDArray got = Of({0, 0});
   store->Pull({"fc1_weight"}, {got}, 0);
-  EXPECT_EQ(Read(got), (std::vector<float>{1, 2}));
+  EXPECT_EQ(Floats(got), (std::vector<float>{1, 2}));
 }
 
 TEST(Store, FailuresPoisonWhatIsPulled) {
@@ -162,7 +143,7 @@ TEST(Store, FailuresPoisonWhatIsPulled) {
   Engine::Get().Push(op, &use, 1);
   EXPECT_EQ(ErrorOf([&] { store->PushPull({"w"}, {bad}, {got}, {}), WaitToRead(*got); }).status(), Status::kFile);  // at the call, or later
   store->PushPull({"w"}, {Of({3, 3})}, {got}, {});  // wholly overwritten
-  EXPECT_EQ(Read(got), (std::vector<float>{3, 3}));
+  EXPECT_EQ(Floats(got), (std::vector<float>{3, 3}));
   while (auto p = Engine::Get().NextUnseen()) {}
 }
 

@@ -16,7 +16,7 @@ from flexor import _flexor as f
 
 BUILTINS = {"ArgumentError": ValueError, "DTypeError": TypeError, "ShapeError": ValueError, "OutOfRangeError": IndexError, "UnknownNameError": KeyError,
             "HandleError": ValueError, "UnsupportedError": NotImplementedError, "OutOfMemoryError": MemoryError, "FileError": OSError, "FormatError": ValueError,
-            "DeviceError": RuntimeError, "NetworkError": ConnectionError, "HostError": RuntimeError, "StateError": RuntimeError, "InternalError": RuntimeError}
+            "DeviceError": RuntimeError, "NetworkError": ConnectionError, "HostError": RuntimeError, "StateError": RuntimeError, "InternalError": RuntimeError, "RolledBackError": RuntimeError}
 
 
 @pytest.mark.parametrize("name", BUILTINS)

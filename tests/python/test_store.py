@@ -55,6 +55,9 @@ def test_optimizers_and_their_states(tmp_path):
         s.set("learning_rate", 1)
         s.push("w", of(1, 1))
     np.testing.assert_array_equal(store.pull("w", out=of(0, 0)).asnumpy(), other.pull("w", out=of(0, 0)).asnumpy())
+    assert store.recover() == -1 and store.stats()["checkpoint"] == 0
+    with pytest.raises(fx.UnsupportedError, match="no job"):
+        store.checkpoint()
     store.barrier()
     store.finish()
     with pytest.raises(fx.StateError, match="never initialized"):
@@ -108,5 +111,9 @@ def test_fits_give_the_bits_of_a_fit_without_one():
     assert clf.store is store and copy.deepcopy(store) is store and pickle.loads(pickle.dumps(clf)).store is None  # a store belongs to its process
     with pytest.raises(ValueError, match="no store"):
         fit(update_on_store=True)
+    with pytest.raises(ValueError, match="store_checkpoint: there is no store"):
+        fit(store_checkpoint=5)
+    with pytest.raises(fx.ArgumentError, match="store_checkpoint needs a dist store"):
+        fit(store=fx.Store(), store_checkpoint=5)
     with pytest.raises(fx.ArgumentError):
         fit(store=store, update_on_store=True, clip_gradient=1.0)

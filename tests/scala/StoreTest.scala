@@ -24,6 +24,8 @@ class StoreTest {
     store.set("learning_rate", 0.5)
     assertEquals(Vector(0, 1, 2), store.shard(3).toVector)
     assertTrue(store.stats.contains("\"keys\""))
+    assertEquals(-1L, store.recover())
+    try { store.checkpoint(); fail("nothing failed") } catch { case e: UnsupportedException => assertTrue(e.getMessage, e.getMessage.contains("no job")) }
     store.barrier()
     store.finish()
     try { store.pull("w" -> w); fail("nothing failed") } catch { case e: StateException => assertTrue(e.getMessage, e.getMessage.contains("never initialized")) }

@@ -53,10 +53,10 @@ include("../generated/settings.jl")
 
 export NDArray, free!, nd, gradient, withgradient, pause, mean
 export FlexorError, GenericError, InvalidArgumentError, DTypeError, ShapeError, OutOfRangeError, UnknownNameError, HandleError, UnsupportedError, MemoryLimitError, FileError, FormatError,
-       DeviceError, NetworkError, HostError, StateError, InternalError
+       DeviceError, NetworkError, HostError, StateError, InternalError, RolledBackError
 export Layer, Param, Operator, Chain, Conv, MaxPool, MeanPool, flatten, relu, sigmoid, softmax, setup, summarize, draw, hybridize
 export Momentum, update!, batches, splitobs, fit, predict, predict_proba, evaluate, accuracy, stop!, Classifier, Regressor, plot
-export Store, shard, init!, pull!, pushpull!, optimizer!, barrier, finish
+export Store, shard, init!, pull!, pushpull!, optimizer!, barrier, checkpoint!, recover!, finish
 
 function __init__()
     Glue._exception[] = make_error

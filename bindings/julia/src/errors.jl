@@ -11,7 +11,7 @@ for (status, name) in [(Glue.FLX_ERROR, :GenericError), (Glue.FLX_ERROR_ARGUMENT
                        (Glue.FLX_ERROR_INDEX, :OutOfRangeError), (Glue.FLX_ERROR_NAME, :UnknownNameError), (Glue.FLX_ERROR_HANDLE, :HandleError),
                        (Glue.FLX_ERROR_UNSUPPORTED, :UnsupportedError), (Glue.FLX_ERROR_MEMORY, :MemoryLimitError), (Glue.FLX_ERROR_FILE, :FileError),
                        (Glue.FLX_ERROR_FORMAT, :FormatError), (Glue.FLX_ERROR_DEVICE, :DeviceError), (Glue.FLX_ERROR_NETWORK, :NetworkError), (Glue.FLX_ERROR_HOST, :HostError),
-                       (Glue.FLX_ERROR_STATE, :StateError), (Glue.FLX_ERROR_INTERNAL, :InternalError)]
+                       (Glue.FLX_ERROR_STATE, :StateError), (Glue.FLX_ERROR_INTERNAL, :InternalError), (Glue.FLX_ERROR_ROLLED_BACK, :RolledBackError)]
     @eval begin
         @doc $("`$name`: a `FlexorError` of the library's status $status.")
         struct $name <: FlexorError

@@ -65,5 +65,9 @@ pushpull!(s::Store, pairs::Pair...; samples = 1, priority = 0) = (Glue.flx_store
 optimizer!(s::Store, o::Optimizer) = (Glue.flx_store_optimizer(s.handle, core(o)); s)
 "    barrier(store)\n\nWaits until every worker has come here."
 barrier(s::Store) = (Glue.flx_store_barrier(s.handle, -1); s)
+"    checkpoint!(store)\n\nThe servers of a job write what they hold to their disks, as of what this worker has pushed (`FLEXOR_PS_CHECKPOINT`); gives the round."
+checkpoint!(s::Store) = (Glue.flx_store_checkpoint(s.handle, -1); Int(Glue.flx_store_number(s.handle, "checkpoint_round")))
+"    recover!(store)\n\nAfter a `RolledBackError`, which every call gives once the job went back to its checkpoint: calls count again, and what is pulled is the checkpoint's. Gives its round; -1: the job did not go back."
+recover!(s::Store) = Int(Glue.flx_store_recover(s.handle))
 "    finish(store)\n\nLeaves the job in good order: the others go on without this worker. A fit does it at its end."
 finish(s::Store) = (Glue.flx_store_finish(s.handle, -1); s)

@@ -16,6 +16,8 @@
     pushpull!(store, "w" => g)
     @test Array(g) == [2, 4]
     @test shard(5, store) == 1:1:5
+    @test recover!(store) == -1
+    @test fails(() -> checkpoint!(store), UnsupportedError, "no job")
     barrier(store)
     finish(store)
     @test fails(() -> pull!(store, "w" => w), StateError, "never initialized")

@@ -87,9 +87,14 @@ class InternalError(Error):
     status = _f.FLX_ERROR_INTERNAL
 
 
+class RolledBackError(Error):
+    """The job of a store went back to its checkpoint: call its `recover`, pull, and go on."""
+    status = _f.FLX_ERROR_ROLLED_BACK
+
+
 IndexError_, NameError_ = OutOfRangeError, UnknownNameError  # other words for them
 for _class in Error.__subclasses__():
     _f.errors[_class.status] = _class
     _class.kind = next(name[len("FLX_ERROR_"):].lower() for name in dir(_f) if name.startswith("FLX_ERROR_") and getattr(_f, name) == _class.status)
 __all__ = ["Error", "ArgumentError", "DTypeError", "DeviceError", "FileError", "FormatError", "HandleError", "HostError", "InternalError", "NetworkError", "OutOfMemoryError",
-           "OutOfRangeError", "ShapeError", "StateError", "UnknownNameError", "UnsupportedError"]
+           "OutOfRangeError", "RolledBackError", "ShapeError", "StateError", "UnknownNameError", "UnsupportedError"]

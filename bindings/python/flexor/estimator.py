@@ -65,6 +65,8 @@ _PARAMETERS = """
         The fit is one worker of the store's: X and y are its share of the data (`store.shard`), and each step is that of all workers' batches together.
     update_on_store : bool, optional
         True: the store updates the weights; False: each worker its own, from the gradients of all. None: what suits the store (docs/fit.md).
+    store_checkpoint : int
+        Of a job that updates the weights: after so many batches its servers write a checkpoint, to which it can go back (docs/distributed.md). 0: never.
     warm_start : bool
         Let another `fit` go on with the network as it is.
     verbose : int
@@ -87,7 +89,8 @@ class _Estimator(_sklearn.Parameterized):
     def __init__(self, network: Optional[Layer] = None, *, epochs: int = 20, batch_size: int = 32, optimizer: Any = "adam", loss: Any = None, metrics: Any = None,
                  seed: Optional[int] = 0, shuffle: bool = True, patience: Optional[int] = None, checkpoint: Optional[str] = None, resume: bool = False,
                  clip_gradient: Optional[float] = None, initializer: Any = None, hybridize: bool = True, passes: str = "", callbacks: Sequence[Callable[[Any], Any]] = (),
-                 report_every: int = 0, store: Any = None, update_on_store: Optional[bool] = None, warm_start: bool = False, verbose: int = 0) -> None:
+                 report_every: int = 0, store: Any = None, update_on_store: Optional[bool] = None, store_checkpoint: int = 0, warm_start: bool = False,
+                 verbose: int = 0) -> None:
         self.network = network
         self.epochs = epochs
         self.batch_size = batch_size
@@ -107,6 +110,7 @@ class _Estimator(_sklearn.Parameterized):
         self.report_every = report_every
         self.store = store
         self.update_on_store = update_on_store
+        self.store_checkpoint = store_checkpoint
         self.warm_start = warm_start
         self.verbose = verbose
 
@@ -170,12 +174,12 @@ class _Estimator(_sklearn.Parameterized):
         options = _core.texts(
             epochs=self.epochs, metrics=metric.task_text(self._metrics(loss)), patience=self.patience, checkpoint=self.checkpoint or "", resume=bool(self.resume),
             clip_gradient=self.clip_gradient, seed=self._seed(), initializer="" if self.initializer is None else setting_text(self.initializer), hybridize=bool(self.hybridize),
-            passes=self.passes, report_every=report_every, update_on_store=self.update_on_store)
+            passes=self.passes, report_every=report_every, update_on_store=self.update_on_store, store_checkpoint=int(self.store_checkpoint))
         task = f.flx_fit_start(model, loss._core(), optimizers.get(self.optimizer).create(), train, valid, options)
         if self.store is not None:
             f.flx_fit_store(task, self.store.handle)
-        elif self.update_on_store:
-            raise ValueError("update_on_store: there is no store; give one (store=flexor.Store(...))")
+        elif self.update_on_store or self.store_checkpoint:
+            raise ValueError(f"{'update_on_store' if self.update_on_store else 'store_checkpoint'}: there is no store; give one (store=flexor.Store(...))")
         return self._events_of(task)
 
     def _network(self, shapes: Sequence[Any], outputs: int, go_on: bool) -> Tuple[Layer, Any, Sequence[Any]]:
@@ -295,7 +299,7 @@ class _Estimator(_sklearn.Parameterized):
         model.save(self, path)
 
     def __getstate__(self) -> Dict[str, Any]:
-        return {**self.__dict__, "store": None, "update_on_store": None}  # a store belongs to its process
+        return {**self.__dict__, "store": None, "update_on_store": None, "store_checkpoint": 0}  # a store belongs to its process
 
     def __setstate__(self, state: Dict[str, Any]) -> None:
         self.__dict__.update(state)

@@ -38,7 +38,7 @@ class Store:
     settings
         What the kind has: `aggregate="mean"`, `timeout=60` ...; they count before the environment.
 
-    Nothing waits but the making of a store, `barrier`, `finish` and `save_states`; what went wrong in a push or pull is raised where the pulled array is read.
+    Nothing waits but the making of a store, `barrier`, `checkpoint`, `finish` and `save_states`; what went wrong in a push or pull is raised where the pulled array is read.
     """
 
     def __init__(self, kind: str = "local", **settings: Any) -> None:
@@ -129,7 +129,7 @@ class Store:
         f.flx_store_set(self._handle, setting, _core.text(value))
 
     def save_states(self, path: str) -> None:
-        """Writes the optimizer with its states to a file; not of a job."""
+        """Writes the optimizer with its states to a file; not of a job, whose servers hold them: `checkpoint`."""
         f.flx_store_save(self._handle, path, -1)
 
     def load_states(self, path: str) -> None:
@@ -140,6 +140,17 @@ class Store:
     def barrier(self) -> None:
         """Waits until every worker has come here."""
         f.flx_store_barrier(self._handle, -1)
+
+    def checkpoint(self) -> int:
+        """Lets the servers of a job write what they hold to their disks, as of what this worker has pushed so far, and waits until they have; its round. FLEXOR_PS_CHECKPOINT says where,
+        and FLEXOR_PS_POLICY=rollback lets the job go back to it. `stats()` has "checkpoint" (its number), "checkpoint_round", "returns" and "returned_to" on every worker."""
+        f.flx_store_checkpoint(self._handle, -1)
+        return int(f.flx_store_number(self._handle, "checkpoint_round"))
+
+    def recover(self) -> int:
+        """After a `RolledBackError`, which every call gives once the job went back to its checkpoint: calls count again, and what is pulled is the checkpoint's. Its round, that is how many
+        updates the keys have had; -1 if the job did not go back."""
+        return int(f.flx_store_recover(self._handle))
 
     def finish(self) -> None:
         """Leaves the job in good order: the others go on without this worker. A fit does it at its end."""

@@ -9,7 +9,9 @@
 #'
 #' `flexor(..., store = store)` fits as one of the workers: the data are this worker's share, whose rows `shard()` gives, and each step is that of all workers' batches together. The fit leaves the job at its end.
 #'
-#' Nothing waits but `kv_store()`, `kv_barrier()` and `kv_finish()`; what went wrong in a push or pull is an error where the pulled array is read.
+#' In a job with `FLEXOR_PS_CHECKPOINT` (docs/distributed.md), `kv_checkpoint()` lets the servers write what they hold to their disks, as of what this worker has pushed. With `FLEXOR_PS_POLICY=rollback` the job goes back to it when values are lost; every call is then an error of class `flexor_rolled_back_error` until `kv_recover()`, after which what is pulled is the checkpoint's.
+#'
+#' Nothing waits but `kv_store()`, `kv_barrier()`, `kv_checkpoint()` and `kv_finish()`; what went wrong in a push or pull is an error where the pulled array is read.
 #' @param kind `"local"`, `"dist_sync"`, `"dist_async"` or `"dist_stale"`
 #' @param ... settings of the kind, such as `timeout = 60`
 #' @param store a store
@@ -20,7 +22,7 @@
 #' @param priority what has a higher one is sent first
 #' @param optimizer an optimizer, such as `adam(0.001)`, or its name
 #' @param name,value a setting of the store's optimizer, and its new value
-#' @return `kv_store()`: the store, with `$kind`, `$rank` (from 1) and `$workers`; `shard()`: row numbers; `kv_pull()` and `kv_push_pull()`: `out`; the others the store, invisibly
+#' @return `kv_store()`: the store, with `$kind`, `$rank` (from 1) and `$workers`; `shard()`: row numbers; `kv_pull()` and `kv_push_pull()`: `out`; `kv_checkpoint()` and `kv_recover()`: the checkpoint's round, -1 if the job did not go back; the others the store, invisibly
 #' @examples
 #' store <- kv_store()
 #' kv_init(store, list(w = nd_array(c(1, 2))))
@@ -110,6 +112,15 @@ kv_barrier <- function(store) {
   flx_store_barrier(store_of(store, "kv_barrier"), -1)
   invisible(store)
 }
+#' @rdname kv_store
+#' @export
+kv_checkpoint <- function(store) {
+  flx_store_checkpoint(store_of(store, "kv_checkpoint"), -1)
+  invisible(flx_store_number(store_of(store, "kv_checkpoint"), "checkpoint_round"))
+}
+#' @rdname kv_store
+#' @export
+kv_recover <- function(store) flx_store_recover(store_of(store, "kv_recover"))
 #' @rdname kv_store
 #' @export
 kv_finish <- function(store) {

@@ -44,6 +44,11 @@ final class Store private[flexor] (raw: Long, scope: Scope) extends Resource(raw
   def set(key: String, value: Any): Unit = flexorJNI.flx_store_set(raw, Glue.utf8(key), Glue.utf8(Settings.text(value)))
   /** Waits until every worker has come here. */
   def barrier(): Unit = Native.ready(flexorJNI.flx_store_barrier(raw, -1, _))
+  /** Lets the servers of a job write what they hold to their disks, as of what this worker has pushed so far (FLEXOR_PS_CHECKPOINT), and waits until they have. Its round. */
+  def checkpoint(): Long = { Native.ready(flexorJNI.flx_store_checkpoint(raw, -1, _)); number("checkpoint_round").toLong }
+  /** After a RolledBackException, which every call throws once the job went back to its checkpoint: calls count again, and what is pulled is the checkpoint's. Its round; -1: the job did not
+    * go back. */
+  def recover(): Long = Native.long(flexorJNI.flx_store_recover(raw, _))
   /** Leaves the job in good order: the others go on without this worker. A fit does it at its end. */
   def finish(): Unit = Native.ready(flexorJNI.flx_store_finish(raw, -1, _))
   /** Writes the optimizer with its states to a file. */

@@ -55,7 +55,8 @@ struct Settings {
   std::string allow_file, allow_text;  // scheduler: lines `<role> <public key> [name]`
 
   std::string log_file;     // scheduler: its views; empty: none, and a restarted scheduler asks the nodes
-  std::string cut_prefix;   // server: where its parts of checkpoints go; empty: none
+  std::string cut_prefix;   // server: where its parts of checkpoints go, scheduler: where it notes the last complete one; empty: none
+  bool resume = false;      // scheduler: the job begins from the checkpoint that is noted there, if there is one
   int io_threads = 1;
   uint64_t batch_bytes = 8 << 10;  // messages below go in one with others that wait for the same peer; 0: each alone
 };
@@ -97,6 +98,7 @@ class FLX_PS_API Node {
   Role role() const;
   Rank rank() const;                      // known once running
   uint32_t workers() const, servers() const;  // in the view, finished ones included
+  Progress progress() const;
   std::string Address() const;            // host:port where others reach it; empty for a worker
   std::string Describe() const;           // the view, and who waits for whom
   std::vector<std::pair<std::string, double>> Counters() const;  // bytes, messages, drops by reason, held, waited for; of protocol and links

@@ -111,6 +111,15 @@ struct Piece {
   Buffer bytes;
 };
 
+// What a node knows of the job's checkpoints.
+struct Progress {
+  uint64_t checkpoint = 0;     // the number of the last one that every shard has written; 0: none
+  Round checkpoint_round = 0;  // which its slices have; asynchronous: the highest
+  uint64_t returns = 0;        // how often the job went back to one
+  Round returned_to = 0;       // the round of the last return
+  Round first_round = 1;       // a worker's: the first one it takes part in
+};
+
 // What a call gives. pull, pushpull: pieces in order that cover the key's bytes; round and contributors are those of the pieces (of the first where they differ).
 struct Reply {
   Round round = 0;                 // barrier: its number; kRolledBack: the checkpoint's

@@ -6,6 +6,7 @@
 //   When the job goes back to a checkpoint, calls under way end with kRolledBack, and so does whatever is called before one of this worker's calls has ended so:
 //   its values belong to rounds that have been undone. Reply::round is then the round that the job went back to; the next push is the one after it.
 #pragma once
+#include <cstdint>
 #include <functional>
 #include <string>
 
@@ -19,6 +20,8 @@ using Done = std::function<void(const Status&, Reply&)>;
 class FLX_PS_API Worker {
  public:
   explicit Worker(Node& node) : node_(node) {}  // the node outlives its calls
+  // For those who say themselves how many returns to a checkpoint they have heard of (Progress::returns): once there are more, every call ends with kRolledBack.
+  Worker(Node& node, uint64_t returns) : node_(node), returns_(returns) {}
   // The first that arrives counts; the same key with another dtype, size or meta is an error (kMismatch).
   void Init(KeyInfo key, Buffer value, Done done);
   void Push(const std::string& key, Buffer value, uint64_t samples, int32_t priority, Done done);  // ends when it is acknowledged: no loss that the job survives undoes it
@@ -28,12 +31,14 @@ class FLX_PS_API Worker {
   void Finish(Done done);   // after all calls before it; the others go on without this worker
   // An optimizer or another setting for every server's Reducer::Configure; rank 0's count. Pushes made after it ended see it.
   void Configure(const std::string& name, const std::string& text, Done done);
+  // Every shard writes its part; this worker's pushes wait meanwhile. Reply::round is the round of the slices, Node::progress() has the number.
   void Checkpoint(Done done);
   // The same, waiting (Settings::timeout_ms bounds each); not from `done`.
   Status Wait(const std::function<void(Done)>& call, Reply* reply = nullptr);
 
  private:
   Node& node_;
+  uint64_t returns_ = UINT64_MAX;
 };
 
 }  // namespace ps

@@ -132,7 +132,7 @@ static flx_status bad_call(const struct table_case *c) {
   return s;
 }
 static const char *const kStatus[] = {"OK", "ERROR", "ARGUMENT", "TYPE", "SHAPE", "INDEX", "NAME", "HANDLE", "UNSUPPORTED", "MEMORY", "FILE", "FORMAT", "DEVICE",
-                                      "NETWORK", "HOST", "STATE", "INTERNAL"};
+                                      "NETWORK", "HOST", "STATE", "INTERNAL", "ROLLED_BACK"};
 static const char *const kFields[] = {"kind", "operator", "node", "hint", "offset"};
 static void print_escaped(const char *s) {
   for (; *s; ++s) fputs(*s == '\t' ? "\\t" : *s == '\n' ? "\\n" : *s == '\\' ? "\\\\" : (char[]){*s, 0}, stdout);

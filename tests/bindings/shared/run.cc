@@ -106,6 +106,7 @@ const char* ClassOf(const Error& e) {
   ONE(HostError, "HOST");
   ONE(StateError, "STATE");
   ONE(InternalError, "INTERNAL");
+  ONE(RolledBackError, "ROLLED_BACK");
 #undef ONE
   return "ERROR";
 }

@@ -23,7 +23,7 @@ end
 # ---- errors
 const natives = Dict("ARGUMENT" => InvalidArgumentError, "TYPE" => DTypeError, "SHAPE" => ShapeError, "INDEX" => OutOfRangeError, "NAME" => UnknownNameError, "HANDLE" => HandleError,
     "UNSUPPORTED" => UnsupportedError, "MEMORY" => MemoryLimitError, "FILE" => FileError, "FORMAT" => FormatError, "DEVICE" => DeviceError, "NETWORK" => NetworkError, "HOST" => HostError,
-    "STATE" => StateError, "INTERNAL" => InternalError)
+    "STATE" => StateError, "INTERNAL" => InternalError, "ROLLED_BACK" => RolledBackError)
 function bad_call(case, folder)
     call = first_of(case, "call")
     attrs = [k => replace(v, "{folder}" => folder) for l in lines_of(case, "attr") for (k, v) in l]

@@ -22,7 +22,7 @@ NATIVE = {"ARGUMENT": (errors.ArgumentError, ValueError), "TYPE": (errors.DTypeE
           "INDEX": (errors.OutOfRangeError, IndexError), "NAME": (errors.UnknownNameError, KeyError), "HANDLE": (errors.HandleError, ValueError),
           "UNSUPPORTED": (errors.UnsupportedError, NotImplementedError), "MEMORY": (errors.OutOfMemoryError, MemoryError), "FILE": (errors.FileError, OSError),
           "FORMAT": (errors.FormatError, ValueError), "DEVICE": (errors.DeviceError, RuntimeError), "NETWORK": (errors.NetworkError, ConnectionError),
-          "HOST": (errors.HostError, RuntimeError), "STATE": (errors.StateError, RuntimeError), "INTERNAL": (errors.InternalError, RuntimeError)}
+          "HOST": (errors.HostError, RuntimeError), "STATE": (errors.StateError, RuntimeError), "INTERNAL": (errors.InternalError, RuntimeError), "ROLLED_BACK": (errors.RolledBackError, RuntimeError)}
 
 
 def network(case):

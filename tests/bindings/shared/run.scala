@@ -52,7 +52,7 @@ object Runner {
   private def native(status: String, e: FlexorException): Boolean = (status, e) match {
     case ("ARGUMENT", _: ArgumentException) | ("TYPE", _: TypeException) | ("SHAPE", _: ShapeException) | ("INDEX", _: IndexException) | ("NAME", _: NameException) |
         ("HANDLE", _: HandleException) | ("UNSUPPORTED", _: UnsupportedException) | ("MEMORY", _: MemoryException) | ("FILE", _: FileException) | ("FORMAT", _: FormatException) |
-        ("DEVICE", _: DeviceException) | ("NETWORK", _: NetworkException) | ("HOST", _: HostException) | ("STATE", _: StateException) | ("INTERNAL", _: InternalException) => true
+        ("DEVICE", _: DeviceException) | ("NETWORK", _: NetworkException) | ("HOST", _: HostException) | ("STATE", _: StateException) | ("INTERNAL", _: InternalException) | ("ROLLED_BACK", _: RolledBackException) => true
     case _ => false
   }
 

@@ -109,13 +109,20 @@ class KVStore:
     def row_sparse_pull(self, key, out=None, priority=0, row_ids=None):
         raise NotImplementedError("there are no sparse arrays")
 
+    def _states_here(self, doing):
+        if self._job:
+            raise NotImplementedError("kvstore %r: the servers hold the optimizer's states, which cannot be %s one file (nor can they in MXNet); the job's checkpoints have them: "
+                                      "docs/distributed.md" % (self.type, doing))
+
     def save_optimizer_states(self, fname, dump_optimizer=False):
+        self._states_here("saved to")
         if self._updater is None:
             raise ValueError("there is no optimizer in this process whose states could be saved")
         with open(fname, "wb") as out:
             out.write(self._updater.get_states(dump_optimizer))
 
     def load_optimizer_states(self, fname):
+        self._states_here("loaded from")
         if self._updater is None:
             raise ValueError("there is no optimizer in this process whose states could be loaded; call set_optimizer first")
         with open(fname, "rb") as given:

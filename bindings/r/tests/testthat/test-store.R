@@ -19,6 +19,8 @@ test_that("arrays by key are pushed, summed and pulled", {
   kv_set(store, "learning_rate", 1)
   kv_push(store, list(w = nd_array(c(1, 0))))
   expect_equal(as.numeric(kv_pull(store, out)$w), c(6, 8))
+  expect_identical(kv_recover(store), -1)
+  expect_error(kv_checkpoint(store), "no job", class = "flexor_unsupported_error")
   kv_barrier(store)
   kv_finish(store)
   expect_error(kv_pull(store, out), "never initialized", class = "flexor_state_error")

@@ -36,22 +36,26 @@ final class Exceptions {{
 '''
 
 
+def exception(name):
+    return "".join(part.capitalize() for part in name.split("_")) + "Exception"
+
+
 def main(header, folder):
     with open(header, encoding="utf-8") as f:
-        names = re.findall(r"\bFLX_ERROR_([A-Z]+) = \d+", f.read())
+        names = re.findall(r"\bFLX_ERROR_([A-Z_]+) = \d+", f.read())
     if not names:
         sys.exit("no FLX_ERROR_ in " + header)
     os.makedirs(folder, exist_ok=True)
     cases = []
     for name in names:
-        cls = name.capitalize() + "Exception"
+        cls = exception(name)
         with open(os.path.join(folder, cls + ".java"), "w", encoding="utf-8") as f:
             f.write(ONE.format(name=name, cls=cls, kind=name.lower()))
         cases.append(f"      case flexorConstants.FLX_ERROR_{name}:\n        return new {cls}(message, fields);")
     with open(os.path.join(folder, "Exceptions.java"), "w", encoding="utf-8") as f:
         f.write(ALL.format(cases="\n".join(cases)))
     with open(os.path.join(folder, "sources.txt"), "w", encoding="utf-8") as f:
-        f.writelines(f'"{os.path.join(folder, n + ".java")}"\n' for n in ["Exceptions"] + [n.capitalize() + "Exception" for n in names])
+        f.writelines(f'"{os.path.join(folder, n + ".java")}"\n' for n in ["Exceptions"] + [exception(n) for n in names])
 
 
 if __name__ == "__main__":

@@ -10,18 +10,18 @@
 
 #include "base/host_call.h"
 
+extern "C" int __cxa_thread_atexit_impl(void (*destroy)(void*), void* object, void* library);  // glibc's
+extern "C" __attribute__((visibility("hidden"))) void* __dso_handle;
+
 namespace flx {
 namespace {
 std::atomic<void (*)()> g_at_exit[8];
 
 // exit() destroys the calling thread's objects first, then what was registered last: so the order in which libraries were used does not matter here.
-struct ExitWatch {
-  ~ExitWatch() {
-    if (syscall(SYS_gettid) != getpid()) return;  // another thread's end
-    for (auto& fn : g_at_exit)
-      if (auto f = fn.load(std::memory_order_acquire)) f();
-  }
-};
+void MainThreadEnds(void*) {
+  for (auto& fn : g_at_exit)
+    if (auto f = fn.load(std::memory_order_acquire)) f();
+}
 }  // namespace
 
 void AtExitBegin(void (*fn)()) {
@@ -30,9 +30,11 @@ void AtExitBegin(void (*fn)()) {
     if (slot.compare_exchange_strong(none, fn, std::memory_order_acq_rel)) return;
   }
 }
+// As a thread_local object's destructor, without the object: thread-local memory is scarce (tests/host).
 void WatchExit() {
-  static thread_local ExitWatch watch;
-  static_cast<void>(&watch);
+  static std::atomic<pid_t> watched{0};
+  pid_t here = getpid();
+  if (syscall(SYS_gettid) == here && watched.exchange(here, std::memory_order_relaxed) != here) __cxa_thread_atexit_impl(&MainThreadEnds, nullptr, &__dso_handle);
 }
 
 BlockSignals::BlockSignals() {

@@ -2,6 +2,7 @@
 // Operators on stream devices: issued by the calling thread, which never waits for the device.
 #include <memory>
 #include <optional>
+#include <thread>
 
 #include "exec/core.h"
 #include "profiler/profiler.h"
@@ -11,12 +12,12 @@
 namespace flx {
 namespace {
 
-// Where a call keeps what failed in its own thread, so that it can say so itself; a run that is issued later poisons what it writes and no more.
-thread_local std::optional<Error>* t_failed = nullptr;
-
 struct DeviceRun final : DeviceOp {
-  DeviceRun(const Ref<Stream>& s, const KernelRun& r) : DeviceOp(s), held(r) {}
+  DeviceRun(const Ref<Stream>& s, const KernelRun& r, const std::shared_ptr<std::optional<Error>>& f) : DeviceOp(s), held(r), failed(f) {}
   HeldRun held;
+  // What failed in the call's own thread, so that the call can say so itself; a run that is issued later, by another, poisons what it writes and no more.
+  const std::shared_ptr<std::optional<Error>> failed;
+  const std::thread::id caller = std::this_thread::get_id();
   const char* Name() const override { return held.run.call->op.name; }
   void Prepare() override { Noting([&] { held.run.TakeMemory(); }); }
   void Run() override {
@@ -34,7 +35,7 @@ struct DeviceRun final : DeviceOp {
     try {
       f();
     } catch (...) {
-      if (t_failed) *t_failed = Explained(Engine::CurrentError(), held.run, "");
+      if (std::this_thread::get_id() == caller) *failed = Explained(Engine::CurrentError(), held.run, "");
       throw;
     }
   }
@@ -48,18 +49,13 @@ void IssueRun(const KernelRun& run) {
   for (auto* o : run.out) if (o) o->storage->NoteWriter(run.call->op.writer);
   for (int i = 0; i < run.out.size() && i < 64; ++i)
     if (run.fresh >> i & 1) uses.emplace_back(VarUse{&run.out[i]->storage->var, Access::kWrite});
-  std::optional<Error> failed;
-  struct Slot {
-    std::optional<Error>* outer;
-    explicit Slot(std::optional<Error>* s) : outer(std::exchange(t_failed, s)) {}
-    ~Slot() { t_failed = outer; }
-  } slot(&failed);
-  IssueOrPush(new DeviceRun(StreamOf(run.device, StreamRole::kCompute), run), uses.data(), uses.size());
-  if (!failed) return;
+  auto failed = std::make_shared<std::optional<Error>>();
+  IssueOrPush(new DeviceRun(StreamOf(run.device, StreamRole::kCompute), run, failed), uses.data(), uses.size());
+  if (!*failed) return;
   for (auto* o : run.out)
     if (o)
       if (auto p = o->storage->var.GetPoison()) p->seen.store(true);  // the call itself reports it
-  throw *failed;
+  throw **failed;
 }
 
 }  // namespace flx

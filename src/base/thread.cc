@@ -15,17 +15,21 @@ extern "C" __attribute__((visibility("hidden"))) void* __dso_handle;
 
 namespace flx {
 namespace {
-std::atomic<void (*)()> g_at_exit[8];
+using AtExit = std::atomic<void (*)()>;
+AtExit (&AtExits())[8] {  // used by other files' static objects, before this file's may be there
+  static AtExit list[8] = {};
+  return list;
+}
 
 // exit() destroys the calling thread's objects first, then what was registered last: so the order in which libraries were used does not matter here.
 void MainThreadEnds(void*) {
-  for (auto& fn : g_at_exit)
+  for (auto& fn : AtExits())
     if (auto f = fn.load(std::memory_order_acquire)) f();
 }
 }  // namespace
 
 void AtExitBegin(void (*fn)()) {
-  for (auto& slot : g_at_exit) {
+  for (auto& slot : AtExits()) {
     void (*none)() = nullptr;
     if (slot.compare_exchange_strong(none, fn, std::memory_order_acq_rel)) return;
   }

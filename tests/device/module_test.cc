@@ -3,18 +3,13 @@
 #include <dlfcn.h>
 #include <gtest/gtest.h>
 
-#include <functional>
-
+#include "../base/failing.h"
 #include "base/text.h"
 #include "device/device.h"
 
 namespace flx {
 namespace {
 
-std::string MessageOf(const std::function<void()>& f) {
-  try { f(); } catch (const Error& e) { return e.message(); }
-  return "";
-}
 std::string OddFile(int odd) { return Text(FLEXOR_ODD_DEVICES, odd, ".so"); }
 bool Contains(const std::string& text, const char* part) { return text.find(part) != std::string::npos; }
 

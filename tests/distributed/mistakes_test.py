@@ -21,9 +21,11 @@ class Nodes:
 
     def __init__(self, workers=2, servers=1, **common):
         self.folder = tempfile.TemporaryDirectory()
-        with socket.socket() as s:
-            s.bind(("127.0.0.1", 0))
-            self.port = s.getsockname()[1]
+        # Held until the job is over: nobody else is given the port, and the scheduler may still listen there, since ZeroMQ sets SO_REUSEADDR, too.
+        self.held = socket.socket()
+        self.held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.held.bind(("127.0.0.1", 0))
+        self.port = self.held.getsockname()[1]
         self.common = {"DMLC_PS_ROOT_URI": "127.0.0.1", "DMLC_PS_ROOT_PORT": self.port, "DMLC_NUM_WORKER": workers, "DMLC_NUM_SERVER": servers, "FLEXOR_PS_RENDEZVOUS": LIMIT,
                        "FLEXOR_PS_HEARTBEAT": 0.5 * jobs.SLOW, "FLEXOR_PS_TIMEOUT": 20 * jobs.SLOW, "OMP_NUM_THREADS": 1, **common}
         self.processes = {}
@@ -63,6 +65,7 @@ class Nodes:
             if p.poll() is None:
                 p.kill()
                 p.communicate()
+        self.held.close()
         self.folder.cleanup()
 
 
@@ -81,17 +84,15 @@ def nobody_listens():
 
 
 def another_listens():
-    with Nodes() as job, socket.socket() as s:
-        s.bind(("127.0.0.1", job.port))
-        s.listen()
+    with Nodes() as job:
+        job.held.listen()
         job.start("worker")
         job.told("worker", rf"the scheduler at 127\.0\.0\.1:{job.port} could not be reached for \d+ s: 127")
 
 
 def the_port_is_in_use():
-    with Nodes() as job, socket.socket() as s:
-        s.bind(("127.0.0.1", job.port))
-        s.listen()
+    with Nodes() as job:
+        job.held.listen()
         job.start("scheduler")
         job.told("scheduler", rf"port {job.port} cannot be bound: Address already in use. Another process has it: choose another port")
 

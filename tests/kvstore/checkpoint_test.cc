@@ -57,6 +57,18 @@ double Number(const Ref<Store>& s, const char* name) {
   return -1;
 }
 
+const std::vector<std::string> kKeys = {"u", "v", "w", "x"};  // on both of two servers
+std::vector<NDArray> Each(float v) { return {Of({v}), Of({v}), Of({v}), Of({v})}; }
+void InitAll(Store& s, float to) { s.Init(kKeys, Each(to)); }
+void PushAll(Store& s, float by) { s.Push(kKeys, Each(by), {}); }
+Values PullAll(Store& s) {
+  std::vector<NDArray> got = Each(0);
+  s.Pull(kKeys, got, 0);
+  Values v;
+  for (auto& g : got) v.push_back(Floats(g)[0]);
+  return v;
+}
+
 TEST(Checkpoint, IsWrittenAndNumbered) {
   Place place;
   CutJob job(2, 2);
@@ -130,33 +142,24 @@ TEST(Checkpoint, AJobGoesBackToIt) {
   Place place;
   CutJob job(2, 2);
   auto &a = job.workers[0], &b = job.workers[1];
-  const std::vector<std::string> keys = {"u", "v", "w", "x"};  // on both servers
-  auto push = [&](Store& s, float by) { s.Push(keys, {Of({by}), Of({by}), Of({by}), Of({by})}, {}); };
-  auto pull = [&](Store& s) {
-    std::vector<NDArray> got = {Of({0}), Of({0}), Of({0}), Of({0})};
-    s.Pull(keys, got, 0);
-    Values v;
-    for (auto& g : got) v.push_back(Floats(g)[0]);
-    return v;
-  };
-  for (auto& s : job.workers) s->Init(keys, {Of({0}), Of({0}), Of({0}), Of({0})}), s->SetOptimizer(*Optimizer::New("SGD", {{"learning_rate", "1"}, {"momentum", "0.5"}}));
+  for (auto& s : job.workers) InitAll(*s, 0), s->SetOptimizer(*Optimizer::New("SGD", {{"learning_rate", "1"}, {"momentum", "0.5"}}));
   job.Barrier();
-  for (auto& s : job.workers) push(*s, 1);
-  EXPECT_EQ(pull(*a), Values(4, -2));
+  for (auto& s : job.workers) PushAll(*s, 1);
+  EXPECT_EQ(PullAll(*a), Values(4, -2));
   job.Cut(1);
-  for (auto& s : job.workers) push(*s, 1);
-  EXPECT_EQ(pull(*b), Values(4, -5)) << "momentum";
+  for (auto& s : job.workers) PushAll(*s, 1);
+  EXPECT_EQ(PullAll(*b), Values(4, -5)) << "momentum";
   NDArray late = Of({0});
   for (auto& s : job.workers) s->Init({"late"}, {Of({9})}), s->Pull({"late"}, {late}, 0), WaitToRead(*late);
   EXPECT_FALSE(b->Barrier(0)) << "the first worker has not come";
-  push(*a, 4);  // its round needs the second worker
+  PushAll(*a, 4);  // its round needs the second worker
   std::vector<NDArray> stopped = {Of({0})};
   a->Pull({"u"}, stopped, 0);
   job.LoseServer(1);
   ASSERT_TRUE(job.Back(0) && job.Back(1)) << a->Describe();
   Error e = ErrorOf([&] { WaitToRead(*stopped[0]); });
   EXPECT_EQ(e.status(), Status::kRolledBack) << e.message();
-  e = ErrorOf([&] { push(*a, 1); });
+  e = ErrorOf([&] { PushAll(*a, 1); });
   EXPECT_EQ(e.status(), Status::kRolledBack);
   EXPECT_TRUE(Has(e, "round 1") && Has(e, "recover")) << e.message();
   e = ErrorOf([&] { b->Barrier(20000); });
@@ -166,7 +169,7 @@ TEST(Checkpoint, AJobGoesBackToIt) {
     EXPECT_EQ(s->Recover(), -1);
     EXPECT_EQ(Number(s, "returns"), 1);
     EXPECT_EQ(Number(s, "returned_to"), 1);
-    EXPECT_EQ(pull(*s), Values(4, -2));
+    EXPECT_EQ(PullAll(*s), Values(4, -2));
   }
   // What began after the checkpoint is not there, until it is given again.
   a->Pull({"late"}, {late}, 0);
@@ -175,8 +178,8 @@ TEST(Checkpoint, AJobGoesBackToIt) {
   a->Init({"late", "u"}, {Of({9}), Of({100})});
   a->Pull({"late"}, {late}, 0);
   EXPECT_EQ(Floats(late), (Values{9}));
-  for (auto& s : job.workers) push(*s, 1);
-  for (auto& s : job.workers) EXPECT_EQ(pull(*s), Values(4, -5)) << "the optimizer's states went back, too";
+  for (auto& s : job.workers) PushAll(*s, 1);
+  for (auto& s : job.workers) EXPECT_EQ(PullAll(*s), Values(4, -5)) << "the optimizer's states went back, too";
   job.Barrier();
   job.Cut();
   EXPECT_EQ(Number(b, "checkpoint"), 2);
@@ -234,16 +237,6 @@ TEST(Checkpoint, DamagedPartsEndTheJobWithTheirNames) {
 
 TEST(Checkpoint, AJobThatIsStartedAgainBeginsFromIt) {
   Place place;
-  const std::vector<std::string> keys = {"u", "v", "w", "x"};
-  auto push = [&](Store& s, float by) { s.Push(keys, {Of({by}), Of({by}), Of({by}), Of({by})}, {}); };
-  auto pull = [&](Store& s) {
-    std::vector<NDArray> got = {Of({0}), Of({0}), Of({0}), Of({0})};
-    s.Pull(keys, got, 0);
-    Values v;
-    for (auto& g : got) v.push_back(Floats(g)[0]);
-    return v;
-  };
-  auto init = [&](Store& s, float to) { s.Init(keys, {Of({to}), Of({to}), Of({to}), Of({to})}); };
   SetOption("FLEXOR_PS_RESUME", "1");
   for (const char* kind : {"dist_sync", "dist_async"}) {
     SCOPED_TRACE(kind);
@@ -251,12 +244,12 @@ TEST(Checkpoint, AJobThatIsStartedAgainBeginsFromIt) {
     {
       CutJob job(2, 2, kind);  // there is nothing yet to begin from
       EXPECT_EQ(Number(job.workers[0], "returns"), 0);
-      for (auto& s : job.workers) init(*s, 0), s->SetOptimizer(*Optimizer::New("SGD", {{"learning_rate", "1"}, {"momentum", "0.5"}}));
+      for (auto& s : job.workers) InitAll(*s, 0), s->SetOptimizer(*Optimizer::New("SGD", {{"learning_rate", "1"}, {"momentum", "0.5"}}));
       job.Barrier();
-      for (auto& s : job.workers) push(*s, 0.5f);
+      for (auto& s : job.workers) PushAll(*s, 0.5f);
       job.Barrier();
       job.Cut();
-      push(*job.workers[1], 5);
+      PushAll(*job.workers[1], 5);
     }  // and is gone
     for (int servers : {1, 2}) {  // what two have written one can hold
       CutJob job(2, servers, kind, "second");
@@ -264,17 +257,17 @@ TEST(Checkpoint, AJobThatIsStartedAgainBeginsFromIt) {
       EXPECT_EQ(Number(a, "returns"), servers);
       EXPECT_EQ(Number(b, "checkpoint"), servers);
       EXPECT_EQ(a->Recover(), -1) << "nobody here has anything to go back from";
-      for (auto& s : job.workers) init(*s, 100);
-      const Values before = pull(*a);
+      for (auto& s : job.workers) InitAll(*s, 100);
+      const Values before = PullAll(*a);
       if (a->synchronous()) {
         EXPECT_EQ(before, Values(4, servers == 1 ? -1 : -2.5f));
       }
-      for (auto& s : job.workers) push(*s, 0.5f);
+      for (auto& s : job.workers) PushAll(*s, 0.5f);
       job.Barrier();
       if (a->synchronous()) {
-        EXPECT_EQ(pull(*b), Values(4, servers == 1 ? -2.5f : -4.25f)) << "with the optimizer and its states";
+        EXPECT_EQ(PullAll(*b), Values(4, servers == 1 ? -2.5f : -4.25f)) << "with the optimizer and its states";
       } else {
-        EXPECT_LT(pull(*b)[0], before[0]);
+        EXPECT_LT(PullAll(*b)[0], before[0]);
       }
       job.Cut();
       EXPECT_EQ(Number(a, "checkpoint"), servers + 1);

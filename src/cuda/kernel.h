@@ -17,6 +17,8 @@ namespace flx::cuda {
 // At most this many threads of a block: a kernel's shared arrays have that size.
 constexpr int kBlock = 256;
 constexpr int64_t kMostBlocks = 1 << 16;
+constexpr int64_t kColumnBytes = int64_t(128) << 20;  // of a part of a convolution's columns
+constexpr int64_t kPartSize = 16384;                  // elements of a channel that one block adds up
 template <class... P, class... A> int32_t Launch(flx_device_queue* q, int64_t blocks, void (*kernel)(P...), A... a) {
   OnDevice on(q->device);
   if (on.result() != cudaSuccess) return Result(on.result(), "cudaSetDevice");

@@ -26,9 +26,13 @@ void AddReduceKernels(KernelTable* t);      // reduce.cu
 void AddSoftmaxKernels(KernelTable* t);     // softmax.cu
 void AddMatmulKernels(KernelTable* t);      // matmul.cu
 void AddRandomKernels(KernelTable* t);      // random.cu
+void AddConvolutionKernels(KernelTable* t); // convolution.cu
+void AddPoolKernels(KernelTable* t);        // pool.cu
+void AddBatchNormKernels(KernelTable* t);   // batch_norm.cu
 inline void AddAllKernels(KernelTable* t) {
   AddUnaryKernels(t), AddUnaryAnyKernels(t), AddBinaryKernels(t), AddScalarKernels(t), AddActivationKernels(t), AddUpdateKernels(t);
   AddCopyKernels(t), AddReduceKernels(t), AddSoftmaxKernels(t), AddMatmulKernels(t), AddRandomKernels(t);
+  AddConvolutionKernels(t), AddPoolKernels(t), AddBatchNormKernels(t);
 }
 
 }  // namespace flx::cuda

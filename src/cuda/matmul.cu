@@ -57,18 +57,23 @@ template <class C> int32_t Run(flx_device_queue* q, const Product& p) {
 int32_t Matmul(flx_device_queue* q, const flx_device_call* c) {
   if (c->nin != 2 || c->nout != 1 || c->nints != 12 || c->nnumbers != 2 || c->in[0].dtype != c->out[0].dtype || c->in[1].dtype != c->out[0].dtype) return FLX_DEVICE_NO_KERNEL;
   const int64_t* v = c->ints;
-  Product p = {c->in[0].data, c->in[1].data, c->out[0].data, c->out[0].dtype, v[0] != 0, v[1] != 0, v[2], v[3], v[4], v[5], v[6], v[7], v[8], v[9], v[10], v[11], c->numbers[0], c->numbers[1]};
+  return RunProduct(q, {c->in[0].data, c->in[1].data, c->out[0].data, c->out[0].dtype, v[0] != 0, v[1] != 0, v[2], v[3], v[4], v[5], v[6], v[7], v[8], v[9], v[10], v[11], c->numbers[0], c->numbers[1]}, c);
+}
+}  // namespace
+
+int32_t RunProduct(flx_device_queue* q, const Product& p, const flx_device_call* c) {
   if (p.m * p.n * p.batch == 0) return FLX_DEVICE_OK;
   const DType t = DType(p.dtype);
 #ifdef __CUDACC__
   if (IsFloat(t) && p.k > 0)
     if (int32_t r = CublasProduct(q, p, c); r != FLX_DEVICE_NO_KERNEL) return r;
+#else
+  (void)c;
 #endif
   if (t == DType::kFloat64) return Run<double>(q, p);
   if (IsFloat(t)) return Run<float>(q, p);
   return Run<int64_t>(q, p);
 }
-}  // namespace
 
 void AddMatmulKernels(KernelTable* t) { t->Add(kDeviceMatmul, DeviceSignature(kDeviceMatmul), &Matmul); }
 }  // namespace flx::cuda

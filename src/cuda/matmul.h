@@ -15,6 +15,7 @@ struct Product {
   int64_t m, n, k, lda, ldb, ldc, batch, step_a, step_b, step_c;
   double alpha, beta;
 };
+int32_t RunProduct(flx_device_queue* q, const Product& p, const flx_device_call* call);  // matmul.cu: by whichever way serves
 // cublas.cc: FLX_DEVICE_NO_KERNEL if there is no cuBLASLt, or it has no way to do this one.
 int32_t CublasProduct(flx_device_queue* q, const Product& p, const flx_device_call* call);
 

@@ -3,6 +3,7 @@
 // header. All but those marked take arrays of any strides; outputs never overlap inputs, unless they are the same elements in the same places.
 #pragma once
 #include <cstdint>
+#include <initializer_list>
 
 namespace flx {
 
@@ -49,5 +50,26 @@ inline constexpr char kDeviceMatmul[] = "matmul";
 // scatter_add: out[0] (outer, n, inner) += in[0] (outer, m, inner) at the indices in[1], in their order; ints as before.
 // one_hot: out[0] (in[0]'s size, depth): numbers[0] where in[0] says, numbers[1] elsewhere; ints: depth.
 inline constexpr char kDeviceGather[] = "gather", kDeviceScatterAdd[] = "scatter_add", kDeviceOneHot[] = "one_hot";
+
+// What follows takes contiguous arrays only. Geometries travel as `ints`: structs of int64_t alone.
+// convolution: out[0] from data, weight, bias (null: none). convolution_grad_data: from weight, dy. convolution_grad_weight: from data, dy. All of one dtype.
+struct ConvolutionInts {
+  int64_t nd, last;                          // spatial axes; 1: channels last
+  int64_t n, c, o, g;                        // batch, channels in, channels out, groups
+  int64_t in[3], out[3], k[3], s[3], d[3], p[3];  // sizes, window, stride, dilation, padding; the first are 1 (padding: 0) where there are fewer axes
+};
+inline constexpr char kDeviceConvolution[] = "convolution", kDeviceConvolutionGradData[] = "convolution_grad_data", kDeviceConvolutionGradWeight[] = "convolution_grad_weight";
+// pool: out[0] from data; or, with two inputs, the element of in[1] where each window of in[0] has its maximum.
+// pool_grad: the gradient for data, from dy, or from dy and data for a maximum.
+struct PoolInts {
+  int64_t planes, lanes;                     // lanes: channels that lie side by side
+  int64_t in[3], out[3], k[3], s[3], p[3];
+  int64_t type, power, with_pad;             // PoolType of op/nn/pooling.h; of lp; an average counts padding
+};
+inline constexpr char kDevicePool[] = "pool", kDevicePoolGrad[] = "pool_grad";
+// batch_norm: y, mean, inv, new_mean, new_var (the last two may be null) from x, gamma, beta, moving_mean, moving_var; x and y have the data's dtype, the
+// others float32 or float64. ints: outer, channels, inner, 1 with the batch's own statistics, 1 if gamma counts as 1; numbers: eps, momentum.
+// batch_norm_grad: dx, dgamma, dbeta from x, gamma, mean, inv, dy; ints as before, the fourth: mean and inv depend on x.
+inline constexpr char kDeviceBatchNorm[] = "batch_norm", kDeviceBatchNormGrad[] = "batch_norm_grad";
 
 }  // namespace flx

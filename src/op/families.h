@@ -4,6 +4,12 @@
 #include "op/op.h"
 
 namespace flx {
+// A kernel with a function of its own for devices.
+template <class K> KernelEntry Kernel(typename K::Signature* fn, typename K::Signature* on_devices) {
+  KernelEntry e = Kernel<K>(fn);
+  e.device_fn = reinterpret_cast<AnyFn>(on_devices);
+  return e;
+}
 void AddElementwiseOps(std::vector<OpDef>* ops);
 void AddElementwiseCpuKernels(KernelList* list);
 void AddReduceOps(std::vector<OpDef>* ops);

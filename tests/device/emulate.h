@@ -17,6 +17,7 @@ namespace flx::cuda {
 struct Dim { unsigned x; };
 extern thread_local Dim threadIdx, blockIdx, blockDim, gridDim;
 constexpr int kBlock = 256;
+constexpr int64_t kColumnBytes = 2048, kPartSize = 24;  // small, so that there are several parts
 
 void Meet();
 int32_t IssueGrid(flx_device_queue* q, int64_t blocks, std::function<void()> kernel);    // threads on their own, one after another

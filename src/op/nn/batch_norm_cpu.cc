@@ -7,9 +7,11 @@
 #include <cmath>
 
 #include "base/thread_pool.h"
+#include "device/kernels.h"
 #include "op/nn/blocked_spans.h"
 #include "op/nn/spans.h"
 #include "op/nn/wide.h"
+#include "tensor/device_work.h"
 
 namespace flx {
 namespace {
@@ -153,6 +155,11 @@ template <class T> void Backward(KernelContext& ctx, const Layout& l, const Batc
   });
 }
 
+void RunOnDevice(DeviceWork* w, const Layout& l, const BatchNormAttrs& a, bool batch, const TensorView* in, const TensorView* out) {
+  const int64_t ints[] = {l.outer, l.channels, l.inner, batch, a.fix_gamma};
+  const double numbers[] = {a.eps, double(a.momentum)};
+  w->Call(kDeviceBatchNorm, DeviceSignature(kDeviceBatchNorm), {in, 5, out, 5, ints, 5, numbers, 2});
+}
 void Run(KernelContext& ctx, const Layout& l, const BatchNormAttrs& a, const TensorView& x0, const TensorView& gamma, const TensorView& beta, const TensorView& moving_mean,
                   const TensorView& moving_var, TensorView& y0, TensorView& mean, TensorView& inv, TensorView& new_mean, TensorView& new_var) {
   TensorView x = Widen(ctx, x0);
@@ -182,10 +189,20 @@ void RunGrad(KernelContext& ctx, const Layout& l, const BatchNormGradAttrs& a, c
 
 void BatchNormCpu(KernelContext& ctx, const BatchNormAttrs& a, const TensorView& x, const TensorView& gamma, const TensorView& beta, const TensorView& moving_mean,
                   const TensorView& moving_var, TensorView& y, TensorView& mean, TensorView& inv, TensorView& new_mean, TensorView& new_var) {
+  if (DeviceWork* w = DeviceWork::Current()) {
+    const TensorView in[] = {x, gamma, beta, moving_mean, moving_var}, out[] = {y, mean, inv, new_mean, new_var};
+    return RunOnDevice(w, Layout(x.shape, a.axis), a, ctx.training && !a.use_global_stats, in, out);
+  }
   Run(ctx, Layout(x.shape, a.axis), a, x, gamma, beta, moving_mean, moving_var, y, mean, inv, new_mean, new_var);
 }
 void BatchNormGradCpu(KernelContext& ctx, const BatchNormGradAttrs& a, const TensorView& x, const TensorView& gamma, const TensorView& mean, const TensorView& inv,
                       const TensorView& dy, TensorView& dx, TensorView& dgamma, TensorView& dbeta) {
+  if (DeviceWork* w = DeviceWork::Current()) {
+    const Layout l(x.shape, a.axis);
+    const TensorView in[] = {x, gamma, mean, inv, dy}, out[] = {dx, dgamma, dbeta};
+    const int64_t ints[] = {l.outer, l.channels, l.inner, a.batch_stats, a.fix_gamma};
+    return w->Call(kDeviceBatchNormGrad, DeviceSignature(kDeviceBatchNormGrad), {in, 5, out, 3, ints, 5});
+  }
   RunGrad(ctx, Layout(x.shape, a.axis), a, x, gamma, mean, inv, dy, dx, dgamma, dbeta);
 }
 void BlockedBatchNormCpu(KernelContext& ctx, const BatchNormAttrs& a, const TensorView& x, const TensorView& gamma, const TensorView& beta, const TensorView& moving_mean,

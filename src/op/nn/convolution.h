@@ -80,6 +80,11 @@ void ConvolutionCpu(KernelContext& ctx, const ConvolutionAttrs& a, const TensorV
 void ConvolutionGradDataCpu(KernelContext& ctx, const ConvGradAttrs& a, const TensorView& w, const TensorView& dy, TensorView& dx);
 void ConvolutionGradWeightCpu(KernelContext& ctx, const ConvGradAttrs& a, const TensorView& x, const TensorView& dy, TensorView& dw);
 
+// windows_device.cc
+void ConvolutionOnDevice(KernelContext& ctx, const ConvolutionAttrs& a, const TensorView& x, const TensorView& w, const TensorView& bias, TensorView& y);
+void ConvolutionGradDataOnDevice(KernelContext& ctx, const ConvGradAttrs& a, const TensorView& w, const TensorView& dy, TensorView& dx);
+void ConvolutionGradWeightOnDevice(KernelContext& ctx, const ConvGradAttrs& a, const TensorView& x, const TensorView& dy, TensorView& dw);
+
 // Our own kernels, for any dtype that Gemm takes (convolution_cpu.cc); bias may be null.
 void OwnConvolution(KernelContext& ctx, const ConvGeometry& g, DType t, const void* x, const void* w, const void* bias, void* y);
 void OwnConvolutionGradData(KernelContext& ctx, const ConvGeometry& g, DType t, const void* w, const void* dy, void* dx);

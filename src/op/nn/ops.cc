@@ -26,14 +26,14 @@ void AddNnOps(std::vector<OpDef>* ops) {
 void AddNnCpuKernels(KernelList* list) {
   list->push_back(Kernel<FullyConnectedKernel>(&FullyConnectedCpu).OnDevices());
   list->push_back(Kernel<FullyConnectedChainKernel>(&FullyConnectedChainCpu));
-  list->push_back(Kernel<ConvolutionKernel>(&ConvolutionCpu));
-  list->push_back(Kernel<ConvolutionGradDataKernel>(&ConvolutionGradDataCpu));
-  list->push_back(Kernel<ConvolutionGradWeightKernel>(&ConvolutionGradWeightCpu));
-  list->push_back(Kernel<PoolingKernel>(&PoolingCpu));
-  list->push_back(Kernel<PoolingGradKernel>(&PoolingGradCpu));
-  list->push_back(Kernel<PoolingTakeKernel>(&PoolingTakeCpu));
-  list->push_back(Kernel<BatchNormKernel>(&BatchNormCpu));
-  list->push_back(Kernel<BatchNormGradKernel>(&BatchNormGradCpu));
+  list->push_back(Kernel<ConvolutionKernel>(&ConvolutionCpu, &ConvolutionOnDevice));
+  list->push_back(Kernel<ConvolutionGradDataKernel>(&ConvolutionGradDataCpu, &ConvolutionGradDataOnDevice));
+  list->push_back(Kernel<ConvolutionGradWeightKernel>(&ConvolutionGradWeightCpu, &ConvolutionGradWeightOnDevice));
+  list->push_back(Kernel<PoolingKernel>(&PoolingCpu, &PoolingOnDevice));
+  list->push_back(Kernel<PoolingGradKernel>(&PoolingGradCpu, &PoolingGradOnDevice));
+  list->push_back(Kernel<PoolingTakeKernel>(&PoolingTakeCpu, &PoolingTakeOnDevice));
+  list->push_back(Kernel<BatchNormKernel>(&BatchNormCpu).OnDevices());
+  list->push_back(Kernel<BatchNormGradKernel>(&BatchNormGradCpu).OnDevices());
   list->push_back(Kernel<LayerNormKernel>(&LayerNormCpu));
   list->push_back(Kernel<LayerNormGradKernel>(&LayerNormGradCpu));
   list->push_back(Kernel<DropoutKernel>(&DropoutCpu).OnDevices());

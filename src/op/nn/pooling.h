@@ -50,5 +50,9 @@ OpDef PoolingTakeOp();
 void PoolingCpu(KernelContext& ctx, const PoolingAttrs& a, const TensorView& x, TensorView& y);
 void PoolingGradCpu(KernelContext& ctx, const PoolGradAttrs& a, const TensorView& dy, const TensorView& x, TensorView& dx);
 void PoolingTakeCpu(KernelContext& ctx, const PoolingAttrs& a, const TensorView& v, const TensorView& x, TensorView& y);
+// windows_device.cc
+void PoolingOnDevice(KernelContext& ctx, const PoolingAttrs& a, const TensorView& x, TensorView& y);
+void PoolingGradOnDevice(KernelContext& ctx, const PoolGradAttrs& a, const TensorView& dy, const TensorView& x, TensorView& dx);
+void PoolingTakeOnDevice(KernelContext& ctx, const PoolingAttrs& a, const TensorView& v, const TensorView& x, TensorView& y);
 
 }  // namespace flx

@@ -164,8 +164,13 @@ flx_status flx_memory_stat(const char* device, const char* stat, int64_t* out_by
     std::string_view s = NeedText(who, "stat", stat);
     NeedPointer(who, "out_bytes", out_bytes);
     MemoryStats m = d ? DeviceMemoryStats(d) : HostMemoryStats();
-    const int64_t* v = s == "live" ? &m.live : s == "cached" ? &m.cached : s == "peak" ? &m.peak : s == "limit" ? &m.limit : s == "total" ? &m.total : nullptr;
-    if (!v) Fail(Status::kName, who, "no statistic is named `", s, "`.", DidYouMean(s, {"live", "cached", "peak", "limit", "total"}), " There are: live, cached, peak, limit, total.");
+    const int64_t fragmentation = m.live + m.cached - m.requested;
+    const int64_t* v = s == "live" ? &m.live : s == "cached" ? &m.cached : s == "peak" ? &m.peak : s == "limit" ? &m.limit : s == "total" ? &m.total
+                       : s == "fragmentation" ? &fragmentation : nullptr;
+    if (!v)
+      Fail(Status::kName, who, "no statistic is named `", s, "`.", DidYouMean(s, {"live", "cached", "peak", "limit", "total", "fragmentation"}),
+           " There are: live, cached, peak, limit, total, and fragmentation of other devices than the CPU.");
+    if (v == &fragmentation && !d) Fail(Status::kUnsupported, who, "the CPU's memory has no statistic `fragmentation`: what its blocks were asked for as is not counted. Ask for `cached`.");
     *out_bytes = *v;
   FLX_END
 }

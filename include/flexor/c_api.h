@@ -150,7 +150,8 @@ FLX_DRAFT flx_status flx_device_properties(const char *device, char **out_text);
 /** Waits until everything issued so far is done on `device` (null: the CPU), at most `timeout_ms` (-1: as long as it takes); `out_ready` says whether it is. What failed
  *  is reported by the arrays and by flx_wait_all. Errors: FLX_ERROR_DEVICE. */
 FLX_DRAFT flx_status flx_device_synchronize(const char *device, int64_t timeout_ms, int32_t *out_ready);
-/** Memory of `device` ("cpu", "gpu(0)"; null is the CPU): `stat` is live, cached, peak, limit or total; `out_bytes` its value. Errors: FLX_ERROR_DEVICE, FLX_ERROR_NAME. */
+/** Memory of `device` ("cpu", "gpu(0)"; null is the CPU): `stat` is live, cached, peak, limit or total, or, not of the CPU, fragmentation (what is live or
+ *  cached and was asked for by no live array); `out_bytes` its value. Errors: FLX_ERROR_DEVICE, FLX_ERROR_NAME, FLX_ERROR_UNSUPPORTED. */
 FLX_DRAFT flx_status flx_memory_stat(const char *device, const char *stat, int64_t *out_bytes);
 /** Limits the memory the library takes on `device` to `bytes` (0: no limit). Errors: FLX_ERROR_DEVICE. */
 FLX_DRAFT flx_status flx_memory_limit_set(const char *device, int64_t bytes);

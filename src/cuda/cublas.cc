@@ -102,10 +102,12 @@ int32_t CublasProduct(flx_device_queue* q, const Product& p, const flx_device_ca
   const auto t = DType(p.dtype);
   const bool wide = t == DType::kFloat64;
   const cudaDataType_t type = wide ? CUDA_R_64F : t == DType::kFloat32 ? CUDA_R_32F : t == DType::kFloat16 ? CUDA_R_16F : CUDA_R_16BF;
+  const bool tf32 = t == DType::kFloat32 && FLX_CALL_HAS(call, FLX_CALL_TF32_PRODUCTS);
+  const cublasComputeType_t compute = wide ? CUBLAS_COMPUTE_64F : tf32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F;
   Plan plan(lib);
   // Row-major c = a b is column-major c' = b' a': the operands are exchanged and nothing else.
   const cublasOperation_t first = p.trans_b ? CUBLAS_OP_T : CUBLAS_OP_N, second = p.trans_a ? CUBLAS_OP_T : CUBLAS_OP_N;
-  bool made = lib.desc_create(&plan.desc, wide ? CUBLAS_COMPUTE_64F : CUBLAS_COMPUTE_32F, wide ? CUDA_R_64F : CUDA_R_32F) == CUBLAS_STATUS_SUCCESS &&
+  bool made = lib.desc_create(&plan.desc, compute, wide ? CUDA_R_64F : CUDA_R_32F) == CUBLAS_STATUS_SUCCESS &&
               lib.desc_set(plan.desc, CUBLASLT_MATMUL_DESC_TRANSA, &first, sizeof first) == CUBLAS_STATUS_SUCCESS &&
               lib.desc_set(plan.desc, CUBLASLT_MATMUL_DESC_TRANSB, &second, sizeof second) == CUBLAS_STATUS_SUCCESS &&
               plan.Layout(&plan.a, type, p.trans_b ? p.k : p.n, p.trans_b ? p.n : p.k, p.ldb, p.batch, p.step_b) &&
@@ -122,13 +124,13 @@ int32_t CublasProduct(flx_device_queue* q, const Product& p, const flx_device_ca
       if (lib.create(&device.handle) != CUBLAS_STATUS_SUCCESS) device.handle = nullptr;
     }
     if (!device.handle) return FLX_DEVICE_NO_KERNEL;
-    const int64_t fields[] = {p.dtype, p.trans_a, p.trans_b, p.m, p.n, p.k, p.lda, p.ldb, p.ldc, p.batch, p.step_a, p.step_b, p.step_c, Aligned(p.a) && Aligned(p.b) && Aligned(p.c)};
+    const int64_t fields[] = {p.dtype, int64_t(compute), p.trans_a, p.trans_b, p.m, p.n, p.k, p.lda, p.ldb, p.ldc, p.batch, p.step_a, p.step_b, p.step_c, Aligned(p.a) && Aligned(p.b) && Aligned(p.c)};
     const std::string key(reinterpret_cast<const char*>(fields), sizeof fields);
     auto it = device.chosen.find(key);
     if (it == device.chosen.end()) {
       cublasLtMatmulPreference_t preference = nullptr;
       if (lib.preference_create(&preference) != CUBLAS_STATUS_SUCCESS) return FLX_DEVICE_NO_KERNEL;
-      const uint32_t alignment = fields[13] ? 16 : uint32_t(DTypeSize(t));
+      const uint32_t alignment = fields[14] ? 16 : uint32_t(DTypeSize(t));
       lib.preference_set(preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, &kWorkspace, sizeof kWorkspace);
       for (auto what : {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES,
                         CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES})

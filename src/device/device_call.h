@@ -13,7 +13,7 @@ extern "C" {
 
 typedef struct flx_device_tensor {
   void *data;                    /* its first element; null: an input not given, an output not wanted */
-  int32_t dtype, ndim;           /* a number of FLX_DTYPE_... (flexor/c_api.h) */
+  int32_t dtype, ndim;           /* FLX_FLOAT32 ... (flexor/c_api.h) */
   const int64_t *dims, *strides; /* in elements; any strides, 0 along what is broadcast */
 } flx_device_tensor;
 
@@ -27,9 +27,20 @@ typedef struct flx_device_call {
   /* Memory of the device until the work issued here is done; at least 256-byte aligned. */
   int32_t (*scratch)(void *context, int64_t bytes, void **out);
   void *context;
+  uint32_t flags;                /* of FLX_CALL_...; read by FLX_CALL_HAS */
 } flx_device_call;
 
-/* Returns FLX_DEVICE_OK, FLX_DEVICE_NO_KERNEL if it does not serve these dtypes or shapes (and did nothing), or what failed. */
+/* What the user's options allow. */
+enum {
+  FLX_CALL_TF32_PRODUCTS = 1,     /* float32 matrix products may use TF32 */
+  FLX_CALL_TF32_CONVOLUTIONS = 2, /* and convolutions */
+  FLX_CALL_DETERMINISTIC = 4      /* the same bits each time, or FLX_DEVICE_NOT_DETERMINISTIC */
+};
+/* A library of before them gives a shorter call. */
+#define FLX_CALL_HAS(call, flag) ((call)->size >= sizeof(flx_device_call) && ((call)->flags & (flag)) != 0)
+
+/* Returns FLX_DEVICE_OK; FLX_DEVICE_NO_KERNEL if it does not serve these dtypes or shapes, FLX_DEVICE_NOT_DETERMINISTIC if it does, but not with the same
+ * bits each time as the call demands (both having done nothing); or what failed. */
 typedef int32_t (*flx_device_kernel_function)(flx_device_queue *q, const flx_device_call *call);
 
 #ifdef __cplusplus

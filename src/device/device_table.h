@@ -23,8 +23,10 @@ enum {
   FLX_DEVICE_MEMORY = 2,     /* out of memory: caches may be freed and the call tried again */
   FLX_DEVICE_ERROR = 3,      /* this call failed and did nothing; the device is well */
   FLX_DEVICE_LOST = 4,       /* work that was accepted failed: what is on the device is not to be trusted any more */
-  FLX_DEVICE_NO_KERNEL = 5   /* a kernel does not serve these dtypes or shapes; nothing was done */
+  FLX_DEVICE_NO_KERNEL = 5,  /* a kernel does not serve these dtypes or shapes; nothing was done */
+  FLX_DEVICE_NOT_DETERMINISTIC = 6 /* a kernel serves them, but not with the same bits each time, as it was asked to; nothing was done */
 };
+/* The device is the queue's. To a peer: from it to another one of its kind (peer_access). */
 enum { FLX_COPY_TO_DEVICE = 0, FLX_COPY_TO_HOST = 1, FLX_COPY_ON_DEVICE = 2, FLX_COPY_TO_PEER = 3 };
 
 typedef struct flx_device_queue flx_device_queue;
@@ -77,6 +79,9 @@ typedef struct flx_device_table {
   int32_t (*compile)(int32_t device, const char *source, const char *name, void **program);
   int32_t (*program_launch)(flx_device_queue *q, void *program, const int64_t *grid, const int64_t *block, void **arguments);
   int32_t (*program_destroy)(void *program);
+  /* Whether queues of `device` can copy to memory of `peer` (FLX_COPY_TO_PEER), of the same kind; the first call opens the way. Else such copies go by
+   * way of the host. */
+  int32_t (*peer_access)(int32_t device, int32_t peer);
 } flx_device_table;
 
 typedef const flx_device_table *(*flx_device_module_function)(int32_t version);

@@ -23,10 +23,10 @@ struct Pool {
   std::mutex mutex;
   std::vector<DeviceBlock> free[kClasses];
   std::vector<void*> pinned[kClasses];
-  int64_t held = 0, live = 0, peak = 0, limit = 0, pinned_cached = 0;
+  int64_t held = 0, live = 0, requested = 0, peak = 0, limit = 0, pinned_cached = 0;
 
-  void AddLive(int64_t n) {  // under the mutex
-    live += n;
+  void AddLive(int64_t n, int64_t asked) {  // under the mutex
+    live += n, requested += asked;
     peak = std::max(peak, live);
     if (Profiling(ProfileKind::kMemory)) ProfileMemory(label.c_str(), live, peak);
   }
@@ -61,7 +61,7 @@ DeviceBlock DeviceAlloc(const Device* device, size_t bytes) {
   Pool& pool = PoolOf(device);
   if (bytes > kLargest) NoMemory(pool, bytes, "no device has so much");
   const int c = ClassOf(bytes);
-  const auto size = int64_t(ClassSize(c));
+  const auto size = int64_t(ClassSize(c)), asked = int64_t(bytes);
   auto over = [&] { return pool.limit && pool.held + size > pool.limit; };
   bool limited = false;
   {
@@ -69,11 +69,11 @@ DeviceBlock DeviceAlloc(const Device* device, size_t bytes) {
     if (!pool.free[c].empty()) {
       DeviceBlock b = std::move(pool.free[c].back());
       pool.free[c].pop_back();
-      pool.AddLive(size);
+      pool.AddLive(size, asked);
       return b;
     }
     limited = over();
-    if (!limited) pool.held += size, pool.AddLive(size);
+    if (!limited) pool.held += size, pool.AddLive(size, asked);
   }
   if (limited) {
     DeviceMemoryReleaseUnused(device);
@@ -81,7 +81,7 @@ DeviceBlock DeviceAlloc(const Device* device, size_t bytes) {
     {
       std::lock_guard<std::mutex> lock(pool.mutex);
       still = over();
-      if (!still) pool.held += size, pool.AddLive(size);
+      if (!still) pool.held += size, pool.AddLive(size, asked);
     }
     if (still) NoMemory(pool, bytes, "the limit would be passed");
   }
@@ -95,7 +95,7 @@ DeviceBlock DeviceAlloc(const Device* device, size_t bytes) {
   Error e = device->CallError(result, "alloc");
   {
     std::lock_guard<std::mutex> lock(pool.mutex);
-    pool.held -= size, pool.AddLive(-size);
+    pool.held -= size, pool.AddLive(-size, -asked);
   }
   if (result != FLX_DEVICE_MEMORY) throw e;
   NoMemory(pool, bytes, "the device has none");
@@ -108,13 +108,13 @@ void DeviceFree(const Device* device, void* p, size_t bytes, Ref<Object> uses) n
     std::lock_guard<std::mutex> lock(pool.mutex);
     if (pool.held == 0) return;  // a forked child's: the memory stays its parent's
     pool.free[c].push_back({p, uses});
-    pool.AddLive(-int64_t(ClassSize(c)));
+    pool.AddLive(-int64_t(ClassSize(c)), -int64_t(bytes));
   } catch (...) {  // no memory for the list
     if (g_device_rest) g_device_rest(device);
     device->table->free(device->index, p, int64_t(ClassSize(c)));
     Pool& pool = PoolOf(device);  // it is there: the block came from it
     std::lock_guard<std::mutex> lock(pool.mutex);
-    pool.held -= int64_t(ClassSize(c)), pool.AddLive(-int64_t(ClassSize(c)));
+    pool.held -= int64_t(ClassSize(c)), pool.AddLive(-int64_t(ClassSize(c)), -int64_t(bytes));
   }
 }
 
@@ -155,7 +155,7 @@ MemoryStats DeviceMemoryStats(const Device* device) {
   MemoryStats m;
   {
     std::lock_guard<std::mutex> lock(pool.mutex);
-    m.live = pool.live, m.cached = pool.held - pool.live, m.peak = pool.peak, m.limit = pool.limit;
+    m.live = pool.live, m.cached = pool.held - pool.live, m.peak = pool.peak, m.limit = pool.limit, m.requested = pool.requested;
   }
   m.total = Total(device);
   return m;

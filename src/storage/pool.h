@@ -9,8 +9,9 @@
 namespace flx {
 
 // live: in use; cached: free blocks kept for the next one; peak: most that was live (exact from 32 KiB blocks on, smaller ones are counted when
-// 64 KiB of them have gathered in a thread, or at a look); limit: of live + cached, 0: none; total: the machine's memory.
-struct MemoryStats { int64_t live = 0, cached = 0, peak = 0, limit = 0, total = 0; };
+// 64 KiB of them have gathered in a thread, or at a look); limit: of live + cached, 0: none; total: the machine's memory; requested: what the live blocks
+// were asked for as (of devices: the host's pool does not count it).
+struct MemoryStats { int64_t live = 0, cached = 0, peak = 0, limit = 0, total = 0, requested = 0; };
 std::string SizeText(int64_t bytes);  // "1.5 MiB"
 
 // At least 64 usable bytes, aligned to 64; zero bytes is legal. Throws Error(kMemory) beyond the limit or when the system has none (after the cache was trimmed).

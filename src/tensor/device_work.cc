@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tensor/device_work.h"
 
+#include <atomic>
+
+#include "base/config.h"
 #include "base/small_vector.h"
 #include "base/text.h"
 #include "storage/device_pool.h"
@@ -48,6 +51,19 @@ int32_t ScratchOf(void* context, int64_t bytes, void** out) noexcept {
     return FLX_DEVICE_MEMORY;
   }
 }
+// What the options allow, read again when one of them has changed.
+uint32_t CallFlags() {
+  static std::atomic<uint64_t> seen{0};  // the options' generation, and below it the flags
+  const uint64_t now = OptionGeneration();
+  uint64_t s = seen.load(std::memory_order_relaxed);
+  if (s >> 8 != now) {
+    const std::string tf32 = GetText(Opt::kCudaTf32);
+    s = now << 8 | (tf32 == "all" ? FLX_CALL_TF32_PRODUCTS | FLX_CALL_TF32_CONVOLUTIONS : tf32 == "convolutions" ? FLX_CALL_TF32_CONVOLUTIONS : 0) |
+        (GetText(Opt::kDeterministic) == "1" ? FLX_CALL_DETERMINISTIC : 0);
+    seen.store(s, std::memory_order_relaxed);
+  }
+  return uint32_t(s & 0xff);
+}
 }  // namespace
 
 void DeviceWork::Refuse(const std::string& what) const {
@@ -65,9 +81,12 @@ void DeviceWork::Call(const char* kernel, uint64_t signature, const Given& g) {
   c.size = sizeof c, c.nin = g.nin, c.nout = g.nout, c.nints = g.nints, c.nnumbers = g.nnumbers;
   c.in = tensors.data(), c.out = tensors.data() + g.nin, c.ints = g.ints, c.numbers = g.numbers;
   c.seed = g.ticket.seed, c.ticket = g.ticket.ticket;
-  c.scratch = &ScratchOf, c.context = this;
+  c.scratch = &ScratchOf, c.context = this, c.flags = CallFlags();
   int32_t result = reinterpret_cast<flx_device_kernel_function>(found)(queue_, &c);
   if (result == FLX_DEVICE_NO_KERNEL) Refuse(Text(TypesOf(g), " (its module's `", kernel, "` does not serve them)"));
+  if (result == FLX_DEVICE_NOT_DETERMINISTIC)
+    Fail(Status::kUnsupported, op_.Name(), "the kernel `", kernel, "` of ", device()->name, " does not give the same bits each time for ", TypesOf(g),
+         ", as FLEXOR_DETERMINISTIC=1 demands. Set it to 0 (flx_config_set), or copy the inputs to the CPU (flx_ndarray_copy with device \"cpu\") and call it there.");
   device()->Check(result, kernel);
 }
 

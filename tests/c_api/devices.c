@@ -55,8 +55,11 @@ static void test_arrays(void) {
 static void test_memory(void) {
   int32_t ready = 0;
   EXPECT_OK(flx_memory_peak_reset("emu(0)"));
-  const int64_t before = stat_of("emu(0)", "live");
+  const int64_t before = stat_of("emu(0)", "live"), asked = before + stat_of("emu(0)", "cached") - stat_of("emu(0)", "fragmentation");
   flx_ndarray a = filled(1, "emu");
+  EXPECT(stat_of("emu(0)", "live") + stat_of("emu(0)", "cached") - stat_of("emu(0)", "fragmentation") == asked + 24);
+  int64_t none = 0;
+  EXPECT_STATUS(FLX_ERROR_UNSUPPORTED, flx_memory_stat("cpu", "fragmentation", &none));
   EXPECT(stat_of("emu(0)", "live") > before && stat_of("emu(0)", "peak") >= stat_of("emu(0)", "live"));
   EXPECT(stat_of("emu(0)", "total") > 0 && stat_of("emu(1)", "live") == 0);
   flx_free(a);

@@ -7,10 +7,13 @@ config(name::AbstractString) = Glue.flx_config_get(name)
 config(name::AbstractString, value) = Glue.flx_config_set(name, text(value))
 "`info(field)`: version, path, compiler, blas, features, license or build of the library."
 info(field = "version") = field == "version" ? Glue.flx_version() : Glue.flx_library_text(field)
-"Bytes that arrays take: live, cached, peak, limit, total. `memory(limit = n)` sets a limit."
-function memory(; limit = nothing)
-    limit === nothing || Glue.flx_memory_limit_set("cpu", limit)
-    return NamedTuple{(:live, :cached, :peak, :limit, :total)}(Tuple(Glue.flx_memory_stat("cpu", s) for s in ("live", "cached", "peak", "limit", "total")))
+"""
+Bytes that arrays take on `device`: live, cached, peak, limit, total, and of other devices than the CPU fragmentation. `memory(limit = n)` sets a limit.
+"""
+function memory(; limit = nothing, device = "cpu")
+    limit === nothing || Glue.flx_memory_limit_set(device, limit)
+    stats = ("live", "cached", "peak", "limit", "total", (startswith(device, "cpu") ? () : ("fragmentation",))...)
+    return NamedTuple{Symbol.(stats)}(Tuple(Glue.flx_memory_stat(device, s) for s in stats))
 end
 "Seeds the library's random numbers; the same seed gives the same numbers in every language."
 seed!(seed::Integer) = Glue.flx_random_seed(seed, nothing)

@@ -21,8 +21,9 @@ def num_gpus() -> int:
 
 
 def memory(device: Optional[str] = None) -> Dict[str, int]:
-    """Bytes on `device` (None: the CPU): live, cached, peak, limit (0: none), total."""
-    return {stat: f.flx_memory_stat(device, stat) for stat in ("live", "cached", "peak", "limit", "total")}
+    """Bytes on `device` (None: the CPU): live, cached, peak, limit (0: none), total; of other devices also fragmentation."""
+    stats = ("live", "cached", "peak", "limit", "total") + (() if device is None or device.startswith("cpu") else ("fragmentation",))
+    return {stat: f.flx_memory_stat(device, stat) for stat in stats}
 
 
 def set_memory_limit(nbytes: int, device: Optional[str] = None) -> None:

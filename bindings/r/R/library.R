@@ -37,13 +37,15 @@ flexor_info <- function(field = "version") if (field == "version") flx_version()
 #'
 #' Memory that arrays take is not R's, and `gc()` does not list it. The library asks R to collect when arrays that nobody holds have piled up.
 #' @param limit bytes that arrays may take in all; NULL: as it is, 0: no limit
-#' @return bytes: live (in use), cached, peak, limit, total
+#' @param device the CPU, or another one, such as "gpu(0)"
+#' @return bytes: live (in use), cached, peak, limit, total; of other devices than the CPU also fragmentation
 #' @examples
 #' flexor_memory()
 #' @export
-flexor_memory <- function(limit = NULL) {
-  if (!is.null(limit)) flx_memory_limit_set("cpu", limit)
-  vapply(c(live = "live", cached = "cached", peak = "peak", limit = "limit", total = "total"), function(s) flx_memory_stat("cpu", s), 0)
+flexor_memory <- function(limit = NULL, device = "cpu") {
+  if (!is.null(limit)) flx_memory_limit_set(device, limit)
+  stats <- c("live", "cached", "peak", "limit", "total", if (!startsWith(device, "cpu")) "fragmentation")
+  vapply(stats, function(s) flx_memory_stat(device, s), 0)
 }
 #' Wait for all work
 #'

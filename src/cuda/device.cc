@@ -123,9 +123,25 @@ int32_t Copy(flx_device_queue* q, void* to, const void* from, int64_t bytes, int
   if (bytes == 0) return FLX_DEVICE_OK;
   OnDevice on(q->device);
   if (int32_t r = On(on)) return r;
+  if (direction == FLX_COPY_TO_PEER) {
+    cudaPointerAttributes there;
+    if (cudaError_t e = cudaPointerGetAttributes(&there, to); e != cudaSuccess) return Result(e, "cudaPointerGetAttributes");
+    return Result(cudaMemcpyPeerAsync(to, there.device, from, q->device, size_t(bytes), q->stream), "cudaMemcpyPeerAsync");
+  }
   cudaMemcpyKind kind = direction == FLX_COPY_TO_DEVICE ? cudaMemcpyHostToDevice : direction == FLX_COPY_TO_HOST ? cudaMemcpyDeviceToHost
-                        : direction == FLX_COPY_ON_DEVICE ? cudaMemcpyDeviceToDevice : cudaMemcpyDefault;
+                        : cudaMemcpyDeviceToDevice;
   return Result(cudaMemcpyAsync(to, from, size_t(bytes), kind, q->stream), "cudaMemcpyAsync");
+}
+int32_t PeerAccess(int32_t device, int32_t peer) {
+  int can = 0;
+  if (cudaError_t e = cudaDeviceCanAccessPeer(&can, device, peer); e != cudaSuccess) return Result(e, "cudaDeviceCanAccessPeer");
+  if (!can) return Failed(FLX_DEVICE_ERROR, "these GPUs have no way to each other's memory");
+  OnDevice on(device);
+  if (int32_t r = On(on)) return r;
+  const cudaError_t e = cudaDeviceEnablePeerAccess(peer, 0);
+  if (e != cudaErrorPeerAccessAlreadyEnabled) return Result(e, "cudaDeviceEnablePeerAccess");
+  cudaGetLastError();  // somebody else in the process was first
+  return FLX_DEVICE_OK;
 }
 int32_t Fill(flx_device_queue* q, void* to, const void* pattern, int32_t size, int64_t count) {
   if (size != 1 && size != 2 && size != 4 && size != 8) return Failed(FLX_DEVICE_ERROR, "a pattern has 1, 2, 4 or 8 bytes");
@@ -201,7 +217,7 @@ void FillDeviceTable(flx_device_table* t) {
   t->size = sizeof *t, t->version = FLX_DEVICE_TABLE_VERSION, t->kind = "gpu";
   t->count = &Count, t->properties = &Properties, t->memory_info = &MemoryInfo, t->last_error = &LastError;
   t->alloc = &Alloc, t->free = &Free, t->pinned_alloc = &PinnedAlloc, t->pinned_free = &PinnedFree;
-  t->queue_create = &QueueCreate, t->queue_destroy = &QueueDestroy, t->copy = &Copy, t->fill = &Fill;
+  t->queue_create = &QueueCreate, t->queue_destroy = &QueueDestroy, t->copy = &Copy, t->fill = &Fill, t->peer_access = &PeerAccess;
   t->event_create = &EventCreate, t->event_record = &EventRecord, t->event_query = &EventQuery, t->event_wait = &EventWait;
   t->queue_wait = &QueueWait, t->event_destroy = &EventDestroy;
 }

@@ -34,6 +34,16 @@ flx_device_function Device::Kernel(std::string_view kernel, uint64_t signature) 
   return nullptr;
 }
 
+bool Device::CopiesTo(const Device* peer) const {
+  if (peer == this || peer->table != table || !table->peer_access) return false;
+  static auto* mutex = new std::mutex;
+  static auto* known = new std::map<std::pair<const Device*, const Device*>, bool>;
+  std::lock_guard<std::mutex> lock(*mutex);
+  auto [it, fresh] = known->try_emplace({this, peer}, false);
+  if (fresh) it->second = table->peer_access(index, peer->index) == FLX_DEVICE_OK;
+  return it->second;
+}
+
 struct DeviceManager::Impl {
   std::mutex mutex;
   const Device* cpu = nullptr;

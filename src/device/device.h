@@ -23,6 +23,7 @@ struct Device {
   [[noreturn]] void FailCall(int32_t result, const char* what) const { throw CallError(result, what); }
   std::string Properties() const;                                    // lines of `key value`
   flx_device_function Kernel(std::string_view name, uint64_t signature) const;  // null: the device has none
+  bool CopiesTo(const Device* peer) const;  // whether its queues reach the other's memory (FLX_COPY_TO_PEER)
 };
 
 class DeviceManager {

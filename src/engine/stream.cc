@@ -7,8 +7,10 @@
 #include <chrono>
 #include <condition_variable>
 #include <memory>
+#include <utility>
 
 #include "base/fork.h"
+#include "base/small_vector.h"
 #include "base/text.h"
 #include "base/thread.h"
 #include "engine/internals.h"
@@ -51,12 +53,14 @@ class Marker final : public Object {
   const uint64_t ticket;
   flx_device_event* event() const { return event_; }
   bool done() const { return done_.load(std::memory_order_acquire); }
+  bool failed() const { return failed_.load(std::memory_order_relaxed); }  // once done: the device was lost
   bool Poll() {
     if (done()) return true;
     int32_t r = dev_->device->table->event_query(event_);
     if (r == FLX_DEVICE_NOT_READY) return false;
     if (r != FLX_DEVICE_OK) {
       try { dev_->Lose(dev_->device->CallError(FLX_DEVICE_LOST, "work on it")); } catch (...) {}
+      failed_.store(true, std::memory_order_relaxed);
     }
     done_.store(true, std::memory_order_release);
     return true;
@@ -73,7 +77,7 @@ class Marker final : public Object {
   }
   StreamDevice* const dev_;
   flx_device_event* const event_;
-  std::atomic<bool> done_{false};
+  std::atomic<bool> done_{false}, failed_{false};
 };
 
 struct StreamPoint {
@@ -81,12 +85,25 @@ struct StreamPoint {
   uint64_t ticket = 0;
   bool pending() const { return stream && !stream->Done(ticket); }
 };
+// What other devices did for a value, as far as it was not known to be done when the value was made: if one of them is lost before it is, so is the value.
+struct ForeignPoint {
+  StreamPoint point;
+  Ref<Marker> marker;
+  bool Done(const Poison** lost) const {
+    if (marker->done() && !marker->failed()) return true;
+    if (!point.stream->Done(point.ticket)) return marker->Poll() && Done(lost);  // the stream may have been asked for more since
+    if (auto* p = point.stream->Lost(point.ticket)) *lost = p;
+    return true;
+  }
+};
+using ForeignPoints = std::shared_ptr<std::vector<ForeignPoint>>;  // null: none; not changed once a variable has it
 
 // What stream devices still do with a variable's memory: its last write, and its reads since. Under the variable's lock.
 class StreamUses final : public Object {
  public:
   explicit StreamUses(Var* v) : Object(Kind::kNone), var(v) {}
-  StreamPoint write;
+  StreamPoint write;             // when it is done, one of `foreign` that is not takes its place
+  ForeignPoints foreign;         // of the last write
   std::vector<StreamPoint> reads;
   const Poison* lost = nullptr;  // the device was lost before the last write was done
   // Under Completions::mutex:
@@ -95,9 +112,12 @@ class StreamUses final : public Object {
 
   void Prune() {
     if (write.stream && write.stream->Done(write.ticket)) {
-      if (auto* p = write.stream->dev_->lost.load(std::memory_order_acquire))
-        if (write.stream->done_.load(std::memory_order_acquire) < write.ticket) lost = p;
+      if (auto* p = write.stream->Lost(write.ticket)) lost = p;
       write = {};
+      if (foreign)
+        for (auto& f : *foreign)
+          if (!f.Done(&lost)) { write = f.point; break; }
+      if (!write.stream) foreign.reset();
     }
     reads.erase(std::remove_if(reads.begin(), reads.end(), [](auto& r) { return !r.pending(); }), reads.end());
   }
@@ -111,9 +131,9 @@ class StreamUses final : public Object {
     try { reads.reserve(reads.size() + 1); } catch (...) { return false; }
     return true;
   }
-  void Note(Access a, const Ref<Stream>& s, uint64_t ticket) {  // there is room but for rare cases
+  void Note(Access a, const Ref<Stream>& s, uint64_t ticket, const ForeignPoints& others = nullptr) {  // there is room but for rare cases
     if (a != Access::kRead) {
-      write = {s, ticket};
+      write = {s, ticket}, foreign = others;
       reads.clear();
       return;
     }
@@ -261,16 +281,17 @@ bool Look(Var* v, Access a, const StreamPoint** blocks) {
 }  // namespace
 
 // ---- streams
-Stream::Stream(StreamDevice* d, flx_device_queue* q, int priority) : Object(Kind::kNone), dev_(d), queue_(q), priority_(priority), fork_(ForkCount()) {}
-Ref<Stream> Stream::Make(const Device* device, int priority) {
+Stream::Stream(StreamDevice* d, flx_device_queue* q, int priority, bool crosses)
+    : Object(Kind::kNone), dev_(d), queue_(q), priority_(priority), crosses_(crosses), fork_(ForkCount()) {}
+Ref<Stream> Stream::Make(const Device* device, int priority, bool crosses) {
   StreamDevice* d = DeviceState(device);
   Completions& c = Completions::Get();
   g_device_rest = &DeviceRest;
   std::lock_guard<std::mutex> lock(c.mutex);
-  for (auto& s : c.streams) if (s->dev_ == d && s->priority_ == priority && s->unique()) return s;
+  for (auto& s : c.streams) if (s->dev_ == d && s->priority_ == priority && s->crosses_ == crosses && s->unique()) return s;
   flx_device_queue* q = nullptr;
   device->Check(device->table->queue_create(device->index, priority, &q), "queue_create");
-  return c.streams.emplace_back(Ref<Stream>::Take(new Stream(d, q, priority)));
+  return c.streams.emplace_back(Ref<Stream>::Take(new Stream(d, q, priority, crosses)));
 }
 const Device* Stream::device() const { return dev_->device; }
 uint64_t Stream::issued() {
@@ -291,6 +312,10 @@ bool Stream::Done(uint64_t ticket) {
   if (last_->ticket > done_.load(std::memory_order_relaxed)) done_.store(last_->ticket, std::memory_order_release);
   return done_.load(std::memory_order_relaxed) >= ticket;
 }
+const Poison* Stream::Lost(uint64_t ticket) const {
+  auto* p = dev_->lost.load(std::memory_order_acquire);
+  return p && done_.load(std::memory_order_acquire) < ticket ? p : nullptr;
+}
 Ref<Marker> Stream::MarkFor(uint64_t ticket) {
   if (Done(ticket)) return nullptr;
   std::lock_guard<std::recursive_mutex> lock(mutex_);
@@ -307,48 +332,97 @@ Ref<Marker> Stream::MarkFor(uint64_t ticket) {
   }
 }
 
+namespace {
+// The locks of an operation's streams; several are taken in the order of their addresses.
+struct IssueLocks {
+  SmallVector<std::recursive_mutex*, 2> held;
+  explicit IssueLocks(int n) { held.reserve(n); }
+  void Lock() {
+    std::sort(held.begin(), held.end());
+    for (auto* m : held) m->lock();
+  }
+  ~IssueLocks() { for (auto* m : held) m->unlock(); }
+};
+}  // namespace
 void StreamOp::Execute() {
-  Stream& s = *stream;
-  if (s.fork_ != ForkCount()) s.Done(s.issued_ + 1);
-  if (auto* p = s.dev_->lost.load(std::memory_order_acquire)) throw p->error;
+  const int nstreams = all_.empty() ? 1 : int(all_.size());
+  auto of = [&](int i) -> const Ref<Stream>& { return all_.empty() ? stream : all_[size_t(i)]; };
+  auto of_use = [&](int use) { return of_use_.empty() ? 0 : of_use_[size_t(use)]; };
+  for (int i = 0; i < nstreams; ++i) {
+    Stream& s = *of(i);
+    if (s.fork_ != ForkCount()) s.Done(s.issued_ + 1);
+    if (auto* p = s.dev_->lost.load(std::memory_order_acquire)) throw p->error;
+  }
   Prepare();
   // What has to be done before, and room to remember this, before anything is issued. The grants keep both true until ReleaseUses.
-  std::vector<StreamPoint> before;
+  struct Before { StreamPoint point; int on; bool value; };  // value: it made what is read, on another device
+  struct Event { Ref<Marker> marker; int on; };
+  std::vector<Before> before;
+  std::vector<ForeignPoint> foreign;
   for (int i = 0; i < nuses; ++i) {
     Var* v = uses[i].var;
+    const Ref<Stream>& own = of(of_use(i));
     Ref<StreamUses> made;
     if (!v->streams) made = Make<StreamUses>(v);
     VarLock lock(v);
     if (!v->streams) v->streams = made.Leak();
     StreamUses& u = *v->streams;
     u.Prune();
+    const bool reads = uses[i].access != Access::kWrite;
+    if (auto* p = std::exchange(u.lost, nullptr)) {
+      if (reads) {
+        SetPoisonLocked(v, Ref<const Poison>(p));
+        throw p->error;
+      }
+    }
     if (!u.Reserve()) throw std::bad_alloc();
-    if (u.write.stream && u.write.stream != stream) before.push_back(u.write);
+    if (u.write.stream && u.write.stream != own) before.push_back({u.write, of_use(i), reads && u.write.stream->dev_ != own->dev_});
+    if (reads && u.foreign) foreign.insert(foreign.end(), u.foreign->begin(), u.foreign->end());
     if (uses[i].access != Access::kRead)
-      for (auto& r : u.reads) if (r.stream != stream) before.push_back(r);
+      for (auto& r : u.reads) if (r.stream != own) before.push_back({r, of_use(i), false});
   }
-  std::vector<Ref<Marker>> events;
+  std::vector<Event> events;
   for (auto& b : before) {
-    if (b.stream->dev_->device->table != s.dev_->device->table)
-      Fail(Status::kUnsupported, s.dev_->device->name, "an array that ", b.stream->dev_->device->name, " is working on must be copied by way of the host.");
-    if (Ref<Marker> m = b.stream->MarkFor(b.ticket)) events.push_back(std::move(m));
+    Stream &from = *b.point.stream, &own = *of(b.on);
+    if (from.dev_->device->table != own.dev_->device->table)
+      Fail(Status::kUnsupported, own.dev_->device->name, "an array that ", from.dev_->device->name, " is working on must be copied by way of the host.");
+    Ref<Marker> m = from.MarkFor(b.point.ticket);
+    if (m && b.value) foreign.push_back({b.point, m});
+    if (m) events.push_back({std::move(m), b.on});
+    else if (auto* p = b.value ? from.Lost(b.point.ticket) : nullptr) throw p->error;
   }
-  uint64_t ticket;
+  ForeignPoints others;
+  if (!foreign.empty() || nstreams > 1) {
+    const Poison* lost = nullptr;
+    foreign.erase(std::remove_if(foreign.begin(), foreign.end(), [&](auto& f) { return f.Done(&lost); }), foreign.end());
+    if (lost) throw lost->error;
+    others = std::make_shared<std::vector<ForeignPoint>>(std::move(foreign));
+    others->reserve(others->size() + size_t(nstreams));
+  }
+  SmallVector<uint64_t, 2> tickets(nstreams);
+  SmallVector<flx_device_queue*, 2> queues(nstreams);
   std::exception_ptr error;
   {
-    std::lock_guard<std::recursive_mutex> lock(s.mutex_);
+    IssueLocks locks(nstreams);
+    for (int i = 0; i < nstreams; ++i) locks.held.emplace_back(&of(i)->mutex_), queues[i] = of(i)->queue_;
+    locks.Lock();
     try {
-      for (auto& m : events) s.dev_->device->Check(s.dev_->device->table->queue_wait(s.queue_, m->event()), "queue_wait");
-      Issue(s.queue_);
+      for (auto& e : events) of(e.on)->dev_->device->Check(of(e.on)->dev_->device->table->queue_wait(queues[e.on], e.marker->event()), "queue_wait");
+      IssueTo(queues.data());
     } catch (...) {
       error = std::current_exception();  // it may have issued a part: remembered all the same
     }
-    ticket = ++s.issued_;
-    Issued(ticket);
+    for (int i = 0; i < nstreams; ++i) tickets[i] = ++of(i)->issued_;
+    Issued(tickets[0]);
+  }
+  // What each of several devices has is right only if all of them are well.
+  for (int i = 0; i < nstreams && nstreams > 1; ++i) {
+    if (Ref<Marker> m = of(i)->MarkFor(tickets[i])) others->push_back({{of(i), tickets[i]}, std::move(m)});
+    else if (auto* p = error ? nullptr : of(i)->Lost(tickets[i])) error = std::make_exception_ptr(p->error);
   }
   for (int i = 0; i < nuses; ++i) {
     VarLock lock(uses[i].var);
-    uses[i].var->streams->Note(uses[i].access, stream, ticket);
+    uses[i].var->streams->Note(uses[i].access, of(of_use(i)), tickets[of_use(i)], others);
     uses[i].var->word.fetch_or(Var::kStreams, std::memory_order_relaxed);
   }
   if (error) std::rethrow_exception(error);
@@ -418,6 +492,11 @@ Ref<Object> DetachStreams(Var* v) {
   Ref<StreamUses> uses(v->streams);
   DropStreams(v);
   v->word.fetch_and(~Var::kStreams, std::memory_order_relaxed);
+  try {  // to the next owner it is work to stay behind, whatever becomes of it
+    if (uses->write.stream) uses->reads.push_back(uses->write);
+    uses->write = {};
+  } catch (...) {}
+  uses->foreign.reset(), uses->lost = nullptr;
   return uses;
 }
 void AttachStreams(Var* v, const Ref<Object>& given) {
@@ -453,11 +532,14 @@ void DeviceRest(const Device* device) {
   std::vector<Ref<Stream>> streams;
   {
     std::lock_guard<std::mutex> lock(c.mutex);
-    for (auto& s : c.streams) if (s->device() == device && s->fork_ == ForkCount()) streams.push_back(s);
+    for (auto& s : c.streams) {
+      const bool touches = s->device() == device || (s->crosses_ && s->device()->table == device->table);
+      if (touches && s->fork_ == ForkCount()) streams.push_back(s);
+    }
   }
   for (auto& s : streams) {
     flx_device_event* e = nullptr;
-    if (device->table->event_create(device->index, &e) != FLX_DEVICE_OK) continue;  // a device that has no event left does nothing any more
+    if (device->table->event_create(s->device()->index, &e) != FLX_DEVICE_OK) continue;  // a device that has no event left does nothing any more
     int32_t result;
     {
       std::lock_guard<std::recursive_mutex> lock(s->mutex_);
@@ -466,6 +548,9 @@ void DeviceRest(const Device* device) {
     if (result == FLX_DEVICE_OK) device->table->event_wait(e);
     device->table->event_destroy(e);
   }
+}
+void FailIfLost(const Device* device) {
+  if (auto* p = DeviceState(device)->lost.load(std::memory_order_acquire)) throw p->error;
 }
 bool WaitStreams(int64_t timeout_ms) {
   Completions& c = Completions::Get();

@@ -4,9 +4,11 @@
 //   - an operation on the same stream needs nothing more: a queue works in order;
 //   - one on another stream makes that queue wait for an event, recorded when it is first wanted;
 //   - a host operation has its turn when the completion thread has seen the event: no thread of the pool ever waits for a device.
-// Work that the device accepted and that failed loses the device: what was being written is poisoned, and so is whatever is issued from then on.
+// Work that the device accepted and that failed loses the device: what was being written is poisoned, and so is whatever is issued from then on, and what
+// other devices make of it.
 #pragma once
 #include <mutex>
+#include <vector>
 
 #include "device/device.h"
 #include "engine/engine.h"
@@ -18,10 +20,13 @@ class Marker;         // a recorded event
 
 class Stream final : public Object {
  public:
-  static Ref<Stream> Make(const Device* device, int priority = 0);  // a stream of the caller's own; queues nobody uses any more are given out again
+  // A stream of the caller's own; queues nobody uses any more are given out again. One that crosses works on memory of other devices, too; nothing that
+  // is issued to it takes memory while it is being issued (DeviceRest waits for it, from wherever memory is given back).
+  static Ref<Stream> Make(const Device* device, int priority = 0, bool crosses = false);
   const Device* device() const;
   // for stream.cc:
   bool Done(uint64_t ticket);                // or its device is lost
+  const Poison* Lost(uint64_t ticket) const; // once Done: the device was lost before it was done; null: it was done
   Ref<Marker> MarkFor(uint64_t ticket);      // an event at or after it; null: done, or lost
   uint64_t issued();
 
@@ -31,10 +36,11 @@ class Stream final : public Object {
   friend struct Completions;
   friend Ref<Object> UsesOf(const Ref<Stream>& s, uint64_t ticket);
   friend void DeviceRest(const Device* device);
-  Stream(StreamDevice* d, flx_device_queue* q, int priority);
+  Stream(StreamDevice* d, flx_device_queue* q, int priority, bool crosses);
   StreamDevice* const dev_;
   flx_device_queue* const queue_;
   const int priority_;
+  const bool crosses_;
   const int fork_;                           // of which process
   std::recursive_mutex mutex_;               // held while something is issued, which may have to wait for the device to rest
   uint64_t issued_ = 0;
@@ -46,11 +52,18 @@ class Stream final : public Object {
 class StreamOp : public Operation {
  public:
   explicit StreamOp(Ref<Stream> s) : stream(std::move(s)) { on_stream = true; }
+  // On several devices at once: one stream of each, all of one kind, and for each use which of them uses it.
+  StreamOp(std::vector<Ref<Stream>> all, std::vector<int> of_use) : stream(all[0]), all_(std::move(all)), of_use_(std::move(of_use)) { on_stream = true; }
   virtual void Prepare() {}                         // before anything is looked at: takes the memory of what it uses; throws Error: nothing was issued
-  virtual void Issue(flx_device_queue* queue) = 0;  // hands work to the queue and returns; throws Error: nothing it writes is to be trusted
+  virtual void Issue(flx_device_queue* queue) { (void)queue; }  // hands work to the queue and returns; throws Error: nothing it writes is to be trusted
+  virtual void IssueTo(flx_device_queue* const* queues) { Issue(queues[0]); }  // to one of each of its streams
   virtual void Issued(uint64_t ticket) noexcept { (void)ticket; }  // also after Issue threw
   void Execute() final;
-  const Ref<Stream> stream;
+  const Ref<Stream> stream;                         // the first, if it has several
+
+ private:
+  const std::vector<Ref<Stream>> all_;              // empty: the one
+  const std::vector<int> of_use_;
 };
 // Issues it here if the host has no business with its variables, else when that is done. Never waits.
 void IssueOrPush(StreamOp* op, const VarUse* uses, int n);
@@ -66,6 +79,7 @@ Ref<Object> UsesOf(const Ref<Stream>& s, uint64_t ticket);  // as if `ticket` of
 void QueueAfterUses(const Ref<Stream>& s, flx_device_queue* queue, const Ref<Object>& uses);
 // Waits until the device has done all that was issued to it. It is lost, or well; it never fails.
 void DeviceRest(const Device* device);
+void FailIfLost(const Device* device);  // with the error that it was lost with
 // Whether a stream may still use the variable's memory. Under a grant, or by the sole owner.
 bool StreamsBusy(Var* v);
 

@@ -76,10 +76,11 @@ NDArray CopyOf(const NDArray& a, const Device* device) {
   CopyInto(a, y);
   return y;
 }
-// Between devices: converted where it comes from, carried through pinned memory, and put in place where it goes.
+// Between devices: converted where it comes from, carried over, through pinned memory where there is no way to the other's, and put in place where it goes.
 static void CopyAcross(const NDArray& from, const NDArray& target) {
   NDArray same = from;
   if (from->dtype != target->dtype) same = Invoke1("Cast", {from}, {{"dtype", DTypeName(target->dtype)}});
+  if (!same->on_cpu() && !target->on_cpu() && same->device()->CopiesTo(target->device())) return CopyToDevice(same, target);
   NDArray host = same;
   if (!same->on_cpu()) host = CopyToHost(same);
   if (target->on_cpu()) return CopyInto(host, target);

@@ -5,6 +5,7 @@
 #include <mutex>
 #include <vector>
 
+#include "base/text.h"
 #include "profiler/profiler.h"
 #include "storage/device_pool.h"
 #include "tensor/device_work.h"
@@ -12,7 +13,7 @@
 namespace flx {
 namespace {
 
-struct Streams { const Device* device; Ref<Stream> of[3]; };
+struct Streams { const Device* device; Ref<Stream> of[4]; };
 
 struct Pinned { const Device* device; void* p; size_t bytes; bool pageable; };
 void DropPinned(void* user) {
@@ -21,19 +22,31 @@ void DropPinned(void* user) {
   else PinnedFree(m->device, m->p, m->bytes);
 }
 
+void DescribeCopy(Error* e, const NDArray& from, const NDArray& to) {
+  auto name = [](const NDArray& a) { return a->on_cpu() ? std::string("cpu(0)") : a->device()->name; };
+  Error named(e->status(), Text("[copy] ", Describe(*from), " from ", name(from), " to ", name(to), ": ", e->message()));
+  named.hint = e->hint, named.origin = e->origin, named.op = "copy";
+  *e = named;
+}
+const char* WayName(int32_t way) {
+  return way == FLX_COPY_TO_DEVICE ? "host to device" : way == FLX_COPY_TO_HOST ? "device to host" : way == FLX_COPY_TO_PEER ? "device to device" : "on the device";
+}
 // Whoever issues keeps the arrays until the operation is forgotten; what streams still do with their memory is remembered by the storages.
 struct TransferOp final : StreamOp {
   TransferOp(const Ref<Stream>& s, NDArray f, NDArray t) : StreamOp(s), from(std::move(f)), to(std::move(t)) {}
-  void Prepare() override { from->storage->Ensure(), to->storage->Ensure(); }
+  void Prepare() override {
+    if (!to->on_cpu() && to->device() != stream->device()) FailIfLost(to->device());
+    from->storage->Ensure(), to->storage->Ensure();
+  }
   void Issue(flx_device_queue* q) override {
-    ProfileScope scope(ProfileKind::kCopy, from->on_cpu() ? "host to device" : "device to host");
+    const int32_t way = from->on_cpu() ? FLX_COPY_TO_DEVICE : to->on_cpu() ? FLX_COPY_TO_HOST : from->device() == to->device() ? FLX_COPY_ON_DEVICE : FLX_COPY_TO_PEER;
+    ProfileScope scope(ProfileKind::kCopy, WayName(way));
     if (scope.active()) scope.facts().Array(false, to->dtype, to->shape.data(), to->shape.ndim()), scope.facts().Number("bytes", to->bytes());
     const Device* d = stream->device();
     auto at = [](const NDArray& a) { return static_cast<char*>(a->storage->data()) + a->offset; };
-    int32_t way = from->on_cpu() ? FLX_COPY_TO_DEVICE : to->on_cpu() ? FLX_COPY_TO_HOST : FLX_COPY_ON_DEVICE;
     d->Check(d->table->copy(q, at(to), at(from), to->bytes(), way), "copy");
   }
-  void Describe(Error* e) const override { e->op = "copy"; }
+  void Describe(Error* e) const override { DescribeCopy(e, from, to); }
   NDArray from, to;
 };
 struct FillOp final : StreamOp {
@@ -53,7 +66,7 @@ struct StridedOp final : DeviceOp {
   const char* Name() const override { return "copy"; }
   void Prepare() override { from->storage->Ensure(), to->storage->Ensure(); }
   void Run() override { CopyStrided(from->View(), to->View()); }
-  void Describe(Error* e) const override { e->op = "copy"; }
+  void Describe(Error* e) const override { DescribeCopy(e, from, to); }
   NDArray from, to;
 };
 
@@ -73,7 +86,7 @@ const Ref<Stream>& StreamOf(const Device* device, StreamRole role) {
   for (auto& p : *all) if (p->device == device) s = p.get();
   if (!s) s = all->emplace_back(new Streams{device, {}}).get();
   Ref<Stream>& r = s->of[int(role)];
-  if (!r) r = Stream::Make(device, role == StreamRole::kCompute ? 0 : 1);
+  if (!r) r = Stream::Make(device, role == StreamRole::kCompute ? 0 : 1, role == StreamRole::kPeer);
   return r;
 }
 
@@ -94,25 +107,29 @@ void Transfer(const NDArray& from, const NDArray& to) {
   const Device* device = from->on_cpu() ? to->device() : from->device();
   to->storage->NoteWriter(CopyWriter());
   if (to->size() == 0) return;
-  StreamRole role = from->on_cpu() ? StreamRole::kToDevice : to->on_cpu() ? StreamRole::kToHost : StreamRole::kCompute;
+  StreamRole role = from->on_cpu() ? StreamRole::kToDevice : to->on_cpu() ? StreamRole::kToHost : from->device() == to->device() ? StreamRole::kCompute : StreamRole::kPeer;
   VarUse uses[] = {{&from->storage->var, Access::kRead}, WriteOf(to)};
   IssueOrPush(new TransferOp(StreamOf(device, role), from, to), uses, 2);
 }
+// a itself where it is contiguous, else a copy that is.
+static NDArray Contiguous(const NDArray& a) {
+  if (a->contiguous || !a->size()) return a;
+  NDArray y = Array::New(a->shape, a->dtype, a->device());
+  VarUse uses[] = {{&a->storage->var, Access::kRead}, WriteOf(y)};
+  IssueOrPush(new StridedOp(StreamOf(a->device(), StreamRole::kCompute), a, y), uses, 2);
+  return y;
+}
 NDArray CopyToHost(const NDArray& a) {
-  NDArray from = a;
-  if (!a->contiguous && a->size()) {
-    from = Array::New(a->shape, a->dtype, a->device());
-    VarUse uses[] = {{&a->storage->var, Access::kRead}, WriteOf(from)};
-    IssueOrPush(new StridedOp(StreamOf(a->device(), StreamRole::kCompute), a, from), uses, 2);
-  }
+  NDArray from = Contiguous(a);
   NDArray host = PinnedArray(a->device(), a->shape, a->dtype);
   Transfer(from, host);
   return host;
 }
-void CopyToDevice(const NDArray& host, const NDArray& a) {
-  if (a->contiguous || a->size() == 0) return Transfer(host, a);
+void CopyToDevice(const NDArray& given, const NDArray& a) {
+  NDArray from = given->on_cpu() ? given : Contiguous(given);
+  if (a->contiguous || a->size() == 0) return Transfer(from, a);
   NDArray whole = Array::New(a->shape, a->dtype, a->device());
-  Transfer(host, whole);
+  Transfer(from, whole);
   a->storage->NoteWriter(CopyWriter());
   VarUse uses[] = {{&whole->storage->var, Access::kRead}, WriteOf(a)};
   IssueOrPush(new StridedOp(StreamOf(a->device(), StreamRole::kCompute), whole, a), uses, 2);

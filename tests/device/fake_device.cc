@@ -5,7 +5,11 @@
 //   fake_add   y[i] += x[i] + a      fake_fail(what, after)  the n-th call from now of alloc, copy, kernel or record fails; "lost": its work fails later
 //   fake_slow  the worker sleeps     fake_counts             how many operations ran, are waiting
 //   fake_hold(1)  nothing runs until fake_hold(0): what a test issues meanwhile must not need that it ran
+//   fake_peers(0)  peer_access says no until fake_peers(1)
+//   fake_loose  does nothing, and says that it is not deterministic where the call demands it
+//   fake_gate  its queue goes on when fake_gates_open has been called
 //   fake_deaf(1)  queue_wait is ignored until fake_deaf(0): the planted mistake of an event that nobody waits for
+// It knows whose its memory is, and refuses a copy that is called by another direction than it goes, or is issued to another device's queue.
 // Compiled with FLX_EMULATED it is another kind, "emu", and has the kernels of src/cuda/*.cu as well (emulate.h).
 #include <atomic>
 #include <chrono>
@@ -16,6 +20,7 @@
 #include <deque>
 #include <functional>
 #include <iterator>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <random>
@@ -23,6 +28,7 @@
 #include <thread>
 #include <vector>
 
+#include "device/device_call.h"
 #include "device/device_table.h"
 #include "fake_module.h"
 
@@ -36,18 +42,28 @@ struct Item {
   std::shared_ptr<Done> wait, signal;  // one of the three
 };
 struct flx_device_queue {
+  int32_t device = 0;
   std::deque<Item> items;
   bool busy = false;
-  int32_t result = FLX_DEVICE_OK;  // of its first work that failed
 };
 
 namespace {
 // Never destroyed: the workers sleep on them while the process ends, and destroying a condition variable waits for its sleepers.
 std::mutex& g_mutex = *new std::mutex;
 std::condition_variable& g_change = *new std::condition_variable;
+int32_t g_result[2] = {};  // of each device: its first work that failed; every event says so from then on
 std::vector<flx_device_queue*>& g_queues = *new std::vector<flx_device_queue*>;
 std::mt19937& g_random = *new std::mt19937(12345);
-bool g_started = false, g_held = false, g_deaf = false;
+bool g_started = false, g_held = false, g_deaf = false, g_peers = true;
+std::vector<std::shared_ptr<Done>>& g_gates = *new std::vector<std::shared_ptr<Done>>;  // that are shut
+struct Block { int64_t bytes; int32_t device; };
+std::map<const char*, Block>& g_blocks = *new std::map<const char*, Block>;  // the devices' memory
+constexpr int32_t kHost = -1;
+int32_t WhereIs(const void* p) {  // under g_mutex
+  auto it = g_blocks.upper_bound(static_cast<const char*>(p));
+  if (it == g_blocks.begin() || static_cast<const char*>(p) >= (--it)->first + it->second.bytes) return kHost;
+  return it->second.device;
+}
 std::atomic<int64_t> g_ran{0}, g_live{0};
 struct Countdown { const char* name; int64_t left; };
 Countdown g_fail[] = {{"alloc", 0}, {"copy", 0}, {"kernel", 0}, {"record", 0}, {"lost", 0}};
@@ -72,7 +88,7 @@ void Work() {
     auto* q = can[g_random() % can.size()];
     Item item = std::move(q->items.front());
     q->items.pop_front();
-    if (item.signal) item.signal->complete = true, item.signal->result = q->result;
+    if (item.signal) item.signal->complete = true, item.signal->result = g_result[q->device];
     if (item.work) {
       auto dawdle = std::chrono::microseconds(g_random() % 4 ? 0 : g_random() % 200);
       q->busy = true;
@@ -82,7 +98,7 @@ void Work() {
       item.work = nullptr;
       lock.lock();
       q->busy = false;
-      if (r && !q->result) q->result = r;
+      if (r && !g_result[q->device]) g_result[q->device] = r;
       ++g_ran;
     }
     g_change.notify_all();
@@ -109,7 +125,7 @@ int32_t IssueWork(flx_device_queue* q, std::function<int32_t()> work) {
   return Issue(q, std::move(i));
 }
 
-int32_t Alloc(int32_t, int64_t bytes, void** out) {
+int32_t PinnedAlloc(int32_t, int64_t bytes, void** out) {
   if (Due("alloc")) return Fail(FLX_DEVICE_MEMORY, "a test asked for this failure");
   *out = std::aligned_alloc(64, size_t((bytes + 63) / 64 * 64 + 64));
   if (!*out) return Fail(FLX_DEVICE_MEMORY, "no memory");
@@ -117,8 +133,18 @@ int32_t Alloc(int32_t, int64_t bytes, void** out) {
   g_live += bytes;
   return FLX_DEVICE_OK;
 }
+int32_t Alloc(int32_t device, int64_t bytes, void** out) {
+  if (int32_t r = PinnedAlloc(device, bytes, out)) return r;
+  std::lock_guard<std::mutex> lock(g_mutex);
+  g_blocks[static_cast<const char*>(*out)] = {bytes, device};
+  return FLX_DEVICE_OK;
+}
 int32_t Free(int32_t, void* p, int64_t bytes) {
   if (p) g_live -= bytes;
+  {
+    std::lock_guard<std::mutex> lock(g_mutex);
+    g_blocks.erase(static_cast<const char*>(p));
+  }
   std::free(p);
   return FLX_DEVICE_OK;
 }
@@ -128,9 +154,10 @@ int32_t Properties(int32_t, char* text, int64_t capacity) {
   std::strcpy(text, s);
   return FLX_DEVICE_OK;
 }
-int32_t QueueCreate(int32_t, int32_t, flx_device_queue** out) {
+int32_t QueueCreate(int32_t device, int32_t, flx_device_queue** out) {
   std::lock_guard<std::mutex> lock(g_mutex);
   g_queues.push_back(*out = new flx_device_queue);
+  (*out)->device = device;
   return FLX_DEVICE_OK;
 }
 int32_t QueueDestroy(flx_device_queue* q) {
@@ -140,8 +167,15 @@ int32_t QueueDestroy(flx_device_queue* q) {
   delete q;
   return FLX_DEVICE_OK;
 }
-int32_t Copy(flx_device_queue* q, void* to, const void* from, int64_t bytes, int32_t) {
+int32_t Copy(flx_device_queue* q, void* to, const void* from, int64_t bytes, int32_t way) {
   if (Due("copy")) return Fail(FLX_DEVICE_ERROR, "a test asked for this failure");
+  {
+    std::lock_guard<std::mutex> lock(g_mutex);
+    const int32_t source = WhereIs(from), target = WhereIs(to), own = q->device;
+    const bool fits = way == FLX_COPY_TO_DEVICE ? source == kHost && target == own : way == FLX_COPY_TO_HOST ? source == own && target == kHost
+                      : way == FLX_COPY_ON_DEVICE ? source == own && target == own : source == own && target != own && target != kHost && g_peers;
+    if (!fits) return Fail(FLX_DEVICE_ERROR, "the copy goes another way than it says");
+  }
   return IssueWork(q, [=] { std::memcpy(to, from, size_t(bytes)); return int32_t(FLX_DEVICE_OK); });
 }
 int32_t Fill(flx_device_queue* q, void* to, const void* pattern, int32_t size, int64_t count) {
@@ -204,6 +238,28 @@ void Deaf(int64_t on) {
   std::lock_guard<std::mutex> lock(g_mutex);
   g_deaf = on != 0;
 }
+int32_t Peers(int32_t device, int32_t peer) {
+  std::lock_guard<std::mutex> lock(g_mutex);
+  return g_peers && device != peer ? FLX_DEVICE_OK : FLX_DEVICE_ERROR;
+}
+void AllowPeers(int64_t on) {
+  std::lock_guard<std::mutex> lock(g_mutex);
+  g_peers = on != 0;
+}
+int32_t Gate(flx_device_queue* q) {
+  Item i;
+  i.wait = std::make_shared<Done>();
+  i.wait->complete = false;
+  { std::lock_guard<std::mutex> lock(g_mutex); g_gates.push_back(i.wait); }
+  return Issue(q, std::move(i));
+}
+void OpenGates() {
+  std::lock_guard<std::mutex> lock(g_mutex);
+  for (auto& g : g_gates) g->complete = true;
+  g_gates.clear();
+  g_change.notify_all();
+}
+int32_t Loose(flx_device_queue*, const flx_device_call* c) { return FLX_CALL_HAS(c, FLX_CALL_DETERMINISTIC) ? FLX_DEVICE_NOT_DETERMINISTIC : FLX_DEVICE_OK; }
 void Counts(int64_t* ran, int64_t* waiting, int64_t* live_bytes) {
   std::lock_guard<std::mutex> lock(g_mutex);
   *ran = g_ran, *live_bytes = g_live, *waiting = 0;
@@ -216,6 +272,10 @@ const flx_device_kernel g_kernels[] = {
     {"fake_counts", 1, reinterpret_cast<flx_device_function>(&Counts)},
     {"fake_hold", 1, reinterpret_cast<flx_device_function>(&Hold)},
     {"fake_deaf", 1, reinterpret_cast<flx_device_function>(&Deaf)},
+    {"fake_peers", 1, reinterpret_cast<flx_device_function>(&AllowPeers)},
+    {"fake_gate", 1, reinterpret_cast<flx_device_function>(&Gate)},
+    {"fake_gates_open", 1, reinterpret_cast<flx_device_function>(&OpenGates)},
+    {"fake_loose", 1, reinterpret_cast<flx_device_function>(&Loose)},
 };
 #ifdef FLX_EMULATED
 constexpr char kKind[] = "emu";
@@ -249,8 +309,8 @@ extern "C" __attribute__((visibility("default"))) const flx_device_table* flx_de
   t.properties = &Properties;
   t.memory_info = [](int32_t, int64_t* free_bytes, int64_t* total) { *total = 1 << 30, *free_bytes = *total - g_live; return int32_t(0); };
   t.last_error = [] { return t_error.c_str(); };
-  t.alloc = &Alloc, t.free = &Free, t.pinned_alloc = &Alloc, t.pinned_free = &Free;
-  t.queue_create = &QueueCreate, t.queue_destroy = &QueueDestroy, t.copy = &Copy, t.fill = &Fill;
+  t.alloc = &Alloc, t.free = &Free, t.pinned_alloc = &PinnedAlloc, t.pinned_free = &Free;
+  t.queue_create = &QueueCreate, t.queue_destroy = &QueueDestroy, t.copy = &Copy, t.fill = &Fill, t.peer_access = &Peers;
   t.event_create = &EventCreate, t.event_record = &EventRecord, t.event_query = &EventQuery, t.event_wait = &EventWait;
   t.queue_wait = &QueueWait, t.event_destroy = &EventDestroy;
   t.kernels = AllKernels().data(), t.kernel_count = int32_t(AllKernels().size());

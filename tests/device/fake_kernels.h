@@ -27,6 +27,9 @@ inline int32_t FakeSlow(flx_device_queue* q, int64_t us) {
 inline void FakeFail(const char* what, int64_t after) { FakeKernel<void (*)(const char*, int64_t)>("fake_fail")(what, after); }
 inline void FakeHold(bool on) { FakeKernel<void (*)(int64_t)>("fake_hold")(on); }
 inline void FakeDeaf(bool on) { FakeKernel<void (*)(int64_t)>("fake_deaf")(on); }
+inline void FakePeers(bool on) { FakeKernel<void (*)(int64_t)>("fake_peers")(on); }
+inline int32_t FakeGate(flx_device_queue* q) { return FakeKernel<int32_t (*)(flx_device_queue*)>("fake_gate")(q); }
+inline void FakeGatesOpen() { FakeKernel<void (*)()>("fake_gates_open")(); }
 struct FakeCount { int64_t ran, waiting, live; };
 inline FakeCount FakeCounts() {
   FakeCount c;

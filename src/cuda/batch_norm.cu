@@ -3,6 +3,7 @@
 // side; the parts are joined in float64 in their order: the same bits at every run. Then each element is computed by itself.
 #include "cuda/elements.h"
 #include "cuda/math.h"
+#include "cuda/together.h"
 
 namespace flx::cuda {
 namespace {
@@ -21,16 +22,6 @@ struct Job {
   FLX_HD int64_t First(int64_t part) const { return part * part_size; }
   FLX_HD int64_t Last(int64_t part) const { return First(part) + part_size < total() ? First(part) + part_size : total(); }
 };
-__device__ double Sum(double v, double* room) {  // of what all threads of the block bring; all get it
-  Meet();
-  room[threadIdx.x] = v;
-  for (unsigned s = 1; s < blockDim.x; s *= 2) {
-    Meet();
-    if (threadIdx.x % (2 * s) == 0 && threadIdx.x + s < blockDim.x) room[threadIdx.x] += room[threadIdx.x + s];
-  }
-  Meet();
-  return room[0];
-}
 // Mean and sum of squared differences of a part, or for the gradient the sums of dy and of dy (x - mean). room: null where a thread is alone.
 template <class C, bool kGrad> __device__ void Part(const Job& j, int64_t part, int64_t c, int64_t first, int64_t step, double* room) {
   const int64_t begin = j.First(part), end = j.Last(part);
@@ -44,16 +35,16 @@ template <class C, bool kGrad> __device__ void Part(const Job& j, int64_t part, 
       sum += dy, more += dy * (Load<C>(j.x, j.x_type, at) - mean);
     }
     a = double(sum), b = double(more);
-    if (room) a = Sum(a, room), b = Sum(b, room);
+    if (room) a = Together(a, room, Plus()), b = Together(b, room, Plus());
   } else {
     for (int64_t e = begin + first; e < end; e += step) sum += Load<C>(j.x, j.x_type, j.At(e, c));
-    a = (room ? Sum(double(sum), room) : double(sum)) / double(end - begin);
+    a = (room ? Together(double(sum), room, Plus()) : double(sum)) / double(end - begin);
     const C mean = C(a);
     for (int64_t e = begin + first; e < end; e += step) {
       const C d = Load<C>(j.x, j.x_type, j.At(e, c)) - mean;
       more += d * d;
     }
-    b = room ? Sum(double(more), room) : double(more);
+    b = room ? Together(double(more), room, Plus()) : double(more);
   }
   if (first == 0) j.sums[(part * j.channels + c) * 2] = a, j.sums[(part * j.channels + c) * 2 + 1] = b;
 }

@@ -29,10 +29,11 @@ void AddRandomKernels(KernelTable* t);      // random.cu
 void AddConvolutionKernels(KernelTable* t); // convolution.cu
 void AddPoolKernels(KernelTable* t);        // pool.cu
 void AddBatchNormKernels(KernelTable* t);   // batch_norm.cu
+void AddLossKernels(KernelTable* t);        // loss.cu
 inline void AddAllKernels(KernelTable* t) {
   AddUnaryKernels(t), AddUnaryAnyKernels(t), AddBinaryKernels(t), AddScalarKernels(t), AddActivationKernels(t), AddUpdateKernels(t);
   AddCopyKernels(t), AddReduceKernels(t), AddSoftmaxKernels(t), AddMatmulKernels(t), AddRandomKernels(t);
-  AddConvolutionKernels(t), AddPoolKernels(t), AddBatchNormKernels(t);
+  AddConvolutionKernels(t), AddPoolKernels(t), AddBatchNormKernels(t), AddLossKernels(t);
 }
 
 }  // namespace flx::cuda

@@ -39,7 +39,8 @@ enum DeviceGenerate : int64_t {
 inline constexpr char kDeviceRandom[] = "random";
 enum DeviceRandom : int64_t { kRandomUniform, kRandomNormal, kRandomExponential, kRandomGamma, kRandomPoisson, kRandomNegativeBinomial, kRandomGeneralizedNegativeBinomial,
                               kRandomInteger, kRandomMask };  // the last: numbers[1] where (i / 4, 0)'s word i % 4 is at least numbers[0], as a float in [0, 1); else 0
-// softmax: of contiguous in[0], seen as ints (outer, n, inner), over n; ints[3]: 1 for its logarithm; numbers[0]: factor of in[0].
+// softmax: of contiguous in[0], seen as ints (outer, n, inner), over n; ints[3]: 1 for its logarithm; numbers[0]: factor of in[0]. With a second input, which
+// says how many elements of each row count, the others give 0.
 // softmax_grad: of contiguous y and dy, the same; numbers[0]: factor.
 inline constexpr char kDeviceSoftmax[] = "softmax", kDeviceSoftmaxGrad[] = "softmax_grad";
 // matmul: out[0] = numbers[0] op(in[0]) op(in[1]) + numbers[1] out[0]; ints: 1 if in[0] is transposed, in[1]; m, n, k, the row distances of the three,
@@ -71,5 +72,10 @@ inline constexpr char kDevicePool[] = "pool", kDevicePoolGrad[] = "pool_grad";
 // others float32 or float64. ints: outer, channels, inner, 1 with the batch's own statistics, 1 if gamma counts as 1; numbers: eps, momentum.
 // batch_norm_grad: dx, dgamma, dbeta from x, gamma, mean, inv, dy; ints as before, the fourth: mean and inv depend on x.
 inline constexpr char kDeviceBatchNorm[] = "batch_norm", kDeviceBatchNormGrad[] = "batch_norm_grad";
+// label_grad: dx = (y - one_hot(label)) scale dy from y, label, dy (null: 1). ints: outer, n, inner, from one dy to the next (0 or 1), 1 if the label holds
+// probabilities, 1 if rows with the ignored label get 0, 1 if rows whose label is no class get NaN, 1 if the scale is divided by how many labels are not
+// the ignored one; numbers: scale, ignored label, what the one_hot has at its class and elsewhere.
+// cross_entropy: the sum over in[0]'s rows of -log softmax(row)[label] (NaN where a label is no class); ints: rows, n.
+inline constexpr char kDeviceLabelGrad[] = "label_grad", kDeviceCrossEntropy[] = "cross_entropy";
 
 }  // namespace flx

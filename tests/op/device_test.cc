@@ -47,7 +47,7 @@ std::vector<NDArray> RunOn(const Setup& s, const std::vector<NDArray>& in, int m
 }
 bool Missing(const Error& e) { return e.message().find(Text("has no kernel for ", DeviceUnderTest()->name)) != std::string::npos; }
 Outcome Run(const Case& c, DType t, bool strided) {
-  Setup s(c);
+  cases::Setup s(c);
   const Point p = Start(c);
   auto cpu = s.Inputs(p, t, strided);
   std::vector<NDArray> dev;
@@ -169,6 +169,20 @@ TEST_F(DeviceOperators, Float64) { EXPECT_GE(Sweep(DType::kFloat64, false).cases
 TEST_F(DeviceOperators, Float16) { EXPECT_GE(Sweep(DType::kFloat16, false).cases, 300); }
 TEST_F(DeviceOperators, Bfloat16) { EXPECT_GE(Sweep(DType::kBfloat16, false).cases, 300); }
 TEST_F(DeviceOperators, StridedFloat32) { EXPECT_GE(Sweep(DType::kFloat32, true).cases, 300); }
+
+TEST_F(DeviceOperators, ALabelThatIsNoClassGivesNaN) {  // a device cannot look at it before it goes on
+  Case c{"softmax_cross_entropy", {Uniform({3, 4}, -1, 1), Constant(Values({0, 4, 1}))}, {}};
+  cases::Setup s(c);
+  auto cpu = s.Inputs(Start(c), DType::kFloat32);
+  std::vector<NDArray> in{OnDevice(cpu[0]), OnDevice(cpu[1])};
+  EXPECT_THROW(ToVector(*RunOn(s, cpu, kPlain, nullptr)[0]), Error);
+  AttachGrad(in[0], GradReq::kWrite);
+  auto loss = RunOn(s, in, kRecord, DeviceUnderTest());
+  EXPECT_TRUE(std::isnan(ToVector(*loss[0])[0]));
+  Backward(loss, {}, kTrain);
+  Vector d = ToVector(*GradOf(*in[0]));
+  for (size_t i = 0; i < d.size(); ++i) EXPECT_EQ(std::isnan(d[i]), i / 4 == 1) << i;
+}
 
 // Windows of any form: whoever lays them out in parts has a part of each kind here.
 std::string Tuple(const std::vector<int64_t>& v) {

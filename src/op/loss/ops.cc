@@ -13,10 +13,10 @@ void AddLossOps(std::vector<OpDef>* ops) {
     ops->push_back(make());
 }
 void AddLossCpuKernels(KernelList* list) {
-  list->push_back(Kernel<SoftmaxOutputKernel>(&SoftmaxOutputCpu));
-  list->push_back(Kernel<SoftmaxOutputGradKernel>(&SoftmaxOutputGradCpu));
-  list->push_back(Kernel<SoftmaxCrossEntropyKernel>(&SoftmaxCrossEntropyCpu));
-  list->push_back(Kernel<SoftmaxCrossEntropyGradKernel>(&SoftmaxCrossEntropyGradCpu));
+  list->push_back(Kernel<SoftmaxOutputKernel>(&SoftmaxOutputCpu).OnDevices());
+  list->push_back(Kernel<SoftmaxOutputGradKernel>(&SoftmaxOutputGradCpu).OnDevices());
+  list->push_back(Kernel<SoftmaxCrossEntropyKernel>(&SoftmaxCrossEntropyCpu).OnDevices());
+  list->push_back(Kernel<SoftmaxCrossEntropyGradKernel>(&SoftmaxCrossEntropyGradCpu).OnDevices());
   list->push_back(Kernel<CtcKernel>(&CtcLossCpu));
   list->push_back(Kernel<CtcGradKernel>(&CtcLossGradCpu));
 }

@@ -6,9 +6,11 @@
 #include <cstring>
 
 #include "base/thread_pool.h"
+#include "device/kernels.h"
 #include "op/nn/softmax.h"
 #include "op/nn/spans.h"
 #include "op/nn/wide.h"
+#include "tensor/device_work.h"
 
 namespace flx {
 namespace {
@@ -31,24 +33,32 @@ int64_t ClassOf(const KernelContext& ctx, double label, int64_t classes) {
   return int64_t(label);
 }
 
-template <class T> void Gradient(KernelContext& ctx, const SoftmaxOutputAttrs& a, const Shape& shape, const T* y, const double* label, bool soft, const T* dy, T* dx) {
+// What the parts of a gradient by labels are multiplied with; normalization by the labels that count is left to the caller.
+struct Factors {
+  double scale, own, other;
+  Factors(const SoftmaxOutputAttrs& a, const Shape& shape, const Distributions& d, bool soft) : scale(double(a.grad_scale)), own(1), other(0) {
+    if (soft) return;
+    if (a.normalization == LossNorm::kBatch) scale /= double(shape[0]);
+    if (a.multi_output && a.normalization != LossNorm::kValid) scale /= double(d.inner);
+    own = 1 - double(a.smooth_alpha), other = d.n > 1 ? double(a.smooth_alpha) / double(d.n - 1) : 0;
+  }
+};
+template <class T> void Gradient(const SoftmaxOutputAttrs& a, const Shape& shape, const T* y, const double* label, bool soft, const T* dy, T* dx) {
   Distributions d = Split(a, shape);
+  Factors f(a, shape, d, soft);
   int64_t rows = d.outer * d.inner;
   double valid = 1;
-  if (a.normalization == LossNorm::kBatch) {
-    valid = double(shape[0]);
-  } else if (a.normalization == LossNorm::kValid && !soft) {
+  if (a.normalization == LossNorm::kValid && !soft) {
     valid = 0;
     for (int64_t i = 0; i < rows; ++i) valid += label[i] != double(a.ignore_label);
     valid = std::max(valid, 1.0);
   }
   if (soft) {
-    T k = a.grad_scale;
+    T k = T(f.scale);
     for (int64_t i = 0; i < rows * d.n; ++i) dx[i] = (y[i] - T(label[i])) * k * (dy ? dy[i] : T(1));
     return;
   }
-  T k = T(double(a.grad_scale) / valid / (a.multi_output && a.normalization != LossNorm::kValid ? double(d.inner) : 1.0));
-  T other = d.n > 1 ? T(double(a.smooth_alpha) / double(d.n - 1)) : T(0), own = T(1) - T(a.smooth_alpha);
+  T k = T(f.scale / valid), other = T(f.other), own = T(f.own);
   ParallelFor(rows, GrainOf(rows, d.n), [&](int64_t b, int64_t e) {
     for (int64_t r = b; r < e; ++r) {
       int64_t at = r / d.inner * d.n * d.inner + r % d.inner;
@@ -61,15 +71,23 @@ template <class T> void Gradient(KernelContext& ctx, const SoftmaxOutputAttrs& a
       }
     }
   });
-  (void)ctx;
+}
+// (y - one_hot(label)) scale dy
+void LabelGradOnDevice(const TensorView& y, const TensorView& label, const TensorView& dy, const Distributions& d, bool soft, bool skips, bool strict, bool by_valid, double ignored,
+                       const Factors& f, const TensorView& dx) {
+  const TensorView in[] = {y, label, dy};
+  const int64_t ints[] = {d.outer, d.n, d.inner, dy && dy.size() == y.size(), soft, skips, strict, by_valid};
+  const double numbers[] = {f.scale, ignored, f.own, f.other};
+  DeviceWork::Current()->Call(kDeviceLabelGrad, DeviceSignature(kDeviceLabelGrad), {in, 3, &dx, 1, ints, 8, numbers, 4});
 }
 
 }  // namespace
 
 void SoftmaxOutputCpu(KernelContext& ctx, const SoftmaxOutputAttrs& a, const TensorView& x0, const TensorView&, TensorView& y0) {
+  Distributions d = Split(a, x0.shape);
+  if (DeviceWork* w = DeviceWork::Current()) return SoftmaxOnDevice(w, x0, {}, d.outer, d.n, d.inner, 1, false, y0);
   TensorView x = Widen(ctx, x0);
   WideOut y(ctx, y0);
-  Distributions d = Split(a, x.shape);
   ForFloats(x.dtype, [&](auto zero) {
     using T = decltype(zero);
     SoftmaxLoop(x.data<T>(), d.outer, d.n, d.inner, T(1), false, y.data<T>());
@@ -77,21 +95,31 @@ void SoftmaxOutputCpu(KernelContext& ctx, const SoftmaxOutputAttrs& a, const Ten
   y.Store();
 }
 void SoftmaxOutputGradCpu(KernelContext& ctx, const SoftmaxOutputAttrs& a, const TensorView& y0, const TensorView& label, const TensorView& dy0, TensorView& dx0) {
+  if (DeviceWork::Current()) {
+    const Distributions d = Split(a, y0.shape);
+    const bool soft = label.shape == y0.shape;
+    return LabelGradOnDevice(y0, label, dy0, d, soft, a.use_ignore, false, a.normalization == LossNorm::kValid && !soft, double(a.ignore_label), Factors(a, y0.shape, d, soft), dx0);
+  }
   TensorView y = Widen(ctx, y0), dy = Widen(ctx, dy0);
   WideOut dx(ctx, dx0);
   const double* labels = LabelsOf(ctx, label);
   ForFloats(y.dtype, [&](auto zero) {
     using T = decltype(zero);
-    Gradient(ctx, a, y.shape, y.data<T>(), labels, label.shape == y.shape, dy ? dy.data<T>() : nullptr, dx.data<T>());
+    Gradient(a, y.shape, y.data<T>(), labels, label.shape == y.shape, dy ? dy.data<T>() : nullptr, dx.data<T>());
   });
   dx.Store();
 }
 
 void SoftmaxCrossEntropyCpu(KernelContext& ctx, const NoAttrs&, const TensorView& x0, const TensorView& label, TensorView& y0) {
+  int64_t rows = x0.dim(0), n = x0.dim(1);
+  if (DeviceWork* w = DeviceWork::Current()) {
+    const TensorView in[] = {x0, label};
+    const int64_t ints[] = {rows, n};
+    return w->Call(kDeviceCrossEntropy, DeviceSignature(kDeviceCrossEntropy), {in, 2, &y0, 1, ints, 2});
+  }
   TensorView x = Widen(ctx, x0);
   WideOut y(ctx, y0);
   const double* labels = LabelsOf(ctx, label);
-  int64_t rows = x.dim(0), n = x.dim(1);
   double* losses = ctx.Scratch<double>(rows);
   ForFloats(x.dtype, [&](auto zero) {
     using T = decltype(zero);
@@ -111,10 +139,16 @@ void SoftmaxCrossEntropyCpu(KernelContext& ctx, const NoAttrs&, const TensorView
   y.Store();
 }
 void SoftmaxCrossEntropyGradCpu(KernelContext& ctx, const NoAttrs&, const TensorView& x0, const TensorView& label, const TensorView& dy0, TensorView& dx0) {
+  int64_t rows = x0.dim(0), n = x0.dim(1);
+  if (DeviceWork* w = DeviceWork::Current()) {
+    SoftmaxOnDevice(w, x0, {}, rows, n, 1, 1, false, dx0);
+    const SoftmaxOutputAttrs plain;
+    const Distributions d{rows, n, 1};
+    return LabelGradOnDevice(dx0, label, dy0, d, false, false, true, false, 0, Factors(plain, x0.shape, d, false), dx0);
+  }
   TensorView x = Widen(ctx, x0), dy = Widen(ctx, dy0);
   WideOut dx(ctx, dx0);
   const double* labels = LabelsOf(ctx, label);
-  int64_t rows = x.dim(0), n = x.dim(1);
   ForFloats(x.dtype, [&](auto zero) {
     using T = decltype(zero);
     SoftmaxLoop(x.data<T>(), rows, n, 1, T(1), false, dx.data<T>());

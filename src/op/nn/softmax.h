@@ -41,6 +41,8 @@ OpDef SoftmaxGradOp();
 OpDef LogSoftmaxGradOp();
 OpDef SoftmaxActivationOp();
 
+class DeviceWork;
+void SoftmaxOnDevice(DeviceWork* w, const TensorView& x, const TensorView& length, int64_t outer, int64_t n, int64_t inner, double scale, bool log, const TensorView& y);  // length may be null
 // For kernels that hold a softmax: x seen as (outer, n, inner), normalised over n. y may be x.
 template <class T> void SoftmaxLoop(const T* x, int64_t outer, int64_t n, int64_t inner, T scale, bool log, T* y);
 void SoftmaxCpu(KernelContext& ctx, const SoftmaxAttrs& a, const TensorView& x, const TensorView& length, TensorView& y);

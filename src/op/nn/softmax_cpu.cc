@@ -82,24 +82,15 @@ template <class T> void WithLength(const T* x, const TensorView& length, int64_t
     }
   });
 }
-// Over axes [from, to).
-void SoftmaxOnDevice(DeviceWork* w, const TensorView& x, int from, int to, double scale, bool log, TensorView& y) {
-  const int64_t ints[] = {x.shape.Product(0, from), x.shape.Product(from, to), x.shape.Product(to, x.ndim()), log};
-  w->Call(kDeviceSoftmax, DeviceSignature(kDeviceSoftmax), {&x, 1, &y, 1, ints, 4, &scale, 1});
-}
 // The element type that all of it is computed in: the wider of the two.
 void Run(KernelContext& ctx, const SoftmaxAttrs& a, const TensorView& x, const TensorView& length, TensorView& y, bool negative, bool log) {
-  if (DeviceWork* w = DeviceWork::Current()) {
-    if (length) w->Refuse("use_length");
-    const int k = a.axis < 0 ? a.axis + x.ndim() : a.axis;
-    return SoftmaxOnDevice(w, x, k, k + 1, a.Scale(negative), log, y);
-  }
+  int axis = a.axis < 0 ? a.axis + x.ndim() : a.axis;
+  int64_t outer = x.shape.Product(0, axis), n = x.dim(axis), inner = x.shape.Product(axis + 1, x.ndim());
+  if (DeviceWork* w = DeviceWork::Current()) return SoftmaxOnDevice(w, x, length, outer, n, inner, a.Scale(negative), log, y);
   DType t = x.dtype == DType::kFloat64 || y.dtype == DType::kFloat64 ? DType::kFloat64 : DType::kFloat32;
   TensorView in = x, out = y;
   if (x.dtype != t) in = MakeView(ctx.Scratch(x.size() * DTypeSize(t)), t, x.shape), CopyStrided(x, in);
   if (y.dtype != t) out = MakeView(ctx.Scratch(y.size() * DTypeSize(t)), t, y.shape);
-  int axis = a.axis < 0 ? a.axis + x.ndim() : a.axis;
-  int64_t outer = x.shape.Product(0, axis), n = x.dim(axis), inner = x.shape.Product(axis + 1, x.ndim());
   ForFloats(t, [&](auto zero) {
     using T = decltype(zero);
     T scale = T(a.Scale(negative));
@@ -111,6 +102,11 @@ void Run(KernelContext& ctx, const SoftmaxAttrs& a, const TensorView& x, const T
 
 }  // namespace
 
+void SoftmaxOnDevice(DeviceWork* w, const TensorView& x, const TensorView& length, int64_t outer, int64_t n, int64_t inner, double scale, bool log, const TensorView& y) {
+  const TensorView in[] = {x, length};
+  const int64_t ints[] = {outer, n, inner, log};
+  w->Call(kDeviceSoftmax, DeviceSignature(kDeviceSoftmax), {in, length ? 2 : 1, &y, 1, ints, 4, &scale, 1});
+}
 template <class T> void SoftmaxLoop(const T* x, int64_t outer, int64_t n, int64_t inner, T scale, bool log, T* y) {
   const auto& f = SpansOf<T>();
   if (inner == 1) {
@@ -137,11 +133,11 @@ void LogSoftmaxCpu(KernelContext& ctx, const SoftmaxAttrs& a, const TensorView& 
   Run(ctx, a, x, length, y, false, true);
 }
 void SoftmaxActivationCpu(KernelContext& ctx, const SoftmaxActivationAttrs& a, const TensorView& x, TensorView& y) {
-  if (DeviceWork* w = DeviceWork::Current()) return SoftmaxOnDevice(w, x, 1, a.mode == SoftmaxMode::kChannel ? 2 : x.ndim(), 1, false, y);
-  TensorView in = Widen(ctx, x);
-  WideOut out(ctx, y);
   bool channel = a.mode == SoftmaxMode::kChannel;
   int64_t inner = channel ? x.shape.Product(2, x.ndim()) : 1, n = channel ? x.dim(1) : x.shape.Product(1, x.ndim());
+  if (DeviceWork* w = DeviceWork::Current()) return SoftmaxOnDevice(w, x, {}, x.dim(0), n, inner, 1, false, y);
+  TensorView in = Widen(ctx, x);
+  WideOut out(ctx, y);
   ForFloats(in.dtype, [&](auto zero) {
     using T = decltype(zero);
     SoftmaxLoop(in.data<T>(), x.dim(0), n, inner, T(1), false, out.data<T>());

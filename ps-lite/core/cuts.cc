@@ -44,7 +44,7 @@ void Server::TryCut(uint32_t shard) {
   Mine& m = mine_[shard];
   for (auto& [key, slot] : slots_) {
     if (slot.shard != shard) continue;
-    if (hub_.settings.mode == Mode::kSync ? !slot.committed || slot.stage != Stage::kOpen || NextRound(slot) <= hub_.view.cut_least : CommittedState(slot) == nullptr) return;
+    if (hub_.settings.mode == Mode::kSync ? !slot.committed || slot.stage != Stage::kOpen : CommittedState(slot) == nullptr) return;
   }
   if (FLX_PS_MUTANT(hub_.config, kCutLate) && m.cut_wanted && !m.cut_late) {
     m.cut_late = true, m.cut_wanted = false;

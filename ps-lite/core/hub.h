@@ -16,7 +16,7 @@
 
 namespace ps::core {
 
-constexpr uint32_t kVersion = 1;
+constexpr uint32_t kVersion = 2;
 
 struct Link {
   LinkId id = 0;

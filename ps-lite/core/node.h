@@ -27,9 +27,10 @@ constexpr size_t kBulkBytes = 64 << 10;  // payloads from this size on take the 
 
 // ---- what a user may ask (workers; a cut also of the scheduler)
 struct Init { KeyInfo key; Buffer value; };  // the first one that arrives counts
-struct Push { std::string key; Buffer value; uint64_t samples = 1; int32_t priority = 0; };  // larger priority first
+// Larger priority first. step: synchronous, of the caller's program, counted over the job from 1; 0: as the pushes before it say (Worker::RoundFor).
+struct Push { std::string key; Buffer value; uint64_t samples = 1; int32_t priority = 0; uint64_t step = 0; };
 struct Pull { std::string key; int32_t priority = 0; };
-struct PushPull { std::string key; Buffer value; uint64_t samples = 1; int32_t priority = 0; };
+struct PushPull { std::string key; Buffer value; uint64_t samples = 1; int32_t priority = 0; uint64_t step = 0; };
 struct Barrier {};
 struct Finish {};                            // after all calls before it; the others go on without this worker
 struct Configure { std::string name, text; };  // ends when every server has it
@@ -76,7 +77,7 @@ using Output = std::variant<Open, Close, Send, Work, Complete, Notice>;
 
 // Planted mistakes, for the simulator's build of the core only (ps_core_mutants): each must be found.
 enum class Mutant : uint8_t {
-  kNone, kAcknowledgeEarly, kIgnoreViews, kReopenRound, kPromoteStale, kTrustOldCopy, kCountNotKey, kIgnoreIncarnations, kForgetDedup, kBarrierByCount, kCutLate, kTakeOldCalls, kKeepTickets, kEnd
+  kNone, kAcknowledgeEarly, kIgnoreViews, kReopenRound, kPromoteStale, kTrustOldCopy, kCountNotKey, kIgnoreIncarnations, kForgetDedup, kBarrierByCount, kCutLate, kTakeOldCalls, kKeepTickets, kCountPushes, kKeepBarriers, kEnd
 };
 #ifdef FLX_PS_MUTANTS
 #define FLX_PS_MUTANT(config, name) ((config).mutant == ::ps::core::Mutant::name)

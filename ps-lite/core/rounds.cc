@@ -14,15 +14,26 @@ std::vector<Rank> Server::Members(Round round) const {
     if (id.role == Role::kWorker && m.state == MemberState::kActive && m.from <= round) ranks.push_back(id.rank);
   return ranks;
 }
-// The round that a slice is open for. Rounds that nobody belongs to, since all who did are gone, are passed over.
-Round Server::NextRound(const Slot& slot) const {
-  Round next = slot.held.round + 1, first = 0;
-  for (auto& [id, m] : hub_.view.members) {
-    if (id.role != Role::kWorker || m.state != MemberState::kActive) continue;
-    if (m.from <= next) return next;
-    if (first == 0 || m.from < first) first = m.from;
+// The round that a slice is open for: over whom, and which number, as far as their pushes say. A push is numbered by its worker's step, so a key that is not
+// pushed in every step passes over rounds, and so does one whose workers are all gone. Whoever pushed at all is in: numbers may differ by one where a worker
+// could not know that a new step had begun, and the highest is the round's. It decides whether a worker that joined belongs to it.
+Server::Next Server::NextOf(const Slot& slot) const {
+  Next next{slot.held.round + 1, {}, {}};
+  Round first = 0;
+  for (auto& [id, m] : hub_.view.members)
+    if (id.role == Role::kWorker && m.state == MemberState::kActive && (first == 0 || m.from < first)) first = m.from;
+  next.round = std::max(next.round, first);
+  for (Round known = 0; known < next.round;) {
+    known = next.round;
+    next.who = Members(known);
+    next.missing.clear();
+    for (Rank r : next.who) {
+      auto p = slot.open.find(r);
+      if (p == slot.open.end()) next.missing.push_back(r);
+      else next.round = std::max(next.round, p->second.sequence);
+    }
   }
-  return first ? first : next;
+  return next;
 }
 Round Server::LastOf(const Slot&, const State& state, Rank rank) const {
   auto* m = hub_.view.Find({Role::kWorker, rank});
@@ -88,14 +99,11 @@ void Server::TakePush(Link& link, const pb::Push& in, const Buffer& payload) {
 void Server::TryClose(Slot& slot) {
   if (slot.stage != Stage::kOpen || !slot.committed || slot.open.empty()) return;
   if (hub_.settings.mode == Mode::kSync) {
-    Round round = NextRound(slot);
-    if (holding_ && round > hold_limit_) return;
-    std::vector<Rank> members = Members(round), have;
-    for (Rank r : members)
-      if (auto p = slot.open.find(r); p != slot.open.end() && p->second.sequence == round) have.push_back(r);
-    if (have.empty()) return;
-    if (FLX_PS_MUTANT(hub_.config, kCountNotKey) ? slot.counted < members.size() : have.size() < members.size()) return;
-    return Close(slot, round, have);
+    Next next = NextOf(slot);
+    if ((holding_ && next.round > hold_limit_) || next.missing.size() == next.who.size()) return;
+    if (FLX_PS_MUTANT(hub_.config, kCountNotKey) ? slot.counted < next.who.size() : !next.missing.empty()) return;
+    for (Rank r : next.missing) next.who.erase(std::find(next.who.begin(), next.who.end(), r));  // by a planted mistake
+    return Close(slot, next.round, next.who);
   }
   auto first = slot.open.end();
   for (auto p = slot.open.begin(); p != slot.open.end(); ++p) {

@@ -153,6 +153,7 @@ void Scheduler::OnMessage(Link& link, const pb::Envelope& e, const Buffer&) {
     auto& b = e.beat();
     if (e.view() >= s.view) s.view = e.view(), s.top_round = b.top_round(), s.joining = b.joining(), s.settings = std::max<uint64_t>(s.settings, b.settings());
     s.barrier = std::max<uint64_t>(s.barrier, b.barrier());
+    if (e.view() == hub_.view.number) s.settled = b.settled();
     s.finished |= b.finished();
     s.waiting = b.waiting().substr(0, 1000);
     for (auto& f : b.failed())
@@ -314,6 +315,7 @@ void Scheduler::Publish(View n) {
     phase = NodePhase::kRunning;
     for (auto& [id, m] : hub_.view.members) {
       const Member* old = before.Find(id);
+      if (hub_.view.lives != before.lives) seen_[id].settled = 0;
       if (old && old->incarnation == m.incarnation) continue;
       seen_[id] = {};
       seen_[id].heard = hub_.now;

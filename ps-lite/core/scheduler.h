@@ -38,6 +38,7 @@ class Scheduler : public Part {
   struct Seen {  // of a member
     Time heard = 0, closed = -1;  // closed: its session ended then, and no other stands
     uint64_t view = 0, top_round = 0, barrier = 0, settings = 0, barrier_calls = 0;
+    Round settled = 0;  // worker: all that it pushes up to this step has been acknowledged
     bool joining = false, finished = false;
     std::string waiting;
     std::map<uint64_t, std::string> failed;  // settings
@@ -60,6 +61,7 @@ class Scheduler : public Part {
   };
   void TakeCut(NodeId from, const pb::Envelope& e);
   void CutViews(View& n);
+  bool Settled(const View& n, NodeId asker);
   bool GoBack(View& n, const std::string& why);
   void Redeal(View& n);
   void AnswerCuts();

@@ -33,6 +33,15 @@ void Scheduler::TakeCut(NodeId from, const pb::Envelope& e) {
   }
 }
 
+// Synchronous: no round may close while the parts are written. Those that the asker belongs to wait for it; the ones before it joined must have closed.
+bool Scheduler::Settled(const View& n, NodeId asker) {
+  const Round from = n.Find(asker)->from;
+  if (n.mode != Mode::kSync || from <= 1) return true;
+  for (auto& [id, m] : n.members)
+    if (id.role == Role::kWorker && id != asker && m.state == MemberState::kActive && std::max(seen_[id].settled + 1, m.from) < from) return false;
+  return true;
+}
+
 void Scheduler::CutViews(View& n) {
   if (!restore_failed_.empty()) return Fail(n, Code::kFile, restore_failed_);
   if (cut_number_ != 0) {
@@ -42,9 +51,9 @@ void Scheduler::CutViews(View& n) {
   if (cut_number_ == 0) {
     asked_cuts_.erase(std::remove_if(asked_cuts_.begin(), asked_cuts_.end(), [&](const AskedCut& a) { return !n.Is(a.from, a.incarnation); }), asked_cuts_.end());
     if (asked_cuts_.empty() || n.lives != hub_.view.lives) return;
+    if (!Settled(n, asked_cuts_[0].from)) return;
     // Numbers go up over restarts of the scheduler too; a view that could not be logged is no reason to skip one.
     n.cut = hub_.view.cut + 1;
-    n.cut_least = std::max<Round>(n.members[asked_cuts_[0].from].from, 1) - 1;
     return;
   }
   for (auto p = cut_parts_.begin(); p != cut_parts_.end();) p = n.Primary(p->first, p->second.first) ? std::next(p) : cut_parts_.erase(p);  // its successor writes it again

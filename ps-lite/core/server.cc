@@ -191,9 +191,10 @@ void Server::Changed(const View& before) {
   Configure();
   bool joining = false;
   for (auto& [id, m] : v.members) joining |= id.role == Role::kWorker && m.state == MemberState::kJoining;
-  if (joining && !holding_) {
-    Round top = 0;
-    for (auto& [key, slot] : slots_) top = std::max(top, slot.stage != Stage::kOpen ? slot.closing_round : slot.held.round);
+  if (joining && (!holding_ || v.lives != lives_)) {  // after a return what was closed before it counts no more
+    Round top = v.lives != lives_ ? v.rolled_to : 0;
+    for (auto& [key, slot] : slots_)
+      if (v.lives == lives_) top = std::max(top, slot.stage != Stage::kOpen ? slot.closing_round : slot.held.round);
     hold_limit_ = top + 1;
   }
   holding_ = joining;
@@ -390,6 +391,7 @@ void Server::TakeInit(Link& link, const pb::Init& in, const Buffer& payload) {
 
 void Server::TakeWhy(Link& link, const pb::Why& in) {
   Slot* slot = FindSlot(in.slice());
+  const Next next = slot ? NextOf(*slot) : Next();
   pb::Envelope e;
   e.mutable_because()->set_call(in.call());
   std::string text;
@@ -402,11 +404,10 @@ void Server::TakeWhy(Link& link, const pb::Why& in) {
       if (b.counts && !(slot->tracks[rank].known && slot->tracks[rank].stamp == slot->held.stamp && slot->tracks[rank].round == slot->held.round))
         text += Join(text.empty() ? "for the copy of " : ", ", hub_.view.Person({Role::kServer, rank}));
   } else {
-    for (Rank r : Members(NextRound(*slot)))
-      if (!slot->open.count(r)) text += Join(text.empty() ? "for " : ", ", hub_.view.Person({Role::kWorker, r}));
-    if (holding_ && NextRound(*slot) > hold_limit_) text += "for a worker to join";
+    for (Rank r : next.missing) text += Join(text.empty() ? "for " : ", ", hub_.view.Person({Role::kWorker, r}));
+    if (holding_ && next.round > hold_limit_) text += "for a worker to join";
   }
-  e.mutable_because()->set_text(Join(text, " at ", hub_.view.Person(hub_.me), ", key \"", in.slice().key().substr(0, kMaxKeyName), "\", round ", slot ? NextRound(*slot) : in.round()));
+  e.mutable_because()->set_text(Join(text, " at ", hub_.view.Person(hub_.me), ", key \"", in.slice().key().substr(0, kMaxKeyName), "\", round ", slot ? next.round : in.round()));
   hub_.Send(link, &e);
 }
 
@@ -436,9 +437,9 @@ std::string Server::Describe() const {
   for (auto& [round, key] : open_) {
     auto& slot = slots_.at(key);
     if (slot.stage != Stage::kOpen || !slot.committed || hub_.settings.mode != Mode::kSync) continue;
-    s += Join("\"", key.first, "\"[", key.second, "] round ", NextRound(slot), " waits for");
-    for (Rank r : Members(NextRound(slot)))
-      if (!slot.open.count(r)) s += Join(" ", hub_.view.Person({Role::kWorker, r}));
+    const Next next = NextOf(slot);
+    s += Join("\"", key.first, "\"[", key.second, "] round ", next.round, " waits for");
+    for (Rank r : next.missing) s += Join(" ", hub_.view.Person({Role::kWorker, r}));
     s += "\n";
     break;  // the first says it
   }

@@ -131,7 +131,11 @@ class Server : public MemberPart {
   void SendValue(Link&, const Slot&, const State&, Round round, uint64_t token, bool value, int32_t priority);
   const State* CommittedState(const Slot&) const;
   std::vector<Rank> Members(Round round) const;
-  Round NextRound(const Slot&) const;
+  struct Next {
+    Round round = 0;
+    std::vector<Rank> who, missing;  // missing: of those, who has not pushed
+  };
+  Next NextOf(const Slot&) const;
   Round LastOf(const Slot&, const State&, Rank rank) const;
   bool ClockMet(const Slot&, const State&, uint64_t clock) const;
   bool Room(const Slot&, const OpenPush&) const;

@@ -73,7 +73,6 @@ void View::Write(uint64_t from, pb::ViewDelta* out) const {
   out->set_cut(cut);
   out->set_cut_done(cut_done);
   out->set_cut_round(cut_round);
-  out->set_cut_least(cut_least);
   out->set_cut_job(cut_job);
   for (Rank r : cut_holders) out->add_cut_holders(r);
   out->set_lives(lives);
@@ -123,7 +122,6 @@ bool View::Take(const pb::ViewDelta& d) {
   cut = d.cut();
   cut_done = d.cut_done();
   cut_round = d.cut_round();
-  cut_least = d.cut_least();
   cut_job = d.cut_job();
   cut_holders.assign(d.cut_holders().begin(), d.cut_holders().end());
   lives = d.lives();

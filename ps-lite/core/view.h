@@ -54,7 +54,7 @@ struct View {
   bool ended = false;
   std::string failure;
   Code failure_code = Code::kOk;
-  uint64_t cut = 0, cut_done = 0, cut_round = 0, cut_least = 0, lives = 0, rolled_to = 0;
+  uint64_t cut = 0, cut_done = 0, cut_round = 0, lives = 0, rolled_to = 0;
   std::vector<Rank> cut_holders;  // by shard
   std::string cut_job;            // who wrote it; empty: this job
   Mode mode = Mode::kSync;  // as the first worker asked

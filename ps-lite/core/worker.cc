@@ -7,6 +7,9 @@
 #include "core/text.h"
 
 namespace ps::core {
+namespace {
+constexpr uint64_t kMaxStep = uint64_t(1) << 40;
+}  // namespace
 
 const char* Worker::Name(What w) {
   switch (w) {
@@ -77,9 +80,9 @@ void Worker::OnCall(const Call& c) {
     else if (!(*key.info == r->key))
       return Refuse(c.id, Code::kMismatch, Join("the key \"", r->key.name, "\" has ", key.info->bytes, " bytes of dtype ", key.info->dtype, "; this init says ", r->key.bytes, " of ", r->key.dtype));
   } else if (auto* push = std::get_if<Push>(&c.request)) {
-    j.what = What::kPush, j.value = push->value, j.samples = push->samples, j.priority = push->priority, name = &push->key;
+    j.what = What::kPush, j.value = push->value, j.samples = push->samples, j.priority = push->priority, j.step = push->step, name = &push->key;
   } else if (auto* both = std::get_if<PushPull>(&c.request)) {
-    j.what = What::kPushPull, j.value = both->value, j.samples = both->samples, j.priority = both->priority, name = &both->key;
+    j.what = What::kPushPull, j.value = both->value, j.samples = both->samples, j.priority = both->priority, j.step = both->step, name = &both->key;
   } else if (auto* pull = std::get_if<Pull>(&c.request)) {
     j.what = What::kPull, j.priority = pull->priority, name = &pull->key;
   }
@@ -90,6 +93,7 @@ void Worker::OnCall(const Call& c) {
     Key& key = at->second;
     if (j.pushes() && j.value.size() != key.info->bytes)
       return Refuse(c.id, Code::kMismatch, Join(Name(j.what), " of \"", *name, "\": the key has ", key.info->bytes, " bytes, the value ", j.value.size()));
+    if (j.step > kMaxStep) return Refuse(c.id, Code::kArgument, Join(Name(j.what), " of \"", *name, "\": steps are numbered up to 2^40, not ", j.step));
     if (j.pushes() && (j.samples == 0 || j.samples > uint64_t(1) << 48)) return Refuse(c.id, Code::kArgument, Join(Name(j.what), " of \"", *name, "\": a push names from 1 to 2^48 samples, not ", j.samples));
     return Enter(std::move(j), key);
   }
@@ -276,6 +280,7 @@ void Worker::FillBeat(const Link& link, pb::Beat* b) {
   if (link.peer.role != Role::kScheduler) return;
   b->set_barrier(barrier_);
   b->set_finished(finish_said_);
+  b->set_settled(Settled());
   const Job* oldest = nullptr;
   for (auto& [id, j] : wholes_)
     if (j.begun && (!oldest || j.order < oldest->order)) oldest = &j;

@@ -25,7 +25,7 @@ class Worker : public MemberPart {
   Time NextTick() const override;
   void FillBeat(const Link&, pb::Beat*) override;
   std::string Describe() const;
-  void Count(TableSizes* t) const { t->calls = key_of_.size() + wholes_.size() + alarms_.size() + busy_.size(), t->slices = keys_.size(); }
+  void Count(TableSizes* t) const { t->calls = key_of_.size() + wholes_.size() + alarms_.size() + busy_.size() + unnumbered_.size(), t->slices = keys_.size(); }
 
  protected:
   void Handle(Link&, const pb::Envelope&, const Buffer&) override;
@@ -55,7 +55,7 @@ class Worker : public MemberPart {
     // of a key
     std::string key;
     Buffer value;
-    uint64_t samples = 1, token = 0;
+    uint64_t samples = 1, token = 0, step = 0;
     int32_t priority = 0;
     Round round = 0;  // of a push; pull: the least that is wanted
     std::vector<Piecemeal> parts;
@@ -86,6 +86,9 @@ class Worker : public MemberPart {
   void Begin(Key& key);
   void AskRound(Key& key);
   void BeginAll();
+  Round RoundFor(const Key& key, uint64_t step);
+  void NumberPushes();
+  Round Settled() const;
   bool MayBegin(const Job& j) const;
   void SendPart(Job& j, Piecemeal& p);
   void GoBack();
@@ -105,9 +108,11 @@ class Worker : public MemberPart {
 
   std::map<std::string, Key> keys_;
   std::set<std::string> busy_;               // keys that have jobs
+  std::map<uint64_t, std::string> unnumbered_;  // pushes that have no round yet, and their keys, in the order of the calls
   std::map<CallId, std::string> key_of_;
   std::map<CallId, Job> wholes_;
   std::set<std::pair<Time, CallId>> alarms_;
+  Round step_ = 0;  // synchronous: of what it has pushed last
   uint64_t orders_ = 0, tokens_ = 0, asked_ = 0, barrier_ = 0, released_ = 0;
   bool numbered_ = false, finishing_ = false, finish_said_ = false;
 };

@@ -17,6 +17,8 @@ void Worker::Enter(Job job, Key& key) {
   key.jobs.push_back(std::move(job));
   Job& j = key.jobs.back();
   Alarm(j);
+  if (j.pushes()) unnumbered_[j.order] = j.key;
+  NumberPushes();
   Begin(key);
 }
 
@@ -36,6 +38,7 @@ void Worker::Begin(Key& key) {
       AskRound(key);
       continue;
     }
+    if (j.pushes() && j.round == 0 && hub_.settings.mode == Mode::kSync && key.ready) return;  // a push before it has no number yet
     j.begun = true;
     j.asked = j.began = hub_.now;
     if (j.what != What::kInit && !key.ready) {
@@ -43,8 +46,7 @@ void Worker::Begin(Key& key) {
       continue;
     }
     if (j.pushes()) {
-      if (const Member* m = hub_.view.Find(hub_.me); m && m->from > 0) key.pushed = std::max(key.pushed, m->from - 1);
-      j.round = ++key.pushed;
+      if (hub_.settings.mode != Mode::kSync) j.round = key.pushed = RoundFor(key, 0);
     } else {
       j.round = key.acknowledged;
       j.token = ++tokens_;
@@ -60,6 +62,44 @@ void Worker::Begin(Key& key) {
     Alarm(j);
     return;
   }
+}
+// Synchronous: the number of the step that a push belongs to. The caller may say it; else a key's next push belongs to the step of this worker's last push, or, if
+// that had one of the key, to the next. So keys that are pushed differently often have the rounds of the same step under the same number, with every worker, and
+// a worker that joins from a step on belongs to the right rounds of all of them.
+Round Worker::RoundFor(const Key& key, uint64_t step) {
+  const Member* m = hub_.view.Find(hub_.me);
+  const Round before = m && m->from > 0 ? m->from - 1 : 0;
+  Round round = std::max(key.pushed, before) + 1;
+  if (hub_.settings.mode != Mode::kSync || FLX_PS_MUTANT(hub_.config, kCountPushes)) return round;
+  step_ = std::max({step_, before, round, step});
+  return step_;
+}
+// In the order of the calls, which is that of the program; the order in which they begin depends on who answers first.
+void Worker::NumberPushes() {
+  if (!Running()) return;
+  if (hub_.settings.mode != Mode::kSync) unnumbered_.clear();
+  while (!unnumbered_.empty()) {
+    auto [order, name] = *unnumbered_.begin();
+    Key& key = keys_[name];
+    auto j = std::find_if(key.jobs.begin(), key.jobs.end(), [order = order](const Job& x) { return x.order == order && x.pushes(); });
+    if (j != key.jobs.end()) {
+      if (key.unsure) return;  // asked for when its turn has come
+      j->round = key.pushed = RoundFor(key, j->step);
+    }
+    unnumbered_.erase(order);
+  }
+}
+// How far this worker is with its steps: of this one nothing is under way, and nothing to come. It may still push keys of its last step, unless it waits for others.
+Round Worker::Settled() const {
+  const Member* m = hub_.view.Find(hub_.me);
+  bool waits = false;
+  for (auto& [id, w] : wholes_) waits |= w.begun && w.what != What::kConfigure;
+  const Round before = std::max<Round>(step_, 1) - 1;
+  Round settled = waits ? step_ : before;
+  for (auto& name : busy_)
+    for (auto& j : keys_.at(name).jobs)
+      if (j.pushes()) settled = std::min(settled, j.round > 0 ? j.round - 1 : before);
+  return std::max(settled, m && m->from > 0 ? m->from - 1 : 0);
 }
 // Keys may be pushed differently often: the round that the checkpoint has of this one is learnt by a pull. Nobody can be ahead, since rounds wait for this worker.
 void Worker::AskRound(Key& key) {
@@ -141,7 +181,7 @@ void Worker::OnDown(const Link& link, DownReason reason, const std::string& text
 // before it again.
 void Worker::GoBack() {
   for (auto w = wholes_.begin(); w != wholes_.end();) {
-    if (w->second.what != What::kBarrier) {
+    if (w->second.what != What::kBarrier || FLX_PS_MUTANT(hub_.config, kKeepBarriers)) {
       ++w;
       continue;
     }
@@ -150,6 +190,8 @@ void Worker::GoBack() {
     w = wholes_.erase(w);
   }
   if (numbered_) barrier_ = std::max(barrier_, hub_.view.LifeBase());
+  step_ = hub_.view.rolled_to;
+  unnumbered_.clear();
   for (auto& [name, key] : keys_) {
     std::deque<Job> stay;
     for (auto& j : key.jobs) {
@@ -184,6 +226,7 @@ void Worker::Changed(const View& before) {
     for (auto& [id, j] : wholes_)
       if (j.begun) SendWhole(j, *l);
   Resend(0);
+  NumberPushes();
   BeginAll();
   Advance();
 }
@@ -198,7 +241,7 @@ void Worker::Over() {
       if (!j.told) open[j.id] = false;
     key.jobs.clear();
   }
-  wholes_.clear(), alarms_.clear(), key_of_.clear(), busy_.clear();
+  wholes_.clear(), alarms_.clear(), key_of_.clear(), busy_.clear(), unnumbered_.clear();
   for (auto& [id, finish] : open) hub_.Complete(id, finish && phase == NodePhase::kEnded ? Status{} : status);
 }
 
@@ -307,16 +350,19 @@ void Worker::End(Key& key, Status status, bool keep_round) {
   } else if (status.ok()) {
     if (j.what == What::kInit) key.ready = true;
     if (j.pushes()) key.acknowledged = std::max(key.acknowledged, j.round);
+    if (j.pushes() && hub_.settings.mode == Mode::kSync)
+      for (auto& p : j.parts) key.pushed = std::max(key.pushed, p.version);
     reply.round = j.parts.empty() ? 0 : j.parts[0].version;
     if (!j.parts.empty()) reply.contributors = j.parts[0].contributors;
     if (j.what == What::kPull || j.what == What::kPushPull)
       for (auto& p : j.parts) reply.pieces.push_back({p.slice.offset, p.bytes});
   } else {
-    if (j.pushes() && j.begun && !keep_round && key.pushed == j.round) --key.pushed;
+    if (j.pushes() && j.begun && !keep_round && key.pushed == j.round && hub_.settings.mode != Mode::kSync) --key.pushed;
     if (j.what == What::kInit && !key.ready && key.jobs.empty()) key.info = nullptr;
   }
   if (!j.told) hub_.Complete(j.id, std::move(status), std::move(reply));
-  Begin(key);
+  if (j.id & kOwn) NumberPushes(), BeginAll();
+  else Begin(key);
   Advance();
 }
 

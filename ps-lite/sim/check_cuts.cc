@@ -34,9 +34,12 @@ void Checker::look_at_cut(const Process& p, const WriteFile& file) {
       while (of > 0 && at->second.rounds[of - 1].value != value) --of;
       exercise(10);
       if (of-- == 0) return world_.fail(10, who + " a value that was never committed: " + world_.values().text(value));
-      if (world_.scenario().mode == Mode::kSync && !slices.empty() && of != part.round && part.from <= std::max(of, part.round))
-        return world_.fail(10, who + " rounds " + std::to_string(part.round) + " and " + std::to_string(of));
-      part.round = std::max(part.round, of);
+      Round next = part.from == UINT64_MAX ? of + 1 : std::max(of + 1, part.from);  // in which it is pushed
+      while (!world_.scenario().pushed(key, next)) ++next;
+      const CutPart before = part;
+      part.round = std::max(part.round, of), part.least = std::max(part.least, of), part.most = std::min(part.most, next - 1);
+      if (world_.scenario().mode == Mode::kSync && !part.holds(part.round))
+        return world_.fail(10, who + " rounds " + std::to_string(before.least) + " to " + std::to_string(before.most) + " and " + std::to_string(of) + " of key " + std::to_string(key));
       slices.insert(slice);
     }
   }
@@ -66,7 +69,7 @@ void Checker::check_cut(const Process& p, const Watch& w, const Complete& c) {
     const auto part = parts.find(shard);
     exercise(10);
     if (part == parts.end()) return world_.fail(10, who + ", and shard " + std::to_string(shard) + " has not written its part");
-    if (world_.scenario().mode == Mode::kSync && !part->second.empty && part->second.round != c.reply.round && part->second.from <= std::max(part->second.round, c.reply.round))
+    if (world_.scenario().mode == Mode::kSync && !part->second.holds(c.reply.round))
       return world_.fail(10, who + ", and shard " + std::to_string(shard) + " has written round " + std::to_string(part->second.round));
   }
 }
@@ -79,7 +82,7 @@ void Checker::check_return(const ViewFacts& view) {
     const auto part = parts.find(shard);
     exercise(10);
     if (part == parts.end()) return world_.fail(10, what + ", of which shard " + std::to_string(shard) + " has written nothing");
-    if (world_.scenario().mode == Mode::kSync && !part->second.empty && part->second.round != view.rolled_to && part->second.from <= std::max(part->second.round, view.rolled_to))
+    if (world_.scenario().mode == Mode::kSync && !part->second.holds(view.rolled_to))
       return world_.fail(10, what + ", of which shard " + std::to_string(shard) + " has written round " + std::to_string(part->second.round));
   }
 }

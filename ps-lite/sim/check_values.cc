@@ -30,6 +30,7 @@ Checker::Generation& Checker::generation(uint64_t lives, const ViewFacts* view) 
     if (chain.rounds.size() > view->rolled_to + 1) chain.rounds.resize(view->rolled_to + 1);
     for (auto c = chain.counted.begin(); c != chain.counted.end();) c = c->second > view->rolled_to ? chain.counted.erase(c) : std::next(c);
     chain.told = std::min(chain.told, view->rolled_to);
+    while (chain.told > 0 && chain.told < chain.rounds.size() && chain.rounds[chain.told].value == 0) --chain.told;  // a round in which the key was not pushed
   }
   return g;
 }
@@ -237,8 +238,9 @@ void Checker::look_at_close(const Process& p, Watch& w, const std::pair<std::str
   }
   for (const MemberFacts& m : w.known.members) {
     if (m.node.role != Role::kWorker || m.state != "active" || m.from > round) continue;
-    if (m.from > before && m.from < round) return world_.fail(4, what + " and passes over round " + std::to_string(m.from) + ", to which worker " + std::to_string(m.node.rank) + " belongs");
-    if (m.from <= before && before + 1 < round) return world_.fail(4, what + " and passes over round " + std::to_string(before + 1) + ", to which worker " + std::to_string(m.node.rank) + " belongs");
+    for (Round passed = std::max(m.from, before + 1); passed < round; ++passed)
+      if (world_.scenario().pushed(KeyNumber(slice.first), passed))
+        return world_.fail(4, what + " and passes over round " + std::to_string(passed) + ", to which worker " + std::to_string(m.node.rank) + " belongs");
     if (std::find(who.begin(), who.end(), m.node.rank) == who.end()) return world_.fail(4, what + " without worker " + std::to_string(m.node.rank) + ", who is in view " + std::to_string(w.view));
   }
 }

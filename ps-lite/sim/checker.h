@@ -117,7 +117,12 @@ class Checker {
   ViewFacts newest_;                       // the scheduler's
   struct Entered { uint64_t barriers = 0; bool finish = false; };
   std::map<LifeKey, Entered> entered_;
-  struct CutPart { Round round = 0, from = UINT64_MAX; bool empty = false; };  // from: nobody who was there belongs to an earlier round
+  // round: the highest of its slices; least, most: what of its rounds it can be a cut of, where keys are not pushed in every one; from: nobody who was there belongs to an earlier round
+  struct CutPart {
+    Round round = 0, least = 0, most = UINT64_MAX, from = UINT64_MAX;
+    bool empty = false;
+    bool holds(Round r) const { return (least <= r && r <= most) || empty || from > std::max(round, r); }
+  };
   std::map<std::pair<uint32_t, std::string>, CutPart> writing_;  // by process and file
   std::map<uint64_t, std::map<uint32_t, CutPart>> cuts_;         // on disk, by number and shard
   uint64_t released_ = 0;

@@ -50,7 +50,7 @@ Scenario Shrink(const Scenario& scenario, const Options& options, uint32_t invar
     };
     with([](Scenario& s) {
       if (s.key_bytes.size() < 2) return false;
-      s.key_bytes.pop_back();
+      s.key_bytes.pop_back(), s.key_every.pop_back();
       return true;
     });
     with([](Scenario& s) {
@@ -149,6 +149,8 @@ const std::vector<MutantEntry>& Mutants() {
       {Mutant::kCutLate, "cut-late", 1, 100},
       {Mutant::kKeepTickets, "keep-tickets", 1, 10},
       {Mutant::kTakeOldCalls, "take-old-calls", 19801, 19850},
+      {Mutant::kCountPushes, "count-pushes", 1, 100},
+      {Mutant::kKeepBarriers, "keep-barriers", 159230, 159250},
   };
   return kMutants;
 }

@@ -135,10 +135,27 @@ Scenario MakeScenario(uint64_t seed) {
     s.rounds = static_cast<uint32_t>(fault_rng.between(10, 40));  // so long that it is not over by then
     for (uint32_t& b : s.batches) b = fault_rng.chance(800) ? s.rounds : b;
   }
+  s.key_every.assign(s.key_bytes.size(), 1);
+  Rng key_rng(seed, 3);
+  if (s.mode == Mode::kSync && key_rng.chance(250)) {
+    for (size_t key = 1; key < s.key_every.size(); ++key) s.key_every[key] = static_cast<uint32_t>(key_rng.between(1, 4));
+    s.steps_told = key_rng.chance(500);
+    if (s.uneven() && s.joiners == 0 && key_rng.chance(600)) {
+      s.elastic = true, s.joiners = 1;
+      s.rounds = static_cast<uint32_t>(key_rng.between(8, 30));  // it comes in their midst
+      for (uint32_t& b : s.batches) b = key_rng.chance(800) ? s.rounds : b;
+      s.batches.push_back(s.rounds);
+      s.drift_ppm.push_back(static_cast<int32_t>(key_rng.between(-10000, 10000)));
+    }
+  }
   std::stable_sort(s.faults.begin(), s.faults.end(), [](const Fault& x, const Fault& y) { return x.view != y.view ? x.view < y.view : x.at < y.at; });
   for (const Fault& f : s.faults)
     if (f.view == 0) s.quiet_at = std::max(s.quiet_at, f.at + f.length);
   return s;
+}
+
+bool Scenario::uneven() const {
+  return std::any_of(key_every.begin(), key_every.end(), [](uint32_t every) { return every > 1; });
 }
 
 std::string Text(const Fault& f) {
@@ -159,6 +176,11 @@ std::string Text(const Scenario& s) {
   if (s.mode == Mode::kStale) text += "(" + std::to_string(s.stale) + ")";
   text += std::string(", policy ") + kPolicies[static_cast<size_t>(s.policy)] + (s.elastic ? ", elastic" : "") + (s.mean ? ", mean" : ", sum") + ", keys";
   for (uint32_t bytes : s.key_bytes) text += " " + std::to_string(bytes);
+  if (s.uneven()) {
+    text += ", pushed in every";
+    for (uint32_t every : s.key_every) text += " " + std::to_string(every);
+    text += s.steps_told ? " steps, which are told" : " steps";
+  }
   text += ", batches";
   for (uint32_t b : s.batches) text += " " + std::to_string(b);
   if (s.barrier_every > 0) text += ", barrier every " + std::to_string(s.barrier_every);

@@ -54,6 +54,8 @@ struct Scenario {
   Policy policy = Policy::kFail;
   bool mean = false;
   std::vector<uint32_t> key_bytes;       // one for each key
+  std::vector<uint32_t> key_every;       // one for each key: it is pushed in every so many steps (the first key in each)
+  bool steps_told = false;               // pushes say their step; else keys that are pushed in every step come first
   uint32_t rounds = 4;                   // pushes of each key by each worker, at most
   std::vector<uint32_t> batches;         // by worker: rounds it has batches for, then it finishes
   uint32_t barrier_every = 0;            // 0: none
@@ -75,6 +77,8 @@ struct Scenario {
   Time quiet_at = 0;                  // when the last fault is over
   uint32_t processes() const { return 1 + servers + standby + workers + joiners; }  // scheduler, servers, workers: in this order
   uint32_t first_worker() const { return 1 + servers + standby; }
+  bool pushed(uint32_t key, uint64_t step) const { return step % key_every[key] == 0; }
+  bool uneven() const;                   // not all keys in every step
 };
 
 Scenario MakeScenario(uint64_t seed);

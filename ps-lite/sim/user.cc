@@ -160,7 +160,10 @@ void User::round() {
   const uint32_t step = step_++;
   const uint32_t life = world_->process(process_).life;
   pull_after_ = world_->user_rng().chance(500);
-  for (uint32_t key = 0; key < s.key_bytes.size(); ++key) {
+  for (uint32_t at = 0; at < s.key_bytes.size(); ++at) {
+    const auto key = static_cast<uint32_t>(s.steps_told ? (at + step + process_) % s.key_bytes.size() : at);
+    if (!s.pushed(key, step)) continue;
+    const uint64_t told = s.steps_told ? step : 0;
     Question q{s.pushpull ? Asked::kPushPull : Asked::kPush, key, step, 0, 0};
     const uint32_t samples = 1 + (process_ * 7 + step) % 5;
     const std::string bytes = world_->values().give({process_, life, key, step, s.key_bytes[key] / 8});
@@ -169,9 +172,9 @@ void User::round() {
     const std::string name = "k" + std::to_string(key);
     const auto priority = -static_cast<int32_t>(key);
     if (s.pushpull) {
-      ask(q, PushPull{name, value, samples, priority});
+      ask(q, PushPull{name, value, samples, priority, told});
     } else {
-      ask(q, Push{name, value, samples, priority});
+      ask(q, Push{name, value, samples, priority, told});
       if (!pull_after_) ask({Asked::kPull, key, step, 0, 0}, Pull{name, priority});  // both under way at once
     }
   }

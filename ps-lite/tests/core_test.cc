@@ -309,19 +309,64 @@ TEST(Core, KeysPushedDifferentlyOftenGoBackToTheirOwnRounds) {
     return other.reply.round;
   };
   for (Round r = 1; r <= 5; ++r) EXPECT_EQ(round("often", 2), r);
-  EXPECT_EQ(round("seldom", 3), 1u);
+  EXPECT_EQ(round("seldom", 3), 5u);  // of the same step
   ASSERT_TRUE(job.Call(job.worker[0], Checkpoint{}).status.ok());
-  for (Round r = 2; r <= 4; ++r) EXPECT_EQ(round("seldom", 4), r);
+  for (Round r = 6; r <= 8; ++r) EXPECT_EQ(round("seldom", 4), r);
   job.at(job.server).deaf = true;
   NodeConfig c = Config(Role::kServer);
   c.rank = 0, c.cut = "cut", c.workers = 2, c.settings.slice_bytes = 64;
   job.Add(c, "server again");
   job.Wait(8 * kSecond);
   Complete pull = job.Call(job.worker[0], Pull{"seldom"});
-  EXPECT_EQ(pull.reply.round, 1u);
-  EXPECT_EQ(round("seldom", 6), 2u);
+  EXPECT_EQ(pull.reply.round, 5u);
   EXPECT_EQ(round("often", 7), 6u);
-  EXPECT_EQ(round("seldom", 8), 3u);
+  EXPECT_EQ(round("seldom", 6), 6u);
+  EXPECT_EQ(round("often", 8), 7u);
+}
+
+// Who joins belongs to the rounds of its first step and after, of every key, however often they had been pushed; each call waits for the one before it, so that a
+// round of the wrong number would stop everybody.
+TEST(Core, WhoJoinsBelongsToTheSameStepOfEveryKey) {
+  for (bool told : {false, true}) {  // told: the order within a step does not matter
+    Job job([](NodeConfig& c) { c.settings.policy = Policy::kContinue; });
+    std::vector<size_t> all(job.worker, job.worker + 2);
+    const std::vector<std::string> keys = told ? std::vector<std::string>{"third", "every"} : std::vector<std::string>{"every", "third"};
+    auto init = [&](size_t w) {
+      for (const char* key : {"every", "third", "later"}) ASSERT_TRUE(job.Call(w, Init{Key(key, 100), Bytes(100, 0)}).status.ok());
+    };
+    for (size_t w : all) init(w);
+    Round first = UINT64_MAX;  // of the third worker
+    auto push = [&](const std::string& key, Round step) {
+      std::vector<CallId> calls;
+      std::vector<Rank> who;
+      for (size_t i = 0; i < all.size(); ++i)
+        if (i < 2 || step >= first) calls.push_back(job.Begin(all[i], PushPull{key, Bytes(100, 1), 1, 0, told ? step : 0})), who.push_back(Rank(i));
+      job.Wait(kSecond);
+      for (size_t i = 0; i < calls.size(); ++i) {
+        const Complete* c = job.Ended(all[i], calls[i]);
+        ASSERT_NE(c, nullptr) << "worker " << i << ", \"" << key << "\", step " << step << "\n" << job.node(job.server).describe();
+        EXPECT_TRUE(c->status.ok()) << c->status.text;
+        EXPECT_EQ(c->reply.round, step) << key;
+        EXPECT_EQ(c->reply.contributors, who) << key << ", step " << step;
+      }
+    };
+    auto step = [&](Round s) {
+      for (auto& key : keys)
+        if (key == "every" || s % 3 == 0) push(key, s);
+      if (s > 14) push("later", s);
+    };
+    for (Round s = 1; s <= 8; ++s) step(s);
+    NodeConfig c = Config(Role::kWorker);
+    c.workers = 2, c.settings.slice_bytes = 64;
+    all.push_back(job.Add(c, ""));
+    job.Wait(4 * kSecond);
+    ASSERT_EQ(job.node(all[2]).phase(), NodePhase::kRunning);
+    init(all[2]);
+    first = job.node(all[2]).progress().first_round;
+    EXPECT_GT(first, 8u);
+    EXPECT_LT(first, 12u);
+    for (Round s = 9; s <= 18 && !HasFatalFailure(); ++s) step(s);
+  }
 }
 
 TEST(Core, ALogWithATornTailIsReadUpToIt) {

@@ -134,6 +134,18 @@ def a_worker_comes_back():
         assert len(finals) == 3 and len(set(finals)) == 1, finals
 
 
+def a_worker_comes_back_where_keys_are_pushed_unevenly():
+    """It begins in the same step of every key; a call waits for the one before it, so that any other number would stop the job."""
+    with Job(3, 2, "--elastic", "--restarts", "1", rounds=149, TEST_SELDOM=7) as job:
+        job.everybody_at(15, range(3))
+        job.send("worker 1", signal.SIGKILL)
+        where = job.wait(r"^\[worker 1\] pid", count=2)
+        job.wait(r"^\[worker 1\] round \d+ by 012 ", where, seconds=20)
+        assert job.end() == 0, job.tail()
+        finals = job.texts(r"^\[worker \d\] final (\d+ big.*)$")
+        assert len(finals) == 3 and len(set(finals)) == 1, finals
+
+
 def a_server_comes_back_and_another_is_lost():
     """The copy that came back is brought up to date, and is good enough to take over."""
     with Job(2, 2, "--elastic", "--restarts", "1", rounds=300, FLEXOR_PS_REPLICAS=1) as job:
@@ -162,6 +174,7 @@ CASES = {
     "scheduler_killed_no_log": lambda: the_scheduler_starts_again(False),
     "scheduler_stopped": the_scheduler_is_stopped,
     "worker_back": a_worker_comes_back,
+    "worker_back_uneven": a_worker_comes_back_where_keys_are_pushed_unevenly,
     "server_back": a_server_comes_back_and_another_is_lost,
 }
 jobs.run(CASES, sys.argv[2:])

@@ -149,7 +149,7 @@ TEST(Hostile, AnotherVersionIsRefusedWithBoth) {
   raw.send(0, {e.SerializeAsString(), ""});
   ASSERT_TRUE(next());
   ASSERT_TRUE(e.ParseFromString(answer));
-  EXPECT_TRUE(Has(e.refused().text(), "this node speaks version 1 of the protocol, the peer 7 to 9: use the same release")) << e.refused().text();
+  EXPECT_TRUE(Has(e.refused().text(), "this node speaks version 2 of the protocol, the peer 7 to 9: use the same release")) << e.refused().text();
 }
 
 TEST(Hostile, GarbageChangesNothing) {

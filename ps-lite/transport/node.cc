@@ -73,12 +73,12 @@ void Node::Close() {
 }
 
 void Worker::Init(KeyInfo key, Buffer value, Done done) { node_.driver_->call(core::Init{std::move(key), std::move(value)}, returns_, std::move(done)); }
-void Worker::Push(const std::string& key, Buffer value, uint64_t samples, int32_t priority, Done done) {
-  node_.driver_->call(core::Push{key, std::move(value), samples, priority}, returns_, std::move(done));
+void Worker::Push(const std::string& key, Buffer value, uint64_t samples, int32_t priority, Done done, uint64_t step) {
+  node_.driver_->call(core::Push{key, std::move(value), samples, priority, step}, returns_, std::move(done));
 }
 void Worker::Pull(const std::string& key, int32_t priority, Done done) { node_.driver_->call(core::Pull{key, priority}, returns_, std::move(done)); }
-void Worker::PushPull(const std::string& key, Buffer value, uint64_t samples, int32_t priority, Done done) {
-  node_.driver_->call(core::PushPull{key, std::move(value), samples, priority}, returns_, std::move(done));
+void Worker::PushPull(const std::string& key, Buffer value, uint64_t samples, int32_t priority, Done done, uint64_t step) {
+  node_.driver_->call(core::PushPull{key, std::move(value), samples, priority, step}, returns_, std::move(done));
 }
 void Worker::Barrier(Done done) { node_.driver_->call(core::Barrier{}, returns_, std::move(done)); }
 void Worker::Finish(Done done) { node_.driver_->call(core::Finish{}, returns_, std::move(done)); }

@@ -19,7 +19,7 @@ bool Exchange::Begin(const Deadline& d) {
   if (begun_) return true;
   if (pulling_) {
     if (!Pulled(d)) return false;
-    base_ = names_.empty() ? 0 : std::max(store_->RoundOf(names_[0]), store_->Progress().first_round - 1);
+    base_ = std::max({names_.empty() ? 0 : store_->RoundOf(names_[0]), store_->LastStep(), store_->Progress().first_round - 1});
     return begun_ = true;
   }
   std::vector<std::string> names;
@@ -43,7 +43,8 @@ bool Exchange::Begin(const Deadline& d) {
 
 // One call a key, so that what the next forward run needs first comes first.
 void Exchange::Send(const std::vector<NDArray>& targets, int64_t samples) {
-  for (size_t i = 0; i < names_.size(); ++i) store_->PushPull({names_[i]}, {GradOf(*weights_[i])}, {targets[i]}, {samples, -int(i)});
+  const int64_t step = store_->NextStep();
+  for (size_t i = 0; i < names_.size(); ++i) store_->PushPull({names_[i]}, {GradOf(*weights_[i])}, {targets[i]}, {samples, -int(i), step});
 }
 void Exchange::Gradients(int64_t samples) {
   std::vector<NDArray> grads;

@@ -59,6 +59,7 @@ class Token : public Object {
 struct DistKey : Token {
   ps::KeyInfo info;
   std::atomic<uint64_t> round{0};  // of what was pulled last
+  int64_t step = 0;                // of what was pushed last
 };
 // The end of a barrier or the like. What went wrong is kept here, and no poison: later calls do not fail for it.
 struct Meeting : Token {

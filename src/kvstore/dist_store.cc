@@ -70,7 +70,7 @@ class DistStore final : public Store {
     CheckStanding("recover");
     ps::Progress p = node().progress();
     if (!known_ || p.returns == *known_) return -1;
-    known_ = p.returns;
+    known_ = p.returns, step_ = int64_t(p.returned_to);
     order_ = Make<Token>(), barrier_ = finish_ = checkpoint_ = nullptr;
     for (auto& [name, key] : dist_keys_) {
       auto fresh = Make<DistKey>();
@@ -82,6 +82,14 @@ class DistStore final : public Store {
   JobProgress Progress() const override {
     ps::Progress p = node().progress();
     return {int64_t(p.checkpoint), int64_t(p.checkpoint_round), int64_t(p.returns), int64_t(p.returned_to), int64_t(p.first_round)};
+  }
+  int64_t NextStep() override {
+    std::lock_guard<std::mutex> lock(mutex_);
+    return synchronous() ? step_ = std::max(step_, FirstStep() - 1) + 1 : 0;
+  }
+  int64_t LastStep() const override {
+    std::lock_guard<std::mutex> lock(mutex_);
+    return synchronous() ? std::max(step_, FirstStep() - 1) : 0;
   }
   int64_t RoundOf(const std::string& key) const override {
     std::lock_guard<std::mutex> lock(mutex_);
@@ -100,6 +108,14 @@ class DistStore final : public Store {
     if (s.code == ps::Code::kTimeout && why.ok()) return false;
     throw ErrorOf(why.ok() ? s : why, what);
   }
+  // Of a push, in the order of the program; operations may start in another.
+  uint64_t StepOf(const std::string& name, PushInfo info) {
+    if (!synchronous()) return 0;
+    DistKey& key = *dist_keys_[name];
+    step_ = key.step = std::max({info.step, step_, FirstStep() - 1, std::max(key.step, int64_t(key.round.load(std::memory_order_relaxed))) + 1});
+    return uint64_t(step_);
+  }
+  int64_t FirstStep() const { return int64_t(node().progress().first_round); }
   bool Joined() const { return node().state() != ps::State::kJoining; }
   [[noreturn]] void NoStates(const char* what) const {
     Fail(Status::kUnsupported, "store", "the servers of a ", def.name, " store hold the optimizer's states; ", what, "ing them in one file is not supported. A checkpoint (flx_store_checkpoint) has them.");
@@ -182,7 +198,7 @@ class DistStore final : public Store {
   void DoPush(const Group& g, PushInfo info) override {
     auto op = New(Text("push of key `", g.key, "`"), info.priority);
     op->from = Sent(g);
-    op->call = [key = g.key, info](ps::Worker& w, ps::Buffer b, ps::Done done) { w.Push(key, std::move(b), uint64_t(info.samples), info.priority, std::move(done)); };
+    op->call = [key = g.key, info, step = StepOf(g.key, info)](ps::Worker& w, ps::Buffer b, ps::Done done) { w.Push(key, std::move(b), uint64_t(info.samples), info.priority, std::move(done), step); };
     PushOperation(std::move(op), Access::kRead, dist_keys_[g.key]);
   }
   void DoPull(const Group& g, int priority) override {
@@ -194,7 +210,9 @@ class DistStore final : public Store {
   void DoPushPull(const Group& push, const Group& pull, PushInfo info) override {
     auto op = New(Text("push_pull of key `", push.key, "`"), info.priority);
     op->from = Sent(push), op->to = pull.arrays, op->key = dist_keys_[push.key];
-    op->call = [key = push.key, info](ps::Worker& w, ps::Buffer b, ps::Done done) { w.PushPull(key, std::move(b), uint64_t(info.samples), info.priority, std::move(done)); };
+    op->call = [key = push.key, info, step = StepOf(push.key, info)](ps::Worker& w, ps::Buffer b, ps::Done done) {
+      w.PushPull(key, std::move(b), uint64_t(info.samples), info.priority, std::move(done), step);
+    };
     PushOperation(std::move(op), Access::kRead, dist_keys_[push.key]);
   }
   void Configure(const char* what, const char* name, std::string text) {
@@ -219,6 +237,7 @@ class DistStore final : public Store {
   mutable std::optional<uint64_t> known_;  // the returns to a checkpoint that the caller has heard of
   std::map<std::string, Ref<DistKey>, std::less<>> dist_keys_;
   Ref<Optimizer> optimizer_;
+  int64_t step_ = 0;  // the last one that was begun
   std::atomic<bool> left_{false};
   bool finished_ = false;
 };

@@ -39,7 +39,8 @@ struct JobProgress {
 };
 
 // What a push says beside its arrays. samples: of the batch behind a gradient; `mean` weighs by them. Higher priorities are sent first.
-struct PushInfo { int64_t samples = 1; int priority = 0; };
+// step: NextStep's, of all pushes of one step; 0: a store of a job goes by their order.
+struct PushInfo { int64_t samples = 1; int priority = 0; int64_t step = 0; };
 
 class Store : public Object {
  public:
@@ -78,6 +79,9 @@ class Store : public Object {
   // After a kRolledBack error, which every call gives until then: calls count again, and what is pulled is the checkpoint's. Its round; -1: the job did not go back.
   virtual int64_t Recover() { return -1; }
   virtual JobProgress Progress() const { return {}; }
+  // A synchronous job numbers rounds by the steps of its workers' programs, so that who joins knows where it begins: a new step's number. Elsewhere 0.
+  virtual int64_t NextStep() { return 0; }
+  virtual int64_t LastStep() const { return 0; }
   virtual int64_t RoundOf(const std::string& key) const { return (void)key, 0; }  // of a job's key: of the value pulled last
   virtual bool Serve(int64_t timeout_ms) = 0;              // a server's or scheduler's part; true: the job is over
 

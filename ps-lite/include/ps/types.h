@@ -18,7 +18,7 @@ using Time = int64_t;  // nanoseconds since an origin of the driver's choice
 constexpr Time kMillisecond = 1'000'000, kSecond = 1'000 * kMillisecond;
 
 using Rank = uint32_t;
-using Round = uint64_t;  // of a slice: the number of updates it has had, 0 is its first value. A worker's sequence of pushes of a key counts the same way
+using Round = uint64_t;  // of a slice: 0 is its first value. Synchronous: the step of its last update; else the number of updates it has had. A worker's pushes of a key count the same way
 
 enum class Role : uint8_t { kNone, kScheduler, kServer, kWorker };
 struct NodeId {

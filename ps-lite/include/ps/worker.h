@@ -24,9 +24,12 @@ class FLX_PS_API Worker {
   Worker(Node& node, uint64_t returns) : node_(node), returns_(returns) {}
   // The first that arrives counts; the same key with another dtype, size or meta is an error (kMismatch).
   void Init(KeyInfo key, Buffer value, Done done);
-  void Push(const std::string& key, Buffer value, uint64_t samples, int32_t priority, Done done);  // ends when it is acknowledged: no loss that the job survives undoes it
+  // Ends when it is acknowledged: no loss that the job survives undoes it. Synchronous: its round has the number of the program's step, which is the same with
+  // every worker. `step` says it, from Progress::first_round on; 0: a key's next push belongs to the step of this worker's last push, or, if that step has pushed
+  // the key already, to the next. Programs that do not say it and push some keys not in every step begin each step with a key that they push in every one.
+  void Push(const std::string& key, Buffer value, uint64_t samples, int32_t priority, Done done, uint64_t step = 0);
   void Pull(const std::string& key, int32_t priority, Done done);
-  void PushPull(const std::string& key, Buffer value, uint64_t samples, int32_t priority, Done done);
+  void PushPull(const std::string& key, Buffer value, uint64_t samples, int32_t priority, Done done, uint64_t step = 0);
   void Barrier(Done done);  // the n-th one of each worker is the same
   void Finish(Done done);   // after all calls before it; the others go on without this worker
   // An optimizer or another setting for every server's Reducer::Configure; rank 0's count. Pushes made after it ended see it.

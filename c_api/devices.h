@@ -11,7 +11,6 @@ inline const Device* ResolveDevice(const char* text) {
   const Device* d = DeviceManager::Get().Find(text);
   return d->cpu() ? nullptr : d;
 }
-inline std::string DeviceText(const Device* d) { return d ? d->name : "cpu(0)"; }
 inline int32_t CountDevices(std::string_view kind) {
   int32_t n = 0;
   for (const Device* d : DeviceManager::Get().Devices()) n += d->kind == kind;

@@ -126,10 +126,11 @@ flx_status flx_params_init(flx_layer layer, const char* const* keys, const char*
     auto l = PinLayer(who, layer);
     NeedPointer(who, "out_params", out_params);
     DType dtype = DType::kFloat32;
-    auto inputs = InputShapes(who, OptionList(who, keys, values, npairs), &dtype);
+    const Device* device = nullptr;
+    auto inputs = InputShapes(who, OptionList(who, keys, values, npairs), &dtype, &device);
     Ref<Initializer> init;
     if (initializer) init = PinInitializer(who, initializer).ref();
-    *out_params = GiveParams(InitParams(*l, inputs, dtype, init.get(), uint64_t(seed)));
+    *out_params = GiveParams(InitParams(*l, inputs, dtype, init.get(), uint64_t(seed), device));
   FLX_END
 }
 flx_status flx_params_count(flx_params params, int32_t* out_count) {
@@ -196,8 +197,24 @@ flx_status flx_params_load(const char* path, const char* device, flx_params* out
   FLX_BEGIN
     NeedPath(who, path);
     NeedPointer(who, "out_params", out_params);
-    NeedCpuOnly(who, device);
-    *out_params = GiveParams(LoadParams(path));
+    const Device* to = ResolveDevice(OptionalText(who, "device", device));
+    auto p = LoadParams(path);
+    p->MoveTo(to);
+    *out_params = GiveParams(p);
+  FLX_END
+}
+flx_status flx_params_move(flx_params params, const char* device) {
+  FLX_BEGIN
+    auto p = PinParams(who, params);
+    p->MoveTo(ResolveDevice(OptionalText(who, "device", device)));
+  FLX_END
+}
+flx_status flx_params_copy(flx_params params, const char* device, flx_params* out_params) {
+  FLX_BEGIN
+    auto p = PinParams(who, params);
+    NeedPointer(who, "out_params", out_params);
+    const char* to = OptionalText(who, "device", device);
+    *out_params = GiveParams(p->CopyTo(to ? ResolveDevice(to) : p->device()));
   FLX_END
 }
 

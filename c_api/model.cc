@@ -104,8 +104,10 @@ flx_status flx_model_load(const char* path, const char* device, flx_model* out_m
   FLX_BEGIN
     NeedPath(who, path);
     NeedPointer(who, "out_model", out_model);
-    NeedCpuOnly(who, device);
-    *out_model = GiveModel(Model::Load(path));
+    const Device* to = ResolveDevice(OptionalText(who, "device", device));
+    auto m = Model::Load(path);
+    m->params()->MoveTo(to);
+    *out_model = GiveModel(m);
   FLX_END
 }
 flx_status flx_model_to_bytes(flx_model model, int64_t timeout_ms, int32_t* out_ready, char** out_bytes, int64_t* out_nbytes) {
@@ -123,8 +125,10 @@ flx_status flx_model_from_bytes(const void* data, int64_t nbytes, const char* de
   FLX_BEGIN
     NeedBytes(who, data, nbytes);
     NeedPointer(who, "out_model", out_model);
-    NeedCpuOnly(who, device);
-    *out_model = GiveModel(Model::FromBytes({static_cast<const char*>(data), size_t(nbytes)}));
+    const Device* to = ResolveDevice(OptionalText(who, "device", device));
+    auto m = Model::FromBytes({static_cast<const char*>(data), size_t(nbytes)});
+    m->params()->MoveTo(to);
+    *out_model = GiveModel(m);
   FLX_END
 }
 

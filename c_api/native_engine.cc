@@ -43,7 +43,7 @@ Lane NeedLane(const char* who, const char* lane) {
 }
 void NeedOnCpu(const char* who, const ArrayList& list) {
   for (int i = 0; i < list.size(); ++i)
-    if (!list[i]->on_cpu()) Fail(Status::kDevice, who, "the arrays must be on the CPU; one is on ", DeviceText(list[i]->device()), ". Copy it first (flx_ndarray_copy).");
+    if (!list[i]->on_cpu()) Fail(Status::kDevice, who, "the arrays must be on the CPU; one is on ", NameOf(list[i]->device()), ". Copy it first (flx_ndarray_copy).");
 }
 
 // ---- flx_native_log

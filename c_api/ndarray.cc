@@ -96,7 +96,7 @@ flx_status flx_ndarray_device(flx_ndarray array, const char** out_device) {
   FLX_BEGIN
     auto a = PinArray(who, array);
     NeedPointer(who, "out_device", out_device);
-    *out_device = Intern(DeviceText(a->device()));
+    *out_device = Intern(NameOf(a->device()));
   FLX_END
 }
 flx_status flx_ndarray_nbytes(flx_ndarray array, int64_t* out_nbytes) {

@@ -29,9 +29,8 @@ inline void NeedIndex(const char* who, int64_t index, int64_t n, const char* wha
   if (index < 0 || index >= n) Fail(Status::kIndex, who, "`index` must be in [0, ", n, "), the number of ", what, ", given ", index, ".");
 }
 // Options data = "(64, 1, 28, 28)" ..., in the order given, and dtype.
-std::vector<Shape> InputShapes(const char* who, const OptionList& options, DType* dtype);
+std::vector<Shape> InputShapes(const char* who, const OptionList& options, DType* dtype, const Device** device = nullptr);  // device: the option is taken
 // Room for what the layer gives, told before it runs: running may change its states.
 void NeedRoom(const char* who, const Layer& layer, int ninputs, const flx_ndarray* out_arrays, int32_t capacity, const int32_t* out_narrays);
-void NeedCpuOnly(const char* who, const char* device);
 
 }  // namespace flx::capi

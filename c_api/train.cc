@@ -5,10 +5,12 @@
 #include "pins.h"
 
 namespace flx::capi {
-std::vector<Shape> InputShapes(const char* who, const OptionList& options, DType* dtype) {
+std::vector<Shape> InputShapes(const char* who, const OptionList& options, DType* dtype, const Device** device) {
   std::vector<Shape> shapes;
   for (auto& o : options) {
-    if (o.first != "dtype") {
+    if (device && o.first == "device") {
+      *device = ResolveDevice(o.second.c_str());
+    } else if (o.first != "dtype") {
       shapes.push_back(ParseShape("input shape", o.second));
     } else if (!DTypeFromName(o.second, dtype) || !IsFloat(*dtype)) {
       Fail(Status::kType, who, "`dtype` must be float32, float64, float16 or bfloat16, given `", o.second, "`.");
@@ -16,9 +18,6 @@ std::vector<Shape> InputShapes(const char* who, const OptionList& options, DType
   }
   if (shapes.empty()) Fail(Status::kArgument, who, "the input's shape must be given, as data = \"(64, 1, 28, 28)\".");
   return shapes;
-}
-void NeedCpuOnly(const char* who, const char* device) {
-  if (ResolveDevice(OptionalText(who, "device", device))) Fail(Status::kUnsupported, who, "device `", device, "` is not supported here yet.");
 }
 }  // namespace flx::capi
 

@@ -477,8 +477,8 @@ FLX_DRAFT flx_status flx_layer_plan(flx_layer layer, const char *field, char **o
 
 /** An empty set of parameters, in `out_params`. */
 FLX_DRAFT flx_status flx_params_create(flx_params *out_params);
-/** First values for all parameters of `layer`, in `out_params`: options `keys`/`values`/`npairs` give the input shapes (data = "(64, 1, 28, 28)") and dtype
- *  (float32); `initializer` may be null (Xavier); a value depends on `seed`, the parameter's name and its shape only. Errors: FLX_ERROR_SHAPE. */
+/** First values for all parameters of `layer`, in `out_params`: options `keys`/`values`/`npairs` give the input shapes (data = "(64, 1, 28, 28)"), dtype
+ *  (float32) and device (cpu), on which they are made; `initializer` may be null (Xavier); a value depends on `seed`, the parameter's name and its shape only. Errors: FLX_ERROR_SHAPE. */
 FLX_DRAFT flx_status flx_params_init(flx_layer layer, const char *const *keys, const char *const *values, int32_t npairs, flx_initializer initializer,
                                      int64_t seed, flx_params *out_params);
 /** The number of arrays in `params`, in `out_count`. */
@@ -500,6 +500,11 @@ FLX_DRAFT flx_status flx_params_save(flx_params params, const char *path, const 
 /** Reads the arrays of the file `path` (safetensors, .flx, MXNet's .params; recognised by content) to `device` (null: the CPU), in `out_params`. Errors: FLX_ERROR_FILE,
  *  FLX_ERROR_FORMAT with the offset. */
 FLX_DRAFT flx_status flx_params_load(const char *path, const char *device, flx_params *out_params);
+/** Arrays of `params` that are elsewhere are copied to `device` (null: the CPU), in their places; gradients that were attached are attached there anew, of zeros. An
+ *  optimizer's states follow at its next step. Arrays got before stay where they are. Errors: FLX_ERROR_DEVICE. */
+FLX_DRAFT flx_status flx_params_move(flx_params params, const char *device);
+/** A copy of `params` on `device` (null: where they are) in `out_params`, without gradients. Errors: FLX_ERROR_DEVICE. */
+FLX_DRAFT flx_status flx_params_copy(flx_params params, const char *device, flx_params *out_params);
 
 /** A model of `layer` with `params` (null: none yet; fitting makes them), in `out_model`. */
 FLX_DRAFT flx_status flx_model_create(flx_layer layer, flx_params params, flx_model *out_model);

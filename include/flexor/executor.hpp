@@ -69,13 +69,14 @@ class Executor {
  public:
   using Arrays = std::map<std::string, NDArray>;
   using GradReqs = std::map<std::string, GradReq>;
-  // shapes: of as many arguments as the others follow from; all arrays are made, of zeros. req: of all floating arguments but those in `reqs`.
-  static Executor simple_bind(const Symbol& symbol, const Options& shapes, GradReq req = GradReq::write, const GradReqs& reqs = {}, const Options& options = {}) {
-    return Executor(symbol, shapes, {}, {}, req, reqs, options);
+  // shapes: of as many arguments as the others follow from; all arrays are made, of zeros, on `device` (empty: the CPU). req: of all floating arguments but those in `reqs`.
+  static Executor simple_bind(const Symbol& symbol, const Options& shapes, GradReq req = GradReq::write, const GradReqs& reqs = {}, const Options& options = {},
+                              const std::string& device = "") {
+    return Executor(symbol, shapes, {}, {}, req, reqs, options, device);
   }
-  // On arrays there are: arguments and states that are not given are made, if their shapes follow.
+  // On arrays there are: arguments and states that are not given are made where the first is, if their shapes follow.
   static Executor bind(const Symbol& symbol, const Arrays& args, const Arrays& aux = {}, GradReq req = GradReq::write, const GradReqs& reqs = {}, const Options& options = {}) {
-    return Executor(symbol, {}, args, aux, req, reqs, options);
+    return Executor(symbol, {}, args, aux, req, reqs, options, args.empty() ? "" : args.begin()->second.device());
   }
   const Symbol& symbol() const { return symbol_; }
   // Names of the outputs: the symbol's, then the monitored internals.
@@ -130,7 +131,7 @@ class Executor {
         if (old.shape() == shape) {
           (*to)[name] = old;
         } else {
-          (*to)[name] = zeros(shape, *known.dtype(part, i));
+          (*to)[name] = zeros(shape, *known.dtype(part, i), old.device());
           if (part == Part::argument) e.attach((*to)[name], reqs_.at(name));
         }
         order->push_back(name);
@@ -143,7 +144,7 @@ class Executor {
 
  private:
   Executor() = default;
-  Executor(const Symbol& symbol, Options known, const Arrays& args, const Arrays& aux, GradReq req, const GradReqs& reqs, const Options& options)
+  Executor(const Symbol& symbol, Options known, const Arrays& args, const Arrays& aux, GradReq req, const GradReqs& reqs, const Options& options, const std::string& device)
       : symbol_(symbol), graph_(symbol, options), own_outputs_(static_cast<size_t>(symbol.count(Part::output))) {
     for (auto* given : {&args, &aux})
       for (auto& a : *given) known.set(a.first, a.second.shape()), known.set(a.first + ".dtype", a.second.dtype());
@@ -152,7 +153,7 @@ class Executor {
       for (int i = 0, n = full.count(part); i < n; ++i) {
         std::string name = full.name(part, i);
         auto it = given.find(name);
-        if (!to->emplace(name, it != given.end() ? it->second : zeros(*full.shape(part, i), *full.dtype(part, i))).second)
+        if (!to->emplace(name, it != given.end() ? it->second : zeros(*full.shape(part, i), *full.dtype(part, i), device)).second)
           throw ArgumentError(FLX_ERROR_ARGUMENT, "[executor] two variables are called `" + name + "`; names of arguments must differ.");
         order->push_back(name);
         if (part != Part::argument) continue;

@@ -120,17 +120,18 @@ class Params : public detail::Shared<flx_params> {
     check(flx_params_create(&p));
     reset(p);
   }
-  // First values for all parameters of `layer`; inputs: {{"data", {64, 1, 28, 28}}}. The same seed gives the same values in every language.
+  // First values for all parameters of `layer`; inputs: {{"data", {64, 1, 28, 28}}}, and {"device", "gpu(0)"} to make them there. The same seed gives the same values in every language.
   static Params init(const Layer& layer, const Options& inputs, int64_t seed, const Initializer& initializer = {}) {
     detail::RawOptions o(inputs);
     flx_params p = nullptr;
     check(flx_params_init(layer.handle(), o.keys(), o.values(), o.size(), initializer.handle(), seed, &p));
     return adopt(p);
   }
-  static Params load(const std::string& path) {
+  // device: where to, as `gpu(0)`; empty: the CPU.
+  static Params load(const std::string& path, const std::string& device = "") {
     require_library();
     flx_params p = nullptr;
-    check(flx_params_load(path.c_str(), nullptr, &p));
+    check(flx_params_load(path.c_str(), detail::text_or_null(device), &p));
     return adopt(p);
   }
   static Params adopt(flx_params handle) { return Params(handle); }
@@ -168,6 +169,14 @@ class Params : public detail::Shared<flx_params> {
   void set(const std::string& name, const NDArray& array) { check(flx_params_set(handle(), name.c_str(), array.handle())); }
   // A gradient for each array that training changes: parameters, not states.
   void attach_grad(GradReq req = GradReq::write) { check(flx_params_attach(handle(), detail::grad_req_text(req))); }
+  // In their places; gradients are attached there anew, of zeros.
+  void move_to(const std::string& device) { check(flx_params_move(handle(), device.c_str())); }
+  // A copy without gradients; empty: where they are.
+  Params copy(const std::string& device = "") const {
+    flx_params p = nullptr;
+    check(flx_params_copy(handle(), detail::text_or_null(device), &p));
+    return adopt(p);
+  }
 
  private:
   explicit Params(flx_params h) : detail::Shared<flx_params>(h) {}
@@ -180,16 +189,16 @@ class Model : public detail::Shared<flx_model> {
   // Without parameters: fitting makes them.
   explicit Model(const Layer& layer) { create(layer, nullptr); }
   Model(const Layer& layer, const Params& params) { create(layer, params.handle()); }
-  static Model load(const std::string& path) {
+  static Model load(const std::string& path, const std::string& device = "") {
     require_library();
     flx_model m = nullptr;
-    check(flx_model_load(path.c_str(), nullptr, &m));
+    check(flx_model_load(path.c_str(), detail::text_or_null(device), &m));
     return adopt(m);
   }
-  static Model from_bytes(const std::string& bytes) {
+  static Model from_bytes(const std::string& bytes, const std::string& device = "") {
     require_library();
     flx_model m = nullptr;
-    check(flx_model_from_bytes(bytes.data(), static_cast<int64_t>(bytes.size()), nullptr, &m));
+    check(flx_model_from_bytes(bytes.data(), static_cast<int64_t>(bytes.size()), detail::text_or_null(device), &m));
     return adopt(m);
   }
   static Model adopt(flx_model handle) {

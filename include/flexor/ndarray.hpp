@@ -170,9 +170,9 @@ class NDArray {
     return y;
   }
   // ---- new arrays
-  NDArray copy() const {
+  NDArray copy(const std::string& device = "") const {  // empty: where it is
     NDArray y;
-    check(flx_ndarray_copy(handle_, nullptr, &y.handle_));
+    check(flx_ndarray_copy(handle_, detail::text_or_null(device), &y.handle_));
     return y;
   }
   inline NDArray astype(DType dtype) const;
@@ -225,18 +225,19 @@ template <int kFew = 8, class F> std::vector<NDArray> collect(F f) {
   check(f(many.get(), FLX_MAX_COUNT, &n));
   return adopt_arrays(many.get(), n);
 }
-inline NDArray full(const Shape& shape, double value, DType dtype) {
+inline NDArray full(const Shape& shape, double value, DType dtype, const std::string& device) {
   require_library();
   flx_ndarray h = nullptr;
-  check(flx_ndarray_create_full(shape.data(), shape.ndim(), static_cast<int32_t>(dtype), nullptr, value, &h));
+  check(flx_ndarray_create_full(shape.data(), shape.ndim(), static_cast<int32_t>(dtype), text_or_null(device), value, &h));
   return NDArray::adopt(h);
 }
 }  // namespace detail
 
 // ---- making arrays -----------------------------------------------------------------------------------------------------------------------------------
-inline NDArray zeros(const Shape& shape, DType dtype = DType::float32) { return detail::full(shape, 0, dtype); }
-inline NDArray ones(const Shape& shape, DType dtype = DType::float32) { return detail::full(shape, 1, dtype); }
-inline NDArray full(const Shape& shape, double value, DType dtype = DType::float32) { return detail::full(shape, value, dtype); }
+// device: as `gpu(0)`; empty: the CPU.
+inline NDArray zeros(const Shape& shape, DType dtype = DType::float32, const std::string& device = "") { return detail::full(shape, 0, dtype, device); }
+inline NDArray ones(const Shape& shape, DType dtype = DType::float32, const std::string& device = "") { return detail::full(shape, 1, dtype, device); }
+inline NDArray full(const Shape& shape, double value, DType dtype = DType::float32, const std::string& device = "") { return detail::full(shape, value, dtype, device); }
 // float32 numbers in a row, or in rows of equal length.
 inline NDArray array(std::initializer_list<double> values) { return NDArray(values); }
 inline NDArray array(std::initializer_list<std::initializer_list<double>> rows) {

@@ -54,6 +54,8 @@ constexpr uint64_t SignatureHash(const char* s) {
   return h;
 }
 
+inline std::string NameOf(const Device* d) { return d ? d->name : "cpu(0)"; }
+
 const flx_device_table* CpuDeviceTable();  // cpu_device.cc
 
 }  // namespace flx

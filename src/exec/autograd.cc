@@ -99,7 +99,7 @@ void StoreInto(GradSlot* s, const NDArray& g, int mode) {
 
 namespace {
 Array* GradTargetOf(const GradSlot* s) {
-  return s && s->req == GradReq::kWrite && s->grad->whole() && s->grad->on_cpu() && !HasHistory(*s->grad) ? s->grad.get() : nullptr;
+  return s && s->req == GradReq::kWrite && s->grad->whole() && !HasHistory(*s->grad) ? s->grad.get() : nullptr;
 }
 }  // namespace
 Array* GradTarget(const Array& a) { return GradTargetOf(a.grad); }
@@ -241,7 +241,7 @@ struct BackwardRun::State {
   // Differentiates what the operator stands for: the composition is run again from the kept inputs, on a tape of its own.
   void ThroughComposition(const Place& p, const Grads& dys, NDArray* dx) {
     TapeNode* n = p.node;
-    EagerBuilder b(kRecord | (n->training ? kTrain : 0));
+    EagerBuilder b(kRecord | (n->training ? kTrain : 0), n->device);
     std::vector<Val> x;
     std::vector<NDArray> leaf(size_t(n->inputs.size())), ask;
     for (int i = 0; i < n->inputs.size(); ++i) {

@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Inside exec: inference for a call, and the one function that runs an operator.
 #pragma once
+#include <memory>
+#include <optional>
+#include <thread>
+
 #include "base/small_vector.h"
 #include "exec/invoke.h"
+#include "tensor/device_work.h"
 
 namespace flx {
 
@@ -58,6 +63,34 @@ void AddUses(const KernelRun& run, SmallVector<VarUse, 12>* uses);  // of inputs
 void RunOrPush(const KernelRun& run);
 // The same on a device: issues it here if the host has no business with its arrays, else when that is done. What fails here fails the call.
 void IssueRun(const KernelRun& run);
+// Whether an operator runs on a device (null: the CPU) as it is; without a kernel there it runs what it is composed of, or is only a view.
+bool HasKernel(const OpDef& op, const Device* device);
+[[noreturn]] void FailNoKernel(const OpDef& op, const Device& device);
+// Work on a device that a call issues: what fails while its own thread does so fails the call, with Explain's text. Work that is issued later, by another
+// thread, poisons what it writes and no more.
+class CalledOp : public DeviceOp {
+ public:
+  using DeviceOp::DeviceOp;
+  void Prepare() final { Noting([&] { TakeMemory(); }); }
+
+ private:
+  friend void IssueCalled(CalledOp* op, const VarUse* uses, int n);
+  void Run() final { Noting([&] { Work(); }); }
+  virtual void TakeMemory() = 0;
+  virtual void Work() = 0;
+  virtual Error Explain(const Error& e) const = 0;
+  template <class F> void Noting(const F& f) {
+    try {
+      f();
+    } catch (...) {
+      if (std::this_thread::get_id() == caller_) *failed_ = Explain(Engine::CurrentError());
+      throw;
+    }
+  }
+  const std::shared_ptr<std::optional<Error>> failed_ = std::make_shared<std::optional<Error>>();
+  const std::thread::id caller_ = std::this_thread::get_id();
+};
+void IssueCalled(CalledOp* op, const VarUse* uses, int n);
 // Queues it whatever it costs.
 void PushRun(const KernelRun& run, Lane lane, int32_t priority);
 

@@ -31,12 +31,11 @@ bool SameAll(const Call& call, Array* const* in, int nin) {
   return true;
 }
 
-std::string DeviceName(const Device* d) { return d ? d->name : "cpu(0)"; }
 const Device* CommonDevice(const Call& call, Array* const* in, int nin, const Device* device) {
   for (int i = 0; i < nin; ++i) {
     if (i == 0) device = in[0]->device();
     else if (in[i]->device() != device)
-      Fail(Status::kDevice, call.op.name, "expected all inputs on one device; input 0 is on ", DeviceName(device), ", given input ", i, " on ", DeviceName(in[i]->device()),
+      Fail(Status::kDevice, call.op.name, "expected all inputs on one device; input 0 is on ", NameOf(device), ", given input ", i, " on ", NameOf(in[i]->device()),
            ". Copy one of them (flx_ndarray_copy).");
   }
   return device && device->cpu() ? nullptr : device;
@@ -50,18 +49,6 @@ NDArray TryView(const Call& call, const void* attrs, Array* const* in, const Sha
   return Array::NewView(Ref<Array>(in[0]), v.shape, v.strides, in[0]->offset + v.offset * DTypeSize(in[0]->dtype));
 }
 
-// What an elementwise operator's loops are called on a device, and whether its module has them.
-bool HasKernel(const OpDef& op, const Device* device) {
-  if (!op.kernel) return op.run_kernel != nullptr;
-  const int kind = device ? kOnDevice : 0;
-  if (op.run_kernel) return op.kernel->fn[kind] != nullptr;
-  const TileLoops* loops = op.kernel->loops;
-  return loops && (!device || device->Kernel(loops->name, DeviceSignature(loops->name, loops->inputs, loops->numbers)));
-}
-[[noreturn]] void FailNoKernel(const OpDef& op, const Device& device) {
-  Fail(Status::kUnsupported, op.name, "has no kernel for ", device.name, ". Copy the inputs to the CPU (flx_ndarray_copy with device \"cpu\"), call it there, and copy the result back.");
-}
-
 void CheckTarget(const Call& call, const Array& target, const Shape& shape, DType t, int mode, int i) {
   if (target.shape != shape || target.dtype != t)
     Fail(target.shape != shape ? Status::kShape : Status::kType, call.op.name, "output ", i, " is ", t, " ", shape, ", the target given is ", Describe(target), ".");
@@ -71,6 +58,17 @@ void CheckTarget(const Call& call, const Array& target, const Shape& shape, DTyp
   if (!target.whole()) Fail(Status::kState, call.op.name, "the target is a view; while recording only whole arrays may be overwritten.");
 }
 }  // namespace
+
+bool HasKernel(const OpDef& op, const Device* device) {
+  if (!op.kernel) return op.run_kernel != nullptr;
+  const int kind = device ? kOnDevice : 0;
+  if (op.run_kernel) return op.kernel->fn[kind] != nullptr;
+  const TileLoops* loops = op.kernel->loops;
+  return loops && (!device || device->Kernel(loops->name, DeviceSignature(loops->name, loops->inputs, loops->numbers)));
+}
+void FailNoKernel(const OpDef& op, const Device& device) {
+  Fail(Status::kUnsupported, op.name, "has no kernel for ", device.name, ". Copy the inputs to the CPU (flx_ndarray_copy with device \"cpu\"), call it there, and copy the result back.");
+}
 
 void Inference::Run(const Call& call, const void* attrs, const Shape* given, const DType* types, int nin) {
   CheckCount(call, nin);
@@ -109,7 +107,7 @@ void InvokeAll(const Call& call, int mode, Array* const* in, int nin, const doub
   device = CommonDevice(call, in, nin, device);
   for (int i = 0; targets && i < call.nvisible; ++i)
     if (targets[i]->device() != device)
-      Fail(Status::kDevice, op.name, "expected target ", i, " on ", DeviceName(device), ", as the inputs are, given one on ", DeviceName(targets[i]->device()), ".");
+      Fail(Status::kDevice, op.name, "expected target ", i, " on ", NameOf(device), ", as the inputs are, given one on ", NameOf(targets[i]->device()), ".");
   const bool kernel = HasKernel(op, device);
   if (!kernel && device && !op.compose_fn && !op.view_fn) FailNoKernel(op, *device);
 

@@ -64,6 +64,7 @@ class EagerBuilder final : public Builder {
   explicit EagerBuilder(int mode, const Device* device = nullptr) : mode_(mode), device_(device) {}
   Val Add(NDArray a);                       // an array as a Val
   const NDArray& array(Val v) const { return values_[v.id]; }
+  const Device* device() const { return device_; }
   void Call(const OpDef& op, const Attrs& attrs, const Val* in, int nin, Val* out, int nout) override;
   const Shape& shape(Val v) override { return values_[v.id]->shape; }
   DType dtype(Val v) override { return values_[v.id]->dtype; }

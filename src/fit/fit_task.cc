@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "device/device.h"
 #include "exec/autograd.h"
 
 namespace flx {
@@ -19,6 +20,7 @@ const Registered& FitOptionsEntry() {
       .attr(&F::clip_gradient, "clip_gradient", "Scale the gradients of a step so that their common norm is not above this. None: never.").above(0)
       .attr(&F::seed, "seed", "Decides initial values and dropout. None: taken from the process's random stream.").at_least(0)
       .attr(&F::initializer, "initializer", "How parameters begin that the model does not have yet and whose layer says nothing: a name, settings in parentheses. Empty: Xavier.")
+      .attr(&F::device, "device", "Where to compute, as `gpu(0)`: the model's parameters are moved there, and each batch is copied there. Empty: where the parameters are; the CPU, for a new model.")
       .attr(&F::hybridize, "hybridize", "Run each step as one planned operation. False: operator by operator; the same numbers as with passes=none, slower.")
       .attr(&F::passes, "passes", "Which passes improve the plan: empty for the defaults, `none`, names, or names with a sign (`-fuse`).")
       .attr(&F::update_on_store, "update_on_store", "With a store: it updates the weights, and they are pulled; False: gradients are pulled, and each worker updates its own. None: True for a dist store, but "
@@ -35,7 +37,10 @@ FitTask::FitTask(Ref<Model> model, Ref<Layer> loss, Ref<Optimizer> optimizer, Re
   if (!loss_->def.loss) Fail(Status::kArgument, "fit", "expected a loss, given the layer ", loss_->def.name, ". SoftmaxCrossEntropyLoss for classes, L2Loss for numbers?");
   if (train == valid) Fail(Status::kArgument, "fit", "training and validation data must be two iterators, given one for both.");
   if (options_.resume && options_.checkpoint.empty()) Fail(Status::kArgument, "fit", "resume=True needs the option `checkpoint`, the path to go on from.");
+  if (options_.device.empty()) device_ = model_->params()->device();
+  else if (const Device* d = DeviceManager::Get().Find(options_.device); !d->cpu()) device_ = d;
   if (model_->layer()->AsksHost()) {
+    RefuseHosted("fit", device_);
     hosted_ = std::make_unique<HostedLayer>(model_->layer(), loss_);
   } else if (options_.hybridize) {
     HybridOptions hybrid;
@@ -63,6 +68,7 @@ FitTask::~FitTask() { DetachGradients(); }
 void FitTask::SetStore(Ref<Store> store) {
   if (phase_ != Phase::kStart) Fail(Status::kState, "fit", "it has begun already. Give it a store before its first step.");
   bool needs_worker = store->synchronous() && (options_.clip_gradient || !options_.checkpoint.empty());
+  if (device_) Fail(Status::kUnsupported, "fit", "a fit with a store computes on the CPU, this one is to run on ", device_->name, ". Leave `device` out.");
   bool on_store = options_.update_on_store.value_or(store->distributed() && !needs_worker);
   if (!on_store && !store->synchronous()) Fail(Status::kArgument, "fit", "update_on_store=False needs a synchronous store: in a ", store->def.name, " store no round has the gradients of all workers.");
   if (on_store && options_.clip_gradient && store->synchronous())
@@ -127,6 +133,7 @@ Event FitTask::Run(const Deadline& d) {
           work_ = std::move(work);
         }
         if (train && !prepared_) PrepareParams(work_->batch);
+        if (!look) work_->batch.MoveTo(device_);
         if (train && exchange_ && !exchange_->Begin(d)) return Event::kPending;
         if (train && !work_->loss && !work_->run && Marking()) MarkStep();
         if (look) LookAt(work_->batch);
@@ -230,7 +237,8 @@ void FitTask::PrepareParams(const Batch& first) {
   for (auto& a : first.data) shapes.push_back(a->shape);
   auto params = model_->params();
   auto decls = DeclareParams(*model_->layer(), shapes, IsFloat(first.data[0]->dtype) ? first.data[0]->dtype : DType::kFloat32);
-  InitMissing(params.get(), decls, initializer_.get(), seed_);
+  params->MoveTo(device_);
+  InitMissing(params.get(), decls, initializer_.get(), seed_, device_);
   for (auto& d : decls) {
     NDArray a = params->Get(d.name);
     if (!d.trainable || GradOf(*a)) continue;
@@ -258,7 +266,7 @@ NDArray FitTask::Forward(int mode, const Batch& batch, std::vector<NDArray>* out
     }
   }
   *outputs = model_->Run(mode, batch.data);
-  EagerBuilder b(mode);
+  EagerBuilder b(mode, device_);
   NoParams none;
   std::vector<Val> x;
   for (auto& a : *outputs) x.push_back(b.Add(a));
@@ -278,7 +286,7 @@ NDArray FitTask::Step(const Batch& batch, std::vector<NDArray>* outputs) {
   }
   NDArray loss = Forward(kRecord | kTrain, batch, outputs);
   // the gradient of the mean over the batch
-  if (loss->size()) Backward({loss}, {Array::Filled(loss->shape, loss->dtype, 1.0 / double(loss->size()))}, 0);
+  if (loss->size()) Backward({loss}, {Array::Filled(loss->shape, loss->dtype, 1.0 / double(loss->size()), device_)}, 0);
   return loss;
 }
 

@@ -18,7 +18,7 @@ struct FitOptions {
   std::optional<double> clip_gradient;
   std::optional<bool> update_on_store;
   bool resume = false, hybridize = true;
-  std::string passes;
+  std::string passes, device;
   int64_t report_every = 0, store_checkpoint = 0;
 };
 
@@ -98,6 +98,7 @@ class FitTask final : public Task {
   BatchSource train_, valid_;
   FitOptions options_;
   Ref<Initializer> initializer_;
+  const Device* device_ = nullptr;          // null: the CPU
   Phase phase_ = Phase::kStart;
 
   uint64_t seed_ = 0;

@@ -3,6 +3,7 @@
 
 #include <map>
 
+#include "device/device.h"
 #include "exec/trace.h"
 
 namespace flx {
@@ -26,6 +27,11 @@ class Variables final : public ParamSource {
 };
 std::string InputName(size_t i) { return Text("input:", i); }  // no parameter is called so
 }  // namespace
+
+void RefuseHosted(const char* who, const Device* device) {
+  if (!device) return;
+  Fail(Status::kUnsupported, who, "the model holds functions of the host, which compute on the CPU, and is to run on ", device->name, ". Run it on the CPU (flx_params_move), or use operators in their place.");
+}
 
 const HostedLayer::Known& HostedLayer::KnownFor(bool training, const Params& params, const std::vector<NDArray>& x, size_t labels) {
   Known k;
@@ -68,7 +74,7 @@ std::unique_ptr<HostedLayer::Run> HostedLayer::Start(int mode, const Params& par
   std::vector<NDArray> x = data, own, arrays;
   x.insert(x.end(), labels.begin(), labels.end());
   const Known& k = KnownFor((mode & kTrain) != 0, params, x, labels.size());
-  params.Collect(k.params, &own);
+  params.Collect(k.params, nullptr, &own);
   size_t next = 0;
   for (int i : k.inputs) arrays.push_back(i < 0 ? own[next++] : x[size_t(i)]);
   return std::make_unique<Run>(k.graph, mode, arrays, gradients);

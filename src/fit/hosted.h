@@ -9,6 +9,8 @@
 
 namespace flx {
 
+void RefuseHosted(const char* who, const Device* device);  // unless it is the CPU (null)
+
 class HostedLayer {
  public:
   // loss: takes the layer's outputs, then the labels; null: none.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Evaluate and predict: one pass over the data, in prediction mode.
+#include "exec/invoke.h"
 #include "fit/hosted.h"
 
 namespace flx {
@@ -10,7 +11,7 @@ class PassTask : public Task {
   PassTask(Ref<Model> model, Ref<Iter> data) : model_(std::move(model)), data_(std::move(data)) {
     if (!model_) Fail(Status::kArgument, "task", "the model is null.");
     if (!data_) Fail(Status::kArgument, "task", "the data iterator is null.");
-    if (model_->layer()->AsksHost()) hosted_ = std::make_unique<HostedLayer>(model_->layer(), nullptr);
+    if (model_->layer()->AsksHost()) RefuseHosted("task", model_->params()->device()), hosted_ = std::make_unique<HostedLayer>(model_->layer(), nullptr);
   }
   double Number(std::string_view field) const override {
     if (field == "batch") return double(batch_);
@@ -46,6 +47,7 @@ class PassTask : public Task {
         if (auto ask = data_.Wanted()) return Ask(std::move(*ask));
         auto work = std::make_unique<Work>();
         if (!data_.Next(&work->batch)) break;
+        work->batch.MoveTo(model_->params()->device());
         work_ = std::move(work);
       }
       Work& w = *work_;
@@ -136,7 +138,7 @@ class PredictTask final : public PassTask {
   std::vector<NDArray> Results() const override { return results_; }
   void Take(const Batch&, const std::vector<NDArray>& outputs) override {
     pieces_.resize(outputs.size());
-    for (size_t i = 0; i < outputs.size(); ++i) pieces_[i].push_back(outputs[i]);
+    for (size_t i = 0; i < outputs.size(); ++i) pieces_[i].push_back(outputs[i]->on_cpu() ? outputs[i] : CopyOf(outputs[i], nullptr));
   }
   bool Finish(const Deadline& d) override {
     if (results_.empty())

@@ -13,6 +13,12 @@ bool IsLabelName(std::string_view name) {
   return name.substr(0, label.size()) == label || (name.size() > label.size() && name.substr(name.size() - label.size()) == label);
 }
 
+void Batch::MoveTo(const Device* device) {
+  for (auto* list : {&data, &labels})
+    for (auto& a : *list)
+      if (a->device() != device) a = CopyOf(a, device);
+}
+
 void BatchSource::Begin(int64_t epoch) {
   std::lock_guard<std::mutex> lock(iter_->mutex());
   iter_->SetEpoch(epoch);
@@ -80,8 +86,9 @@ std::unique_ptr<HostAsk> WantedMetric(Metric* metrics, int* at, const Batch& bat
   if (*at == metrics->count()) return nullptr;
   auto ask = std::make_unique<HostAsk>();
   ask->what = "metric", ask->token = metrics->asks(*at);
-  for (auto& y : outputs) ask->arrays.push_back(Detach(y));
-  for (auto& l : ScoredLabels(batch.labels, outputs.size())) ask->arrays.push_back(l);
+  auto host = [](const NDArray& a) { return a->on_cpu() ? Detach(a) : CopyOf(a, nullptr); };
+  for (auto& y : outputs) ask->arrays.push_back(host(y));
+  for (auto& l : ScoredLabels(batch.labels, outputs.size())) ask->arrays.push_back(host(l));
   ask->answer = [metrics, at, rows = batch.rows](const std::vector<NDArray>& reply) {
     if (reply.size() != 1) Fail(Status::kArgument, "metric", "`", metrics->names()[size_t(*at)], "` must give one array of one number, the mean over the batch, given ", reply.size(), " arrays.");
     metrics->Give(*at, reply[0], rows);

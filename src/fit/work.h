@@ -10,6 +10,7 @@ namespace flx {
 struct Batch {
   std::vector<NDArray> data, labels;
   int64_t rows = 0;
+  void MoveTo(const Device* device);  // copies what is elsewhere; null: the CPU
 };
 bool IsLabelName(std::string_view name);  // label..., or ...label as in softmax_label
 

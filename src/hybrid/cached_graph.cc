@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "device/device.h"
 #include "exec/core.h"
 #include "exec/tape.h"
 #include "exec/trace.h"
@@ -14,13 +15,14 @@ namespace flx {
 
 struct CachedGraph::Signature {
   int mode = 0;  // kTrain; kRecord: with gradients
+  const Device* device = nullptr;
   std::vector<Shape> shapes;
   std::vector<DType> dtypes;
   std::vector<Shape> strides;   // empty where contiguous; the list is empty if all are
   std::vector<bool> wanted;     // empty: none
   bool step = false;            // forward and backward in one run
   bool Matches(int m, const std::vector<NDArray>& in) const {
-    if (mode != m || shapes.size() != in.size()) return false;
+    if (mode != m || shapes.size() != in.size() || (!in.empty() && in[0]->device() != device)) return false;
     for (size_t i = 0; i < in.size(); ++i) {
       if (in[i]->dtype != dtypes[i] || in[i]->shape != shapes[i]) return false;
       bool dense = strides.empty() || strides[i].ndim() == 0;
@@ -59,7 +61,7 @@ std::shared_ptr<const CachedGraph::Planned> CachedGraph::Prepare(Signature s) co
     if (n == 0) return std::vector<Val>();
     return std::vector<Val>{CallOp("_full", {}, {{"shape", flx::Text(ShapeOf(y[0]))}, {"dtype", DTypeName(TypeOf(y[0]))}, {"value", flx::Text(1.0 / double(n))}}, y[0].b)};
   };
-  Ir ir = !gradient ? TraceForward(trace_, inputs, training) : !s.step ? TraceGradient(trace_, inputs, training) : TraceStep(trace_, inputs, step, training);
+  Ir ir = !gradient ? TraceForward(trace_, inputs, training, s.device) : !s.step ? TraceGradient(trace_, inputs, training, s.device) : TraceStep(trace_, inputs, step, training, s.device);
   ++traced_;
   if (!s.strides.empty()) ir.strides = s.strides, ir.strides.resize(ir.inputs.size());
   auto p = std::make_shared<Planned>();
@@ -119,7 +121,7 @@ class CachedGraph::Function final : public TapeFunction {
       out[int(r)] = out_[r].array.get();
       if (out_[r].array) Check(out_[r], "output", r);
       if (!IsFloat(node.outputs[int(r)].dtype)) continue;
-      NDArray head = dys[r] ? dys[r] : Array::Filled(node.outputs[int(r)].shape, node.outputs[int(r)].dtype, 0);
+      NDArray head = dys[r] ? dys[r] : Array::Filled(node.outputs[int(r)].shape, node.outputs[int(r)].dtype, 0, s.device);
       if (!head->contiguous) head = CopyOf(head);
       in[int(at++)] = head.get();
       heads.push_back(std::move(head));
@@ -130,7 +132,7 @@ class CachedGraph::Function final : public TapeFunction {
       if (!s.wanted[i]) continue;
       const IrValue& v = p.ir().values[size_t(p.ir().outputs[o])];
       there[int(o)] = into[i] && Apart(into[i], in);
-      grads[o] = there[int(o)] ? Ref<Array>(into[i]) : Array::New(v.shape, v.dtype);
+      grads[o] = there[int(o)] ? Ref<Array>(into[i]) : Array::New(v.shape, v.dtype, s.device);
       out[int(o)] = grads[o].get();
       if (wanted[i]) dx[i] = grads[o];
       ++o;
@@ -147,7 +149,7 @@ class CachedGraph::Function final : public TapeFunction {
   void Recorded(const TapeNode& node, const NDArray* dys, const bool* wanted, int mode, NDArray* dx) {
     Ticket tickets{first_.seed, first_.ticket - 1};
     TicketScope scope(&tickets);
-    EagerBuilder b(kRecord | (planned_->signature.mode & kTrain));
+    EagerBuilder b(kRecord | (planned_->signature.mode & kTrain), planned_->signature.device);
     std::vector<Val> x;
     std::vector<NDArray> ask;
     for (size_t i = 0; i < in_.size(); ++i) {
@@ -172,7 +174,7 @@ class CachedGraph::Function final : public TapeFunction {
 };
 
 std::vector<NDArray> CachedGraph::Imperatively(int mode, const std::vector<NDArray>& in) const {
-  EagerBuilder b(mode);
+  EagerBuilder b(mode, in.empty() ? nullptr : in[0]->device());
   std::vector<Val> x;
   for (auto& a : in) x.push_back(b.Add(a));
   std::vector<NDArray> out;
@@ -190,8 +192,9 @@ std::vector<NDArray> CachedGraph::Imperatively(int mode, const std::vector<NDArr
 
 namespace {
 void CheckPlaces(const std::string& name, const std::vector<NDArray>& in) {
-  for (auto& a : in)
-    if (!a->on_cpu()) Fail(Status::kDevice, name, "plans run on the CPU only. Copy the inputs there.");
+  for (size_t i = 1; i < in.size(); ++i)
+    if (in[i]->device() != in[0]->device())
+      Fail(Status::kDevice, name, "expected all inputs on one device; input 0 is on ", NameOf(in[0]->device()), ", given input ", i, " on ", NameOf(in[i]->device()), ". Copy one of them (flx_ndarray_copy).");
 }
 // An array that the run changes must not be given again as another input: what reads it would see the change or not, as memory happens to be planned.
 void Separate(const Plan& p, std::vector<NDArray>* in) {
@@ -216,7 +219,7 @@ std::shared_ptr<const CachedGraph::Planned> CachedGraph::PlannedFor(const std::v
     }
   }
   Signature s;
-  s.mode = kind, s.wanted = wanted, s.step = step;
+  s.mode = kind, s.wanted = wanted, s.step = step, s.device = in.empty() ? nullptr : in[0]->device();
   bool dense = true;
   for (auto& a : in) s.shapes.push_back(a->shape), s.dtypes.push_back(a->dtype), s.strides.push_back(a->contiguous ? Shape() : a->Strides()), dense &= a->contiguous;
   if (dense) s.strides.clear();
@@ -258,7 +261,7 @@ std::vector<NDArray> CachedGraph::Run(int mode, const std::vector<NDArray>& in) 
   SmallVector<Array*, 8> to(int(p.ir().outputs.size()));
   for (size_t o = 0; o < out.size(); ++o) {
     const IrValue& v = p.ir().values[size_t(p.ir().outputs[o])];
-    out[o] = Array::New(v.shape, v.dtype);
+    out[o] = Array::New(v.shape, v.dtype, p.device());
     to[int(o)] = out[o].get();
   }
   Ticket first;
@@ -293,7 +296,7 @@ std::vector<NDArray> CachedGraph::Step(const std::vector<NDArray>& in, const std
       ++at;
     }
     there.emplace_back(target && Apart(target, given));
-    out.push_back(there[int(o)] ? Ref<Array>(target) : Array::New(v.shape, v.dtype));
+    out.push_back(there[int(o)] ? Ref<Array>(target) : Array::New(v.shape, v.dtype, p.device()));
     to.emplace_back(out.back().get());
   }
   Ticket first;

@@ -11,7 +11,7 @@ int64_t FoldConstants(Ir* ir) {
   std::vector<IrNode> kept;
   int64_t folded = 0;
   for (auto& n : ir->nodes) {
-    bool constant = n.ticket < 0 && !n.op->trait(kEffect) && !n.op->subgraphs;
+    bool constant = HasKernel(*n.op, ir->device) && n.ticket < 0 && !n.op->trait(kEffect) && !n.op->subgraphs;
     int64_t before = 0, after = 0;
     for (int32_t v : n.in) {
       if (v < 0) continue;
@@ -30,14 +30,15 @@ int64_t FoldConstants(Ir* ir) {
     }
     auto call = Call::New(*n.op, n.attrs);
     KernelRun run;
-    run.call = call.get(), run.attrs = n.attrs.get(), run.training = ir->training;
+    run.call = call.get(), run.attrs = n.attrs.get(), run.training = ir->training, run.device = ir->device, run.fresh = ~uint64_t(0);
     for (int32_t v : n.in) run.in.emplace_back(v < 0 ? nullptr : ir->constants[v].get());
     std::vector<NDArray> out;
     for (int32_t v : n.out) {
-      out.push_back(v < 0 ? nullptr : Array::New(ir->values[size_t(v)].shape, ir->values[size_t(v)].dtype));
+      out.push_back(v < 0 ? nullptr : Array::New(ir->values[size_t(v)].shape, ir->values[size_t(v)].dtype, ir->device));
       run.out.emplace_back(out.back().get());
     }
-    run.Execute();
+    if (ir->device) IssueRun(run);
+    else run.Execute();
     for (size_t k = 0; k < out.size(); ++k) if (out[k]) ir->constants[n.out[k]] = out[k];
     ++folded;
   }

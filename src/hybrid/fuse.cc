@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <set>
 
+#include "exec/core.h"
 #include "hybrid/pass.h"
 #include "op/elementwise/chain.h"
 
@@ -28,7 +29,7 @@ bool Expand(Ir* ir, IrNode* n, const std::vector<bool>& used) {
   auto y = n->op->run_compose(n->op->compose_fn, x, n->attrs.get());
   std::vector<IrNode> made = std::move(ir->nodes);
   ir->nodes = std::move(nodes);
-  const bool one = !y.empty() && made.size() == 1 && CanBeStep(*made[0].op) && ir->tickets == tickets && made[0].out[0] == y[0].id;
+  const bool one = !y.empty() && made.size() == 1 && CanBeStep(*made[0].op) && HasKernel(*made[0].op, ir->device) && ir->tickets == tickets && made[0].out[0] == y[0].id;
   if (one) n->op = made[0].op, n->attrs = made[0].attrs, n->in = made[0].in, n->out.resize(1), n->ticket = -1;
   ir->values.resize(values);
   return one;
@@ -182,6 +183,6 @@ class Fuser {
 };
 }  // namespace
 
-int64_t FuseElementwise(Ir* ir) { return Fuser(ir).Run(); }
+int64_t FuseElementwise(Ir* ir) { return HasKernel(FindOp("_fused"), ir->device) ? Fuser(ir).Run() : 0; }
 
 }  // namespace flx

@@ -92,16 +92,20 @@ void IrBuilder::Call(const OpDef& op, const Attrs& attrs, const Val* in, int nin
   if (op.subgraphs) Fail(Status::kUnsupported, op.name, "cannot be part of a plan: it runs graphs of its own. Run it as a graph, step by step (option plan=0).");
   if (op.trait(kHost)) FailHostHere(op);
   if (op.trait(kDynamic)) Fail(Status::kUnsupported, op.name, "cannot be part of a plan: the shape of its result depends on values. Keep it outside of what is hybridized, or run that imperatively.");
-  bool kernel = (op.run_kernel && op.kernel && op.kernel->fn[0]) || (op.kernel && op.kernel->loops);
-  if (!kernel && op.compose_fn) {
-    auto y = op.run_compose(op.compose_fn, {in, in + nin}, attrs.get());
-    for (int i = 0; i < nout; ++i) out[i] = i < int(y.size()) ? y[size_t(i)] : Val{};
-    return;
-  }
+  const bool kernel = HasKernel(op, ir_.device);
+  if (!kernel && !op.compose_fn && !op.view_fn && ir_.device) FailNoKernel(op, *ir_.device);
   std::vector<int32_t> ports;
   for (int i = 0; i < nin; ++i) if (in[i]) ports.push_back(in[i].id);
   for (size_t p = 0; !op.variadic && p < op.inputs.size(); ++p)
     if (!op.Present(int(p), attrs.get()) && p <= ports.size()) ports.insert(ports.begin() + std::ptrdiff_t(p), -1);
+  if (!kernel && op.compose_fn) {
+    std::vector<Val> x;
+    for (int32_t v : ports) x.push_back(v < 0 ? Val{} : Wrap(v));
+    x.resize(op.variadic ? x.size() : op.inputs.size());
+    auto y = op.run_compose(op.compose_fn, x, attrs.get());
+    for (int i = 0; i < nout; ++i) out[i] = i < int(y.size()) ? y[size_t(i)] : Val{};
+    return;
+  }
   const std::string* name = NodeName::Current();
   IrNode n = ir_.NewNode(op, attrs, std::move(ports), name ? *name : std::string());
   for (size_t k = 0; k < n.out.size(); ++k)

@@ -40,6 +40,7 @@ class Ir {
   std::map<int32_t, NDArray> constants;  // by value
   int32_t tickets = 0;                   // that a run takes
   bool training = false;                 // the mode of its operators
+  const Device* device = nullptr;        // where it runs, and its constants are; null: the CPU
 
   int32_t NewValue(const Shape& shape, DType dtype);
   // A node whose outputs are inferred; hidden outputs that update an input are that input, or -1 if they do so in training only and this is not.

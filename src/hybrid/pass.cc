@@ -10,20 +10,20 @@ namespace {
 
 std::vector<PassDef> List() {
   std::vector<PassDef> all;
-  auto add = [&](const char* name, const char* doc, int64_t (*run)(Ir*), bool exact = true, bool by_default = true) {
-    all.push_back(Define<PassDef>(name).family("pass").doc(doc).with(&PassDef::run, run).with(&PassDef::exact, exact).with(&PassDef::by_default, by_default));
+  auto add = [&](const char* name, const char* doc, int64_t (*run)(Ir*), bool exact = true, bool by_default = true, bool devices = true) {
+    all.push_back(Define<PassDef>(name).family("pass").doc(doc).with(&PassDef::run, run).with(&PassDef::exact, exact).with(&PassDef::by_default, by_default).with(&PassDef::devices, devices));
   };
   add("dead", "Leaves out nodes whose results nobody uses.", &DropDead);
   add("fold", "Computes once what depends on constants only.", &FoldConstants);
   add("merge", "Computes once what several nodes compute alike.", &MergeEqual);
   add("batch_norm", "Puts batch norms with fixed statistics into the weights before them.", &FoldBatchNorm, false);
   add("pool_first", "Takes the maximum of a window before an activation that rises, not behind it.", &PoolFirst, false);
-  add("layout", "Keeps arrays between convolutions in blocked layouts, and packs weights.", &BlockLayouts, false);
-  add("conv_epilogue", "Puts sums and relu behind convolutions into them.", &ConvEpilogue, false);
+  add("layout", "Keeps arrays between convolutions in blocked layouts, and packs weights.", &BlockLayouts, false, true, false);
+  add("conv_epilogue", "Puts sums and relu behind convolutions into them.", &ConvEpilogue, false, true, false);
   add("recompute", "Makes cheap values again in the backward part instead of keeping them for it: less memory, more work.", &Recompute, true, false);
   add("fuse", "Runs elementwise operators that follow each other as one, tile by tile in the cache.", &FuseElementwise);
   // Measured: 0.92 of the time for 4096 x 64 x 1024, 1.02 for 2048 x 256 x 1024, 1.03 for one row: not worth it where the product is most of the work.
-  add("epilogue", "Puts elementwise operators behind dense layers into them; it pays for large results of short rows only.", &ChainEpilogue, true, false);
+  add("epilogue", "Puts elementwise operators behind dense layers into them; it pays for large results of short rows only.", &ChainEpilogue, true, false, false);
   return all;
 }
 }  // namespace
@@ -55,7 +55,7 @@ bool PassSet::has(const PassDef& p) const { return bits_ >> (&p - Passes().all()
 std::vector<PassReport> RunPasses(Ir* ir, const PassSet& set, bool print) {
   std::vector<PassReport> reports;
   for (auto& p : Passes().all()) {
-    if (!set.has(p)) continue;
+    if (!set.has(p) || (ir->device && !p.devices)) continue;
     PassReport r{&p, 0, 0, print ? ir->Print() : std::string(), {}};
     auto start = std::chrono::steady_clock::now();
     {

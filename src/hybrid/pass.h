@@ -14,6 +14,7 @@ struct PassDef : Registered {
   int64_t (*run)(Ir* ir) = nullptr;  // gives how many changes it made
   bool exact = true;                 // results keep their bits; else they stay within rounding
   bool by_default = true;
+  bool devices = true;               // it serves plans for devices, too; else those of the CPU alone
 };
 const Registry<PassDef>& Passes();   // in the order they run
 

@@ -184,10 +184,11 @@ class Plan::Maker {
       if (op.run_scalars) op.run_scalars(op.scalars_fn, n.attrs.get(), s.scalars);
       const TensorView& y = out[0].view;
       constexpr int64_t kSmall = 1 << 15;  // larger ones are the driver's, which knows about threads and caches
-      bool plain = in.size() <= 3 && y.contiguous && y.size() <= kSmall && LoopOf(*loops, y.dtype);
+      bool plain = !ir_.device && in.size() <= 3 && y.contiguous && y.size() <= kSmall && LoopOf(*loops, y.dtype);
       for (auto& x : in) plain &= x.kind != Place::kNone && x.view.contiguous && x.view.dtype == y.dtype && x.view.shape == y.shape;
       if (plain) s.kind = Step::kLoop, s.loop = LoopOf(*loops, y.dtype), s.n = y.size();
-    } else if (!op.run_kernel || !op.kernel->fn[0]) {
+    } else if (!HasKernel(op, ir_.device)) {
+      if (ir_.device) FailNoKernel(op, *ir_.device);
       Fail(Status::kUnsupported, op.name, "there is no kernel for the CPU", op.kernel ? Text(" (`", op.kernel_name, "`)") : std::string(), ".");
     }
     s.in = int32_t(p_.views_.size());

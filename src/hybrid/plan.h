@@ -21,6 +21,7 @@ class Plan final : public Object {
   explicit Plan(Ir ir, bool reuse = true);
   ~Plan() override;
   const Ir& ir() const { return ir_; }
+  const Device* device() const { return ir_.device; }
   int steps() const { return int(steps_.size()); }
   int64_t arena_bytes() const { return arena_bytes_; }
   int64_t value_bytes() const { return value_bytes_; }  // of what lies in the arena, were nothing reused
@@ -35,11 +36,13 @@ class Plan final : public Object {
   Writer writer(int output) const { return writers_[size_t(output)]; }
   std::string Print() const;                            // steps with the places of their arrays
 
-  // What one run works with: taken from the plan and given back. Its arena lives from the first part that runs to the end of the last, or until FreeArena.
+  // What one run works with: taken from the plan and given back. Its arena lives from the first part that runs to the end of the last, or until FreeArena;
+  // on a device it is the caller's (UseArena), and Execute, inside a DeviceWork, issues the steps.
   struct State;
   State* Take() const;
   void Give(State* s) const noexcept;                   // with its arena, if it has one
   void FreeArena(State* s) const noexcept;
+  void UseArena(State* s, void* arena) const noexcept;
   void* SaveArena(const State* s) const;                // a copy, for RestoreArena, which frees it
   void RestoreArena(State* s, void* saved) const noexcept;
   // bases: first bytes of the external arrays (null: not used). `first`: the first of the run's tickets. Throws what kernels throw, with the node's name.

@@ -7,11 +7,12 @@
 #include "base/reword.h"
 #include "exec/core.h"
 #include "profiler/profiler.h"
+#include "tensor/device_array.h"
 
 namespace flx {
 namespace {
 
-struct Run {
+struct PlanRun {  // on the CPU, or on a device: Issue
   const Plan* plan = nullptr;
   int parts = 0;
   Ticket first;
@@ -20,28 +21,57 @@ struct Run {
   double estimate = 0;
   SmallVector<Array*, 24> arrays;  // by external; null: not used
   void Execute() const {
-    ProfileScope scope(ProfileKind::kOperator, state ? parts & kBackward ? "graph backward" : "graph forward" : parts & kBackward ? "graph step" : "graph");
-    SmallVector<void*, 24> bases(arrays.size());
-    for (int i = 0; i < arrays.size(); ++i) bases[i] = arrays[i] ? static_cast<char*>(arrays[i]->storage->Ensure()) + arrays[i]->offset : nullptr;
+    ProfileScope scope(ProfileKind::kOperator, Name());
+    Bases bases(arrays.size());
+    Ensure(&bases);
     if (estimate < 5) return Go(bases.data());
     auto start = std::chrono::steady_clock::now();
     Go(bases.data());
     plan->Measured(parts, std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - start).count());
   }
+  void TakeMemory(Storage* arena) const {
+    for (auto* a : arrays) if (a) a->storage->Ensure();
+    if (arena) arena->Ensure();
+  }
+  // Inside a DeviceWork: all its steps, into one queue.
+  void Issue(Storage* arena) const {
+    ProfileScope scope(ProfileKind::kOperator, Name());
+    Bases bases(arrays.size());
+    Ensure(&bases);
+    void* memory = arena ? arena->Ensure() : nullptr;
+    if (memory && again) {  // on a copy: the arena stays as it is
+      void* copy = DeviceWork::Current()->Scratch(arena->bytes());
+      CopyStrided(MakeView(memory, DType::kUint8, {arena->bytes()}), MakeView(copy, DType::kUint8, {arena->bytes()}));
+      memory = copy;
+    }
+    if (state) return ExecuteIn(state->state, memory, bases.data());
+    Taken taken{plan, plan->Take()};
+    ExecuteIn(taken.s, memory, bases.data());
+  }
+  const char* Name() const { return state ? parts & kBackward ? "graph backward" : "graph forward" : parts & kBackward ? "graph step" : "graph"; }
 
  private:
+  using Bases = SmallVector<void*, 24>;
+  struct Taken {
+    const Plan* plan;
+    Plan::State* s;
+    ~Taken() { plan->Give(s); }
+  };
+  void Ensure(Bases* bases) const {
+    for (int i = 0; i < arrays.size(); ++i) (*bases)[i] = arrays[i] ? static_cast<char*>(arrays[i]->storage->Ensure()) + arrays[i]->offset : nullptr;
+  }
+  void ExecuteIn(Plan::State* s, void* arena, void* const* bases) const {
+    plan->UseArena(s, arena);
+    plan->Execute(s, parts, bases, first);
+  }
   void Go(void* const* bases) const {
     if (!state) {
-      struct Taken {
-        const Plan* plan;
-        Plan::State* s;
-        ~Taken() { plan->Give(s); }
-      } taken{plan, plan->Take()};
+      Taken taken{plan, plan->Take()};
       return plan->Execute(taken.s, parts, bases, first);
     }
     void* saved = again ? plan->SaveArena(state->state) : nullptr;
     struct Back {
-      const Run& run;
+      const PlanRun& run;
       void* saved;
       ~Back() {
         if (saved) run.plan->RestoreArena(run.state->state, saved);
@@ -52,7 +82,7 @@ struct Run {
   }
 };
 using Uses = SmallVector<VarUse, 24>;
-void Collect(const Run& run, const bool* there, Uses* uses) {  // without what is fresh
+void Collect(const PlanRun& run, const bool* there, Uses* uses) {  // without what is fresh
   const Plan& p = *run.plan;
   int inputs = int(p.ir().inputs.size());
   for (int i = 0; i < run.arrays.size(); ++i) {
@@ -75,16 +105,42 @@ Error Explained(const Error& e, const std::string& origin) {
   out.origin = origin;
   return out;
 }
-struct QueuedPlan final : Operation {
-  Run run;
-  Ref<const Plan> plan;
-  Ref<PlanState> state;
-  std::string origin;
-  ~QueuedPlan() override { for (auto* a : run.arrays) if (a) a->Unref(); }
-  void Execute() override { run.Execute(); }
-  void Describe(Error* e) const override { *e = Explained(*e, origin); }
+// A run that outlives its call, with all that it needs.
+struct HeldPlan {
+  HeldPlan(const PlanRun& r, Ref<const Plan> p, Ref<PlanState> s) : plan(std::move(p)), state(std::move(s)), origin(Origin()) {
+    run.plan = r.plan, run.parts = r.parts, run.first = r.first, run.state = r.state, run.again = r.again, run.estimate = r.estimate;
+    run.arrays.reserve(r.arrays.size());
+    for (auto* a : r.arrays) {
+      run.arrays.emplace_back(a);
+      if (a) a->AddRef();
+    }
+  }
+  ~HeldPlan() { for (auto* a : run.arrays) if (a) a->Unref(); }
+  HeldPlan(const HeldPlan&) = delete;
+  HeldPlan& operator=(const HeldPlan&) = delete;
+  PlanRun run;
+  const Ref<const Plan> plan;
+  const Ref<PlanState> state;
+  const std::string origin;
 };
-void RunHere(const Run& run, const Uses& uses) {
+struct QueuedPlan final : Operation {
+  QueuedPlan(const PlanRun& r, const Ref<const Plan>& p, const Ref<PlanState>& s) : held(r, p, s) {}
+  const HeldPlan held;
+  void Execute() override { held.run.Execute(); }
+  void Describe(Error* e) const override { *e = Explained(*e, held.origin); }
+};
+struct DevicePlan final : CalledOp {
+  DevicePlan(const PlanRun& r, const Ref<const Plan>& p, const Ref<PlanState>& s, Ref<Storage> a)
+      : CalledOp(StreamOf(p->device(), StreamRole::kCompute)), held(r, p, s), arena(std::move(a)) {}
+  const HeldPlan held;
+  const Ref<Storage> arena;  // null: the plan needs none
+  const char* Name() const override { return held.run.Name(); }
+  void TakeMemory() override { held.run.TakeMemory(arena.get()); }
+  void Work() override { held.run.Issue(arena.get()); }
+  Error Explain(const Error& e) const override { return e; }
+  void Describe(Error* e) const override { *e = Explained(*e, held.origin); }
+};
+void RunHere(const PlanRun& run, const Uses& uses) {
   struct Grant {
     const Uses& u;
     ~Grant() { Engine::Release(u.data(), u.size()); }
@@ -108,7 +164,7 @@ void RunHere(const Run& run, const Uses& uses) {
 
 void RunPlan(const Ref<const Plan>& plan, int parts, Array* const* in, Array* const* out, Ticket first, const Ref<PlanState>& state, bool again, const bool* there) {
   const Plan& p = *plan;
-  Run run;
+  PlanRun run;
   run.plan = plan.get(), run.parts = parts, run.first = first, run.state = state.get(), run.again = again, run.estimate = p.estimate_us(parts);
   int inputs = int(p.ir().inputs.size()), outputs = int(p.ir().outputs.size());
   run.arrays.reserve(inputs + outputs);
@@ -125,20 +181,21 @@ void RunPlan(const Ref<const Plan>& plan, int parts, Array* const* in, Array* co
       if (there && there[o]) s.NoteWriter(p.writer(o));
       else s.NoteFirstWriter(p.writer(o));
     }
-  if (Engine::Get().MayInline(run.estimate) && Engine::TryAcquire(uses.data(), uses.size())) {
+  if (!p.device() && Engine::Get().MayInline(run.estimate) && Engine::TryAcquire(uses.data(), uses.size())) {
     Engine::CountInline();
     return RunHere(run, uses);
   }
   for (int o = 0; o < outputs; ++o)
     if (run.arrays[inputs + o] && p.writes(parts, o) && !(there && there[o])) uses.emplace_back(VarUse{&run.arrays[inputs + o]->storage->var, Access::kWrite});
-  auto op = std::make_unique<QueuedPlan>();
-  op->run.plan = run.plan, op->run.parts = parts, op->run.first = first, op->run.state = run.state, op->run.again = again, op->run.estimate = run.estimate;
-  op->plan = plan, op->state = state, op->origin = Origin();
-  op->run.arrays.reserve(run.arrays.size());
-  for (auto* a : run.arrays) {
-    op->run.arrays.emplace_back(a);
-    if (a) a->AddRef();
+  if (p.device()) {
+    // what a run works in is the storage's: the next owner of its memory inherits what the device still does with it
+    Ref<Storage> arena = state ? state->arena : p.arena_bytes() ? Storage::New(p.arena_bytes(), p.device()) : nullptr;
+    if (arena) uses.emplace_back(VarUse{&arena->var, parts & kForward ? Access::kWrite : Access::kUpdate});
+    for (auto& c : p.ir().constants) uses.emplace_back(VarUse{&c.second->storage->var, Access::kRead});
+    if (state && parts & kBackward && !again) state->arena = nullptr;  // this run's from here on
+    return IssueCalled(new DevicePlan(run, plan, state, std::move(arena)), uses.data(), uses.size());
   }
+  auto op = std::make_unique<QueuedPlan>(run, plan, state);
   op->cost_us = float(run.estimate);
   Engine::Get().Push(op.release(), uses.data(), uses.size());
 }

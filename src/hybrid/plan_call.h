@@ -8,10 +8,12 @@ namespace flx {
 // What a run leaves for its backward part. Its variable orders the two.
 class PlanState final : public Object {
  public:
-  explicit PlanState(Ref<const Plan> p) : Object(Kind::kNone), plan(std::move(p)), state(plan->Take()) {}
+  explicit PlanState(Ref<const Plan> p)
+      : Object(Kind::kNone), plan(std::move(p)), state(plan->Take()), arena(plan->device() && plan->arena_bytes() ? Storage::New(plan->arena_bytes(), plan->device()) : nullptr) {}
   ~PlanState() override { plan->Give(state), var.Reset(); }
   const Ref<const Plan> plan;
   Plan::State* const state;
+  Ref<Storage> arena;              // on a device, if the plan needs one
   Var var;
 };
 

@@ -7,6 +7,7 @@
 #include "op/elementwise/driver.h"
 #include "profiler/profiler.h"
 #include "storage/pool.h"
+#include "tensor/device_work.h"
 
 namespace flx {
 
@@ -42,8 +43,10 @@ void Plan::Give(State* s) const noexcept {
   else delete s;
 }
 void Plan::FreeArena(State* s) const noexcept {
-  if (s->arena) HostFree(std::exchange(s->arena, nullptr), size_t(arena_bytes_));
+  char* arena = std::exchange(s->arena, nullptr);
+  if (arena && !ir_.device) HostFree(arena, size_t(arena_bytes_));
 }
+void Plan::UseArena(State* s, void* arena) const noexcept { s->arena = static_cast<char*>(arena); }
 void* Plan::SaveArena(const State* s) const {
   if (!s->arena) return nullptr;
   void* copy = HostAlloc(size_t(arena_bytes_));
@@ -57,7 +60,7 @@ void Plan::RestoreArena(State* s, void* saved) const noexcept {
 }
 
 void Plan::Execute(State* s, int parts, void* const* bases, Ticket first) const {
-  if (!s->arena && arena_bytes_) s->arena = static_cast<char*>(HostAlloc(size_t(arena_bytes_)));
+  if (!s->arena && arena_bytes_ && !ir_.device) s->arena = static_cast<char*>(HostAlloc(size_t(arena_bytes_)));
   if (s->arena != s->arena_bound) {
     for (auto& b : arena_binds_) s->views[size_t(b.view)].base = s->arena, s->views[size_t(b.view)].offset = b.offset;
     s->arena_bound = s->arena;
@@ -96,10 +99,11 @@ void Plan::RunStep(const Step& s, State* state, Ticket first) const {
   const OpDef& op = *s.node->op;
   KernelContext c;
   c.training = ir_.training, c.op = &op;
+  if (ir_.device) DeviceWork::Current()->NextStep(op.name);
   if (s.node->ticket >= 0) c.random = {first.seed, first.ticket + uint64_t(s.node->ticket)};
   try {
     if (s.kind == Step::kElementwise) RunElementwise(op, *op.kernel->loops, c, s.scalars, in, s.nin, *out);
-    else op.run_kernel(op.kernel->fn[0], c, s.node->attrs.get(), in, s.nin, out, s.nout);
+    else op.run_kernel(op.kernel->fn[ir_.device ? kOnDevice : 0], c, s.node->attrs.get(), in, s.nin, out, s.nout);
   } catch (const Error& e) {
     FailInNode(e, s.node->name, op.name);
   }

@@ -83,7 +83,7 @@ std::unique_ptr<Prologue> Prologue::Cut(Ir* ir) {
     if (!inner) cut[at] = false;
   }
   if (std::find(cut.begin(), cut.end(), true) == cut.end()) return nullptr;
-  p->ir_.values = ir->values, p->ir_.inputs = ir->inputs, p->ir_.fixed = ir->fixed, p->ir_.constants = ir->constants, p->ir_.training = ir->training;
+  p->ir_.values = ir->values, p->ir_.inputs = ir->inputs, p->ir_.fixed = ir->fixed, p->ir_.constants = ir->constants, p->ir_.training = ir->training, p->ir_.device = ir->device;
   std::vector<IrNode> left;
   std::vector<bool> made(ir->values.size());
   for (size_t at = 0; at < ir->nodes.size(); ++at) {
@@ -134,7 +134,7 @@ Prologue::Values Prologue::Get(const NDArray* inputs, KeptValues* kept) const {
       SmallVector<Array*, 8> in;
       for (int32_t v : n.in) if (v >= 0) in.emplace_back(value[size_t(v)].get());
       SmallVector<NDArray, 4> out(call->noutputs);
-      InvokeAll(*call, ir_.training ? kTrain : kPlain, in.data(), in.size(), nullptr, 0, out.data(), nullptr);
+      InvokeAll(*call, ir_.training ? kTrain : kPlain, in.data(), in.size(), nullptr, 0, out.data(), nullptr, ir_.device);
       for (size_t k = 0; k < n.out.size(); ++k) if (n.out[k] >= 0) value[size_t(n.out[k])] = out[int(k)];
     }
     for (size_t k = 0; k < outputs_.size(); ++k) {

@@ -11,9 +11,10 @@ std::vector<Val> AddInputs(IrBuilder* b, const std::vector<TraceInput>& inputs) 
   for (auto& i : inputs) x.push_back(b->Wrap(b->Input(i.shape, i.dtype, i.fixed)));
   return x;
 }
-Ir Traced(const TraceFunction& f, const std::vector<TraceInput>& inputs, const std::function<std::vector<Val>(IrBuilder*, const std::vector<Val>&)>& heads, bool training) {
+Ir Traced(const TraceFunction& f, const std::vector<TraceInput>& inputs, const std::function<std::vector<Val>(IrBuilder*, const std::vector<Val>&)>& heads, bool training,
+          const Device* device) {
   Ir ir;
-  ir.training = training;
+  ir.training = training, ir.device = device;
   IrBuilder b(&ir);
   std::vector<Val> x = AddInputs(&b, inputs);
   std::vector<bool> want;
@@ -41,20 +42,21 @@ Ir Traced(const TraceFunction& f, const std::vector<TraceInput>& inputs, const s
 }
 }  // namespace
 
-Ir TraceForward(const TraceFunction& f, const std::vector<TraceInput>& inputs, bool training) {
+Ir TraceForward(const TraceFunction& f, const std::vector<TraceInput>& inputs, bool training, const Device* device) {
   auto plain = inputs;
   for (auto& i : plain) i.wanted = false;
-  return Traced(f, plain, nullptr, training);
+  return Traced(f, plain, nullptr, training, device);
 }
-Ir TraceGradient(const TraceFunction& f, const std::vector<TraceInput>& inputs, bool training) {
+Ir TraceGradient(const TraceFunction& f, const std::vector<TraceInput>& inputs, bool training, const Device* device) {
   return Traced(f, inputs, [](IrBuilder* b, const std::vector<Val>& y) {
     std::vector<Val> heads;
     for (Val v : y) heads.push_back(IsFloat(TypeOf(v)) ? b->Wrap(b->Input(ShapeOf(v), TypeOf(v), false)) : Val{});
     return heads;
-  }, training);
+  }, training, device);
 }
-Ir TraceStep(const TraceFunction& f, const std::vector<TraceInput>& inputs, const std::function<std::vector<Val>(const std::vector<Val>& y)>& heads, bool training) {
-  return Traced(f, inputs, [&](IrBuilder*, const std::vector<Val>& y) { return heads(y); }, training);
+Ir TraceStep(const TraceFunction& f, const std::vector<TraceInput>& inputs, const std::function<std::vector<Val>(const std::vector<Val>& y)>& heads, bool training,
+             const Device* device) {
+  return Traced(f, inputs, [&](IrBuilder*, const std::vector<Val>& y) { return heads(y); }, training, device);
 }
 
 }  // namespace flx

@@ -29,11 +29,20 @@ void DeviceOp::Issued(uint64_t ticket) noexcept {
 }
 
 void* DeviceWork::Scratch(int64_t bytes) {
+  DeviceOp::Block* fits = nullptr;
+  for (auto& b : op_.scratch_)
+    if (b.idle && b.bytes >= size_t(bytes) && (!fits || b.bytes < fits->bytes)) fits = &b;
+  if (fits) return fits->idle = false, fits->p;
   op_.scratch_.reserve(op_.scratch_.size() + 1);
   DeviceBlock b = DeviceAlloc(device(), size_t(bytes));
-  op_.scratch_.push_back({b.p, size_t(bytes)});
+  op_.scratch_.push_back({b.p, size_t(bytes), false});
   if (b.uses) QueueAfterUses(op_.stream, queue_, b.uses);
   return b.p;
+}
+
+void DeviceWork::NextStep(const char* name) {
+  name_ = name;
+  for (auto& b : op_.scratch_) b.idle = true;
 }
 
 namespace {
@@ -67,7 +76,7 @@ uint32_t CallFlags() {
 }  // namespace
 
 void DeviceWork::Refuse(const std::string& what) const {
-  Fail(Status::kUnsupported, op_.Name(), "has no kernel for ", device()->name, " and ", what, ". Copy the inputs to the CPU (flx_ndarray_copy with device \"cpu\") and call it there.");
+  Fail(Status::kUnsupported, name_, "has no kernel for ", device()->name, " and ", what, ". Copy the inputs to the CPU (flx_ndarray_copy with device \"cpu\") and call it there.");
 }
 void DeviceWork::Call(const char* kernel, uint64_t signature, const Given& g) {
   flx_device_function found = device()->Kernel(kernel, signature);

@@ -25,7 +25,7 @@ class DeviceOp : public StreamOp {
   virtual void Run() = 0;                       // inside a DeviceWork
   void Issue(flx_device_queue* queue) final;
   void Issued(uint64_t ticket) noexcept final;  // scratch memory goes back to the pool, with the ticket of what still uses it
-  struct Block { void* p; size_t bytes; };
+  struct Block { void* p; size_t bytes; bool idle; };
   std::vector<Block> scratch_;
 };
 
@@ -33,7 +33,9 @@ class DeviceWork {
  public:
   static DeviceWork* Current() { return t_current_; }  // null: kernels compute
   const Device* device() const { return op_.stream->device(); }
-  void* Scratch(int64_t bytes);                 // of the device, until what this operation issues is done
+  void* Scratch(int64_t bytes);                 // of the device, until what this operation issues is done, or until NextStep
+  // An operation that calls several kernels, one after another: what was scratch memory may be the next one's, behind this one in the queue.
+  void NextStep(const char* name);              // who errors say has no kernel
   struct Given {
     const TensorView* in = nullptr;
     int nin = 0;
@@ -51,12 +53,13 @@ class DeviceWork {
 
  private:
   friend class DeviceOp;
-  DeviceWork(DeviceOp& op, flx_device_queue* queue) : op_(op), queue_(queue), outer_(t_current_) { t_current_ = this; }
+  DeviceWork(DeviceOp& op, flx_device_queue* queue) : op_(op), queue_(queue), outer_(t_current_), name_(op.Name()) { t_current_ = this; }
   ~DeviceWork() { t_current_ = outer_; }
   DeviceWork(const DeviceWork&) = delete;
   DeviceOp& op_;
   flx_device_queue* queue_;
   DeviceWork* outer_;
+  const char* name_;
   static __thread DeviceWork* t_current_ __attribute__((tls_model("initial-exec")));
 };
 

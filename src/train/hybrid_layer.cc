@@ -85,7 +85,7 @@ std::shared_ptr<const HybridLayer::Known> HybridLayer::KnownFor(const std::vecto
 std::vector<NDArray> HybridLayer::Inputs(const Known& k, const Params& params, const std::vector<NDArray>& x) {
   std::vector<NDArray> in = x;
   in.reserve(x.size() + k.names.list.size());
-  params.Collect(k.names.list, &in);
+  params.Collect(k.names.list, x.empty() ? params.device() : x[0]->device(), &in);
   return in;
 }
 std::vector<NDArray> HybridLayer::Run(int mode, const Params& params, const std::vector<NDArray>& x, int labels) {
@@ -128,7 +128,7 @@ void HybridizeLayer(const Layer& layer, const HybridOptions* options) {
 }
 std::vector<NDArray> RunLayer(const Layer& layer, int mode, const Params& params, const std::vector<NDArray>& x) {
   if (auto hybrid = layer.hybrid()) return hybrid->Run(mode, params, x);
-  EagerBuilder b(mode);
+  EagerBuilder b(mode, x.empty() ? params.device() : x[0]->device());
   ParamReader reader(params);
   std::vector<Val> in;
   for (auto& a : x) in.push_back(b.Add(a));

@@ -272,8 +272,12 @@ void Metric::Update(const std::vector<NDArray>& labels, const std::vector<NDArra
     if (p.def->needs_label && labels.size() != preds.size())
       Fail(Status::kArgument, p.def->name, "expected a label array for each prediction array, given ", labels.size(), " and ", preds.size(), ".");
     for (size_t i = 0; i < preds.size(); ++i) {
-      EagerBuilder b(kPlain);
-      MetricUpdate u(b, b.Add(preds[i]), p.def->needs_label ? b.Add(labels[i]) : Val{}, p.def->sums);
+      // labels mostly lie on the CPU, where the batches are made: they follow the predictions
+      const Device* device = preds[i]->device();
+      EagerBuilder b(kPlain, device);
+      NDArray label = p.def->needs_label ? labels[i] : nullptr;
+      if (label && label->device() != device) label = CopyOf(label, device);
+      MetricUpdate u(b, b.Add(preds[i]), label ? b.Add(label) : Val{}, p.def->sums);
       if (!IsFloat(preds[i]->dtype)) u.pred = CastTo(u.pred, DType::kFloat32);
       p.def->update(p.settings.get(), &u);
       for (int k = 0; k < p.def->sums; ++k) {
@@ -281,6 +285,7 @@ void Metric::Update(const std::vector<NDArray>& labels, const std::vector<NDArra
         if (!u.arrays[size_t(k)]) continue;
         NDArray& sum = p.arrays[size_t(k)];
         NDArray more = b.array(u.arrays[size_t(k)]);
+        if (sum && sum->device() != more->device()) sum = CopyOf(sum, more->device());
         sum = sum ? Invoke1("elemwise_add", {sum, more}) : more;
       }
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "train/optimizer.h"
 
+#include "device/device.h"
 #include "exec/autograd.h"
 
 namespace flx {
@@ -70,7 +71,7 @@ void Optimizer::Apply(Slot* slot, const NDArray& weight, const NDArray& grad, do
   int64_t t = slot->count;
   if (def.rate) lr = def.rate(settings_.get(), lr, t);
   if (def.compose) {
-    EagerBuilder b(kPlain);
+    EagerBuilder b(kPlain, weight->device());
     ComposedUpdate u{b, b.Add(weight), b.Add(grad), {}, lr, wd, t, common().clip_gradient};
     if (common().rescale_grad != 1) u.g = u.g * common().rescale_grad;
     for (auto& s : slot->states) u.s.push_back(b.Add(s));
@@ -104,13 +105,18 @@ void Optimizer::Advance(const std::string& name, Slot* s, const NDArray& weight,
     Fail(Status::kShape, def.name, "the gradient of `", name, "` must have its shape ", weight->shape, ", given ", grad->shape, ".");
   if (grad->dtype != weight->dtype)
     Fail(Status::kType, def.name, "the gradient of `", name, "` must be of its dtype ", weight->dtype, ", given ", grad->dtype, ".");
+  if (grad->device() != weight->device())
+    Fail(Status::kDevice, def.name, "the gradient of `", name, "` must be where it is, on ", NameOf(weight->device()), ", given one on ", NameOf(grad->device()), ". Copy it there (flx_ndarray_copy).");
   bool mixed = common().multi_precision && IsNarrow(weight->dtype);
   size_t want = size_t(def.compose ? def.composed_states : rule_.states);
   DType t = mixed ? DType::kFloat32 : weight->dtype;
   for (auto& state : slot.states)
     if (state->shape != weight->shape || state->dtype != t)
       Fail(Status::kShape, def.name, "parameter `", name, "` is now ", Describe(*weight), ", its state from earlier updates is ", Describe(*state), ".");
-  while (slot.states.size() < want) slot.states.push_back(Array::Filled(weight->shape, t, 0));
+  for (auto& state : slot.states)  // they follow a parameter that was moved, or come from a file
+    if (state->device() != weight->device()) state = CopyOf(state, weight->device());
+  if (slot.master && slot.master->device() != weight->device()) slot.master = CopyOf(slot.master, weight->device());
+  while (slot.states.size() < want) slot.states.push_back(Array::Filled(weight->shape, t, 0, weight->device()));
   if (mixed && !slot.master) slot.master = CastOf(weight, t);
   auto mult = [&](const char* what) {
     auto it = multipliers_.find(name + what);

@@ -52,6 +52,75 @@ static void test_arrays(void) {
   flx_ndarray all[] = {a, b, sum, host, row};
   for (size_t i = 0; i < sizeof all / sizeof *all; ++i) flx_free(all[i]);
 }
+static void expect_device(flx_params params, const char *name, const char *device) {
+  flx_ndarray a = NULL;
+  const char *where = NULL;
+  EXPECT_OK(flx_params_get(params, name, &a));
+  EXPECT_OK(flx_ndarray_device(a, &where));
+  EXPECT(strcmp(where, device) == 0);
+  flx_free(a);
+}
+static void test_networks(void) {
+  const char *units[] = {"units", "activation"}, *two[] = {"2", "tanh"}, *keys[] = {"data", "device"}, *values[] = {"(4, 3)", "emu(0)"};
+  flx_layer layer = NULL, loss = NULL;
+  flx_params params = NULL, host = NULL, loaded = NULL;
+  flx_ndarray x = NULL, y = NULL, z = NULL, w = NULL, g = NULL;
+  int32_t n = 0, ready = 0;
+  NEED(flx_layer_create("Dense", NULL, units, two, 2, &layer));
+  NEED(flx_params_init(layer, keys, values, 2, NULL, 7, &params));
+  expect_device(params, "weight", "emu(0)");
+  EXPECT_OK(flx_params_copy(params, "cpu", &host));
+  expect_device(host, "weight", "cpu(0)");
+  const int64_t dims[] = {4, 3}, labels[] = {4, 2};
+  NEED(flx_ndarray_create_full(dims, 2, FLX_FLOAT32, "emu(0)", 0.5, &x));
+  EXPECT_STATUS(FLX_ERROR_DEVICE, flx_layer_run(layer, host, 0, &x, 1, &y, 1, &n));
+  EXPECT(strstr(flx_last_error(), "parameter `weight` is on cpu(0), the data on emu(0)") != NULL);
+  /* a training step on the device, its weights those of the same step on the CPU */
+  flx_optimizer sgd = NULL, sgd_host = NULL;
+  const char *rate[] = {"learning_rate"}, *half[] = {"0.5"};
+  NEED(flx_layer_create("L2Loss", NULL, NULL, NULL, 0, &loss));
+  NEED(flx_optimizer_create("Adam", rate, half, 1, &sgd));
+  NEED(flx_optimizer_create("Adam", rate, half, 1, &sgd_host));
+  float weight[2][6];
+  for (int hybrid = 0; hybrid < 2; ++hybrid) {
+    if (hybrid) EXPECT_OK(flx_layer_hybridize(layer, NULL, NULL, 0));
+    for (int on_host = 0; on_host < 2; ++on_host) {
+      const char *device = on_host ? "cpu" : "emu(0)";
+      flx_params p = on_host ? host : params;
+      flx_ndarray in = NULL, pair[2] = {NULL, NULL};
+      EXPECT_OK(flx_params_attach(p, "write"));
+      EXPECT_OK(flx_ndarray_create_full(dims, 2, FLX_FLOAT32, device, 0.5, &in));
+      EXPECT_OK(flx_ndarray_create_full(labels, 2, FLX_FLOAT32, device, 0.25, &pair[1]));
+      EXPECT_OK(flx_layer_run(layer, p, FLX_RECORD | FLX_TRAIN, &in, 1, &pair[0], 1, &n));
+      EXPECT_OK(flx_layer_run(loss, NULL, FLX_RECORD | FLX_TRAIN, pair, 2, &z, 1, &n));
+      EXPECT_OK(flx_autograd_backward(&z, 1, NULL, 0, FLX_TRAIN));
+      EXPECT_OK(flx_optimizer_step(on_host ? sgd_host : sgd, p));
+      EXPECT_OK(flx_params_get(p, "weight", &w));
+      EXPECT_OK(flx_ndarray_read(w, weight[on_host], sizeof weight[0], FLX_FLOAT32, 0, -1, &ready));
+      flx_ndarray all[] = {in, pair[0], pair[1], z, w};
+      for (size_t i = 0; i < sizeof all / sizeof *all; ++i) flx_free(all[i]);
+    }
+    for (int i = 0; i < 6; ++i) EXPECT(fabsf(weight[0][i] - weight[1][i]) < 1e-5f);
+  }
+  EXPECT_OK(flx_params_move(params, "emu(1)"));
+  expect_device(params, "bias", "emu(1)");
+  EXPECT_OK(flx_params_get(params, "weight", &w));
+  EXPECT_OK(flx_autograd_grad(w, &g));
+  EXPECT(g != NULL);
+  EXPECT_OK(flx_params_save(params, scratch_file("device.safetensors"), NULL, -1, &ready));
+  EXPECT_OK(flx_params_load(scratch_file("device.safetensors"), "emu(0)", &loaded));
+  expect_device(loaded, "weight", "emu(0)");
+  EXPECT_STATUS(FLX_ERROR_DEVICE, flx_params_move(params, "emu(7)"));
+  flx_model model = NULL, again = NULL;
+  flx_params inside = NULL;
+  NEED(flx_model_create(layer, params, &model));
+  EXPECT_OK(flx_model_save(model, scratch_file("device.flx"), -1, &ready));
+  EXPECT_OK(flx_model_load(scratch_file("device.flx"), "emu(0)", &again));
+  EXPECT_OK(flx_model_params(again, &inside));
+  expect_device(inside, "weight", "emu(0)");
+  void *all[] = {layer, loss, params, host, loaded, x, w, g, sgd, sgd_host, model, again, inside};
+  for (size_t i = 0; i < sizeof all / sizeof *all; ++i) flx_free(all[i]);
+}
 static void test_memory(void) {
   int32_t ready = 0;
   EXPECT_OK(flx_memory_peak_reset("emu(0)"));
@@ -99,6 +168,7 @@ int main(int argc, char **argv) {
   if (argc > 1) use_folder(argv[1]);
   NEED(flx_config_set("FLEXOR_TEST_DEVICE", FLEXOR_EMULATED_DEVICE));
   run_test("arrays on a device", test_arrays);
+  run_test("networks on a device", test_networks);
   run_test("its memory", test_memory);
   run_test("what there is", test_devices);
   return finish_tests();

@@ -15,18 +15,6 @@
 #include "helpers.h"
 
 namespace flx {
-namespace fit_tests {
-std::string TempPath(const std::string& name) {
-  // never destroyed: the handler below runs after static objects are gone
-  static const auto& folder = *new std::string([] {
-    std::string f = std::filesystem::temp_directory_path() / "flexor_fit_XXXXXX";
-    EXPECT_NE(mkdtemp(f.data()), nullptr);
-    std::atexit([] { std::filesystem::remove_all(std::filesystem::path(TempPath("x")).parent_path()); });
-    return f;
-  }());
-  return folder + "/" + name;
-}
-}  // namespace fit_tests
 namespace {
 
 using namespace fit_tests;

@@ -2,32 +2,14 @@
 // Elements of any dtype as a computing type and back, and where they lie. Loops exist for few types; what is not of the loop's type is converted on its
 // way, by a switch that all threads of a launch take alike.
 #pragma once
-#include <limits>
-#include <type_traits>
-
 #include "base/dtype.h"
+#include "cuda/convert.h"
 #include "cuda/kernel.h"
 
 namespace flx::cuda {
 
 constexpr int kMaxAxes = 32;
 
-// ---- conversion: floats become integers toward zero and saturate, NaN is 0; integers wrap; anything to bool is "not zero"
-template <class To, class From> FLX_HD inline To ConvertTo(From v) {
-  if constexpr (std::is_same_v<From, To>) return v;
-  else if constexpr (std::is_same_v<From, Half> || std::is_same_v<From, Bfloat16>) return ConvertTo<To>(ToFloat(v));
-  else if constexpr (std::is_same_v<To, Half>) return ToHalf(static_cast<float>(v));
-  else if constexpr (std::is_same_v<To, Bfloat16>) return ToBfloat16(static_cast<float>(v));
-  else if constexpr (std::is_same_v<To, bool>) return v != From(0);
-  else if constexpr (std::is_floating_point_v<From> && std::is_integral_v<To>) {
-    if (!(v == v)) return 0;
-    if (v >= static_cast<From>(std::numeric_limits<To>::max())) return std::numeric_limits<To>::max();
-    if (v <= static_cast<From>(std::numeric_limits<To>::lowest())) return std::numeric_limits<To>::lowest();
-    return static_cast<To>(v);
-  } else {
-    return static_cast<To>(v);
-  }
-}
 #ifdef __CUDACC__
 #define FLX_APART __noinline__
 #else

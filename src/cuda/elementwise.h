@@ -9,22 +9,6 @@
 
 namespace flx::cuda {
 
-template <class L> struct ValueOf { using Type = L; };  // the type that a formula computes in
-template <> struct ValueOf<int32_t> { using Type = Wrapped<int32_t>; };
-template <> struct ValueOf<int64_t> { using Type = Wrapped<int64_t>; };
-template <> struct ValueOf<uint64_t> { using Type = Wrapped<uint64_t>; };
-template <class L> FLX_HD typename ValueOf<L>::Type Value(L v) {
-  if constexpr (std::is_floating_point_v<L>) return v;
-  else return ValueOf<L>::Type::Of(std::make_unsigned_t<L>(v));
-}
-template <class L> FLX_HD L Plain(typename ValueOf<L>::Type v) {
-  if constexpr (std::is_floating_point_v<L>) return v;
-  else return v.v;
-}
-template <class L> FLX_HD typename ValueOf<L>::Type NumberOf(double d) {
-  if constexpr (std::is_floating_point_v<L>) return L(d);
-  else return ValueOf<L>::Type::From(d);
-}
 template <int N> struct Numbers { double v[N > 0 ? N : 1]; };
 
 template <class F, class V, size_t... I> FLX_HD V Apply(const V* x, std::index_sequence<I...>) { return F()(x[I]...); }

@@ -77,4 +77,22 @@ template <class I> FLX_HD Wrapped<I> pow(Wrapped<I> a, Wrapped<I> b) {  // exact
   return y;
 }
 
+// ---- elements as values and back
+template <class L> struct ValueOf { using Type = L; };  // the type that a formula computes in
+template <> struct ValueOf<int32_t> { using Type = Wrapped<int32_t>; };
+template <> struct ValueOf<int64_t> { using Type = Wrapped<int64_t>; };
+template <> struct ValueOf<uint64_t> { using Type = Wrapped<uint64_t>; };
+template <class L> FLX_HD typename ValueOf<L>::Type Value(L v) {
+  if constexpr (std::is_floating_point_v<L>) return v;
+  else return ValueOf<L>::Type::Of(std::make_unsigned_t<L>(v));
+}
+template <class L> FLX_HD L Plain(typename ValueOf<L>::Type v) {
+  if constexpr (std::is_floating_point_v<L>) return v;
+  else return v.v;
+}
+template <class L> FLX_HD typename ValueOf<L>::Type NumberOf(double d) {
+  if constexpr (std::is_floating_point_v<L>) return L(d);
+  else return ValueOf<L>::Type::From(d);
+}
+
 }  // namespace flx::cuda

@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: Apache-2.0
+# cmake -DTO=file.cc -DNAME=symbol "-DFILES=a.h;b.h" -P EmbedText.cmake: a C++ file with the files' text, one after the other, as `extern const char flx::NAME[]`.
+# What each needs stands before it, so their own include lines and comments go; a file `<name>` is an own line `name` instead. The first file stays whole.
+set(text "")
+set(first ON)
+foreach(file IN LISTS FILES)
+  if(file MATCHES "^<(.*)>$")
+    string(APPEND text "\n${CMAKE_MATCH_1}\n")
+    continue()
+  endif()
+  file(READ "${file}" part)
+  if(first)
+    set(first OFF)
+  else()
+    string(REGEX REPLACE "\n[ \t]*#[ \t]*(include|pragma once)[^\n]*" "\n" part "\n${part}")
+  endif()
+  string(REGEX REPLACE "\n[ \t]*//[^\n]*" "\n" part "\n${part}")
+  string(REGEX REPLACE "\n\n+" "\n" part "${part}")
+  string(APPEND text "${part}")
+endforeach()
+file(WRITE "${TO}.new" "// Made by cmake/EmbedText.cmake.\nnamespace flx {\nextern const char ${NAME}[];\nconst char ${NAME}[] = R\"flx~(${text})flx~\";\n}  // namespace flx\n")
+file(RENAME "${TO}.new" "${TO}")

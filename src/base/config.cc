@@ -69,6 +69,14 @@ constexpr Row kTable[] = {
      Form::kChoice, "0|1"},
     {Opt::kTestDevice, {"FLEXOR_TEST_DEVICE", "", "text", "", "A device module that is loaded with the first look at the devices; for tests."},
      Form::kText},
+    {Opt::kCacheFolder,
+     {"FLEXOR_CACHE_DIR", "", "text", "",
+      "Where kernels compiled at run time are kept for the next process; nobody else may write there. Empty: flexor in the user's cache folder (XDG_CACHE_HOME, or .cache at home); none: they are not kept."},
+     Form::kText},
+    {Opt::kCacheLimit, {"FLEXOR_CACHE_LIMIT", "", "bytes", "268435456", "Bytes kept there at most; what was used longest ago goes first. 0: no limit."}, Form::kBytes},
+    {Opt::kFusedKernels,
+     {"FLEXOR_FUSED_KERNELS", "", "choice", "1", "On GPUs, 1: elementwise operators that a plan has fused are compiled to one kernel when they first run (by NVRTC); 0: they run one by one."},
+     Form::kChoice, "0|1"},
     {Opt::kPsRole, {"FLEXOR_PS_ROLE", "DMLC_ROLE", "text", "", "What this process is in a job of several: worker, server or scheduler. The options FLEXOR_PS_ are those of docs/distributed.md."}, Form::kText},
     {Opt::kPsRootHost, {"FLEXOR_PS_ROOT_HOST", "DMLC_PS_ROOT_URI", "text", "127.0.0.1", "Where the scheduler is."}, Form::kText},
     {Opt::kPsRootPort, {"FLEXOR_PS_ROOT_PORT", "DMLC_PS_ROOT_PORT", "int", "0", "The scheduler's port."}, Form::kInt},
@@ -247,6 +255,13 @@ void OnOptionChange(void (*hook)(Opt)) {
   Fail(Status::kInternal, "config", "too many hooks: make State::hooks longer.");
 }
 
+std::string CacheFolder() {
+  if (std::string given = GetText(Opt::kCacheFolder); !given.empty()) return given;
+  const char* cache = std::getenv("XDG_CACHE_HOME");
+  if (cache && *cache == '/') return Text(cache, "/flexor");
+  const char* home = std::getenv("HOME");
+  return home && *home == '/' ? Text(home, "/.cache/flexor") : "";
+}
 std::string OptionTable() {
   std::vector<std::vector<std::string>> rows{{"name", "type", "value", "default", "meaning"}};
   for (const Row& r : kTable) {

@@ -10,7 +10,8 @@
 namespace flx {
 
 enum class Opt : int {
-  kEngine, kEngineInlineUs, kNumThreads, kMemoryLimit, kMemoryCacheLimit, kDeviceMemoryLimit, kCudaTf32, kDeterministic, kSeed, kLogLevel, kLogSink, kProfile, kOrigin, kTestDevice,
+  kEngine, kEngineInlineUs, kNumThreads, kMemoryLimit, kMemoryCacheLimit, kDeviceMemoryLimit, kCudaTf32, kDeterministic, kSeed, kLogLevel, kLogSink, kProfile, kOrigin, kTestDevice, kCacheFolder, kCacheLimit,
+  kFusedKernels,
   kPsRole, kPsRootHost, kPsRootPort, kPsWorkers, kPsServers, kPsInterface, kPsHost, kPsRank, kPsJob, kPsStaleBound, kPsPolicy, kPsReplicas, kPsSlice, kPsBigArray, kPsMemory, kPsTimeout,
   kPsRendezvous, kPsHeartbeat, kPsPatience, kPsLog, kPsCheckpoint, kPsResume, kPsKeyFile, kPsKey, kPsSchedulerKey, kPsAllow, kCount
 };
@@ -26,6 +27,7 @@ double GetDouble(Opt o);   // of type number too
 // By name (FLEXOR_X or its alias). Unknown names and values of the wrong type are errors. An empty value: back to the environment or default.
 void SetOption(std::string_view name, std::string_view value);
 std::string GetOption(std::string_view name);
+std::string CacheFolder();                // FLEXOR_CACHE_DIR, or the user's; "": none is known, "none": switched off
 std::string OptionTable();                // aligned text: name, type, value, default, meaning
 uint64_t OptionGeneration();              // counts changes, so that a reader may cache
 // Called after each change, in the thread that made it, with no lock held. For rooms that keep a value where their hot path finds it.

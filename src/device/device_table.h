@@ -76,8 +76,13 @@ typedef struct flx_device_table {
   int32_t (*capture_end)(flx_device_queue *q, void **graph);
   int32_t (*graph_launch)(flx_device_queue *q, void *graph);
   int32_t (*graph_destroy)(void *graph);
-  int32_t (*compile)(int32_t device, const char *source, const char *name, void **program);
-  int32_t (*program_launch)(flx_device_queue *q, void *program, const int64_t *grid, const int64_t *block, void **arguments);
+  /* Programs from source, CUDA C++. compiler: what a binary depends on besides its source (the compiler, its version and options, the architecture).
+   * compile gives the binary to `keep`, in this call; program_load takes it on any device of which compiler says the same. A program is one kernel
+   * that takes one argument by value, `bytes` long, which is gone when program_launch returns. */
+  int32_t (*compiler)(int32_t device, char *text, int64_t capacity);
+  int32_t (*compile)(int32_t device, const char *source, int32_t (*keep)(void *context, const void *binary, int64_t bytes), void *context);
+  int32_t (*program_load)(int32_t device, const void *binary, int64_t bytes, const char *name, void **program);
+  int32_t (*program_launch)(flx_device_queue *q, void *program, int64_t grid, int64_t block, const void *argument, int64_t bytes);
   int32_t (*program_destroy)(void *program);
   /* Whether queues of `device` can copy to memory of `peer` (FLX_COPY_TO_PEER), of the same kind; the first call opens the way. Else such copies go by
    * way of the host. */

@@ -33,6 +33,7 @@ class DeviceWork {
  public:
   static DeviceWork* Current() { return t_current_; }  // null: kernels compute
   const Device* device() const { return op_.stream->device(); }
+  flx_device_queue* queue() const { return queue_; }
   void* Scratch(int64_t bytes);                 // of the device, until what this operation issues is done, or until NextStep
   // An operation that calls several kernels, one after another: what was scratch memory may be the next one's, behind this one in the queue.
   void NextStep(const char* name);              // who errors say has no kernel

@@ -296,6 +296,7 @@ std::vector<flx_device_kernel>& AllKernels() {
 }
 }  // namespace
 
+int32_t FakeFail(int32_t code, const char* text) { return Fail(code, text); }
 int32_t FakeLaunch(flx_device_queue* q, std::function<int32_t()> work) {
   if (Due("kernel")) return Fail(FLX_DEVICE_ERROR, "a test asked for this failure");
   return IssueWork(q, std::move(work));
@@ -314,5 +315,8 @@ extern "C" __attribute__((visibility("default"))) const flx_device_table* flx_de
   t.event_create = &EventCreate, t.event_record = &EventRecord, t.event_query = &EventQuery, t.event_wait = &EventWait;
   t.queue_wait = &QueueWait, t.event_destroy = &EventDestroy;
   t.kernels = AllKernels().data(), t.kernel_count = int32_t(AllKernels().size());
+#ifdef FLX_EMULATED
+  FillEmulatedCompiler(&t);
+#endif
   return &t;
 }

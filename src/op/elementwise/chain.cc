@@ -167,6 +167,6 @@ void AddChainOps(std::vector<OpDef>* ops) {
                      .input_list("data", "Arrays of one dtype, which broadcast to the results' shape.")
                      .output("output", "The results, in order.").outputs_count(CountResults).infer(InferChain).compose([](const std::vector<Val>& x, const ChainAttrs& a) { return ComposeChain(a.chain, x); }).kernel<ChainKernel>());
 }
-void AddChainCpuKernels(KernelList* list) { list->push_back(Kernel<ChainKernel>(&ChainCpu)); }
+void AddChainCpuKernels(KernelList* list) { list->push_back(Kernel<ChainKernel>(&ChainCpu).OnDevices()); }
 
 }  // namespace flx

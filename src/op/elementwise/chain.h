@@ -5,6 +5,7 @@
 //   As text: "relu(_plus_scalar(x0, scalar=1))". What is used more than once, or is a result besides, has a name of its own, and results stand in
 //   order: "t0 = exp(x0); broadcast_mul(t0, x1); t0".
 #pragma once
+#include <atomic>
 #include <memory>
 #include <string>
 #include <vector>
@@ -38,6 +39,10 @@ struct ChainProgram {
   int ninputs = 0, noutputs = 0, nslots = 0;
   std::vector<int> output_step;           // by output
   std::vector<int> last_read;             // by input: the last step that reads it
+  struct Compiled;                        // for devices (chain_device.cc): a list that only grows
+  mutable std::atomic<Compiled*> compiled{nullptr};
+  ChainProgram() = default;
+  ~ChainProgram();
 };
 
 class Chain {
@@ -74,6 +79,7 @@ struct ChainKernel {
   using Signature = void(KernelContext&, const ChainAttrs&, Views x, OutViews y);
   static constexpr const char* kName = "_fused";
 };
+void CheckLoops(const char* who, const Chain& chain, DType t);  // every step has loops for it, or an error says which has none
 void ChainCpu(KernelContext& ctx, const ChainAttrs& a, Views x, OutViews y);
 // An output may lie in the memory of an input of the same shape and strides.
 void RunChain(const char* who, const Chain& chain, Views x, OutViews y);

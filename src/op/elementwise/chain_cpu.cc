@@ -5,7 +5,7 @@
 
 #include "base/cache.h"
 #include "base/thread_pool.h"
-#include "op/elementwise/chain.h"
+#include "op/elementwise/chain_device.h"
 #include "op/elementwise/driver.h"
 #include "op/elementwise/operand.h"
 #include "tensor/tile.h"
@@ -209,7 +209,15 @@ bool RunSmall(const ChainProgram& p, DType dtype, DType loop_type, Views x, OutV
 }
 }  // namespace
 
-void ChainCpu(KernelContext& ctx, const ChainAttrs& a, Views x, OutViews y) { RunChain(ctx.op ? ctx.op->name : "_fused", a.chain, x, y); }
+void CheckLoops(const char* who, const Chain& chain, DType t) {
+  for (auto& s : chain.steps())
+    if (!LoopFor(*s.op->kernel->loops, t, LoopType(t))) Fail(Status::kType, who, "`", s.op->name, "` expects floating-point arrays, given ", t, ". Cast them first (operator Cast).");
+}
+void ChainCpu(KernelContext& ctx, const ChainAttrs& a, Views x, OutViews y) {
+  const char* who = ctx.op ? ctx.op->name : "_fused";
+  if (DeviceWork* w = DeviceWork::Current()) return RunChainOnDevice(who, w, a.chain, x, y);
+  RunChain(who, a.chain, x, y);
+}
 void RunChain(const char* who, const Chain& chain, Views x, OutViews y) {
   const DType dtype = x[0].dtype, loop_type = LoopType(dtype);
   if (RunSmall(chain.program(), dtype, loop_type, x, y)) return;
@@ -220,10 +228,8 @@ void RunChain(const char* who, const Chain& chain, Views x, OutViews y) {
   const ChainProgram& p = chain.program();
   Job job(p);
   job.size = DTypeSize(loop_type), job.tile = kTileBytes / job.size;
-  for (size_t s = 0; s < p.steps.size(); ++s) {
-    job.fn[s] = LoopFor(*p.steps[s].loops, dtype, loop_type);
-    if (!job.fn[s]) Fail(Status::kType, who, "`", chain.steps()[s].op->name, "` expects floating-point arrays, given ", dtype, ". Cast them first (operator Cast).");
-  }
+  CheckLoops(who, chain, dtype);
+  for (size_t s = 0; s < p.steps.size(); ++s) job.fn[s] = LoopFor(*p.steps[s].loops, dtype, loop_type);
   if (dtype == DType::kFloat32 || dtype == DType::kFloat64) job.wide = dtype == DType::kFloat64, job.block = MachineOf(job.wide).block;
   if (!Native(dtype, loop_type)) job.narrow = FindConvert(loop_type, dtype), job.widen = FindConvert(dtype, loop_type);
   int64_t bytes = 0;

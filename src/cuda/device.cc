@@ -220,6 +220,8 @@ void FillDeviceTable(flx_device_table* t) {
   t->queue_create = &QueueCreate, t->queue_destroy = &QueueDestroy, t->copy = &Copy, t->fill = &Fill, t->peer_access = &PeerAccess;
   t->event_create = &EventCreate, t->event_record = &EventRecord, t->event_query = &EventQuery, t->event_wait = &EventWait;
   t->queue_wait = &QueueWait, t->event_destroy = &EventDestroy;
+  FillPrograms(t);
+  FillGraphs(t);
 }
 
 }  // namespace flx::cuda

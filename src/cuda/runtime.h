@@ -40,6 +40,8 @@ class OnDevice {
 };
 
 void FillDeviceTable(flx_device_table* t);             // device.cc
+void FillPrograms(flx_device_table* t);                // program.cc
+void FillGraphs(flx_device_table* t);                  // graph.cc
 int32_t FillPattern(cudaStream_t stream, void* to, uint64_t pattern, int32_t size, int64_t count);  // fill.cu: 2, 4 or 8 bytes
 
 }  // namespace flx::cuda

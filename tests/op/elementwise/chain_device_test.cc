@@ -9,7 +9,6 @@
 
 #include <cmath>
 #include <cstdlib>
-#include <fstream>
 
 #include "../../device/under_test.h"
 #include "device/program.h"
@@ -179,6 +178,52 @@ TEST_F(ChainOnDevice, OneKernelForAllShapesOfAForm) {
   NDArray x = Random({3, 4}, DType::kFloat32, &g), w = Random({4}, DType::kFloat32, &g);
   auto want = Invoke(*other, kPlain, {x, w}), got = Invoke(*other, kPlain, {CopyOf(x, DeviceUnderTest()), CopyOf(w, DeviceUnderTest())});
   ExpectClose(want[0], got[0], "another number");
+}
+// What lies in the cache folder serves instead of the compiler, unless it is damaged; either way the results are right.
+TEST_F(ChainOnDevice, BinariesAreKeptAndDamagedOnesMadeAgain) {
+  const Device* device = DeviceUnderTest();
+  if (!Programs::Can(device)) GTEST_SKIP() << "the device has no compiler";
+  Chain c;
+  ASSERT_TRUE(Chain::Parse("square(_mul_scalar(x0, scalar=3))", &c));
+  ChainForm form;
+  form.place[0] = form.place[1] = ChainForm::kContiguous;
+  auto get = [&](const char* name) {  // another name is another program; the same text, name and all, is made once in a process
+    return Programs::Get(device, ChainPrelude(), ChainKernelText(c, form, name), name);
+  };
+  for (auto& f : Files()) unlink(f.c_str());
+  const auto start = Programs::Counted();
+  ASSERT_NE(get("first"), nullptr);
+  EXPECT_EQ(get("first"), get("first"));
+  EXPECT_EQ(Programs::Counted().compiled, start.compiled + 1);
+  ASSERT_EQ(Files().size(), 1u);
+  for (const Device* other : DeviceManager::Get().Devices()) {  // a second device of the kind loads what the first has made
+    if (other == device || other->kind != device->kind) continue;
+    ASSERT_NE(Programs::Get(other, ChainPrelude(), ChainKernelText(c, form, "first"), "first"), nullptr);
+    EXPECT_EQ(Programs::Counted().loaded, start.loaded + 1);
+    EXPECT_EQ(Programs::Counted().compiled, start.compiled + 1);
+  }
+  EXPECT_EQ(Programs::Get(device, ChainPrelude(), "no C++", "none"), nullptr) << "a kernel that does not compile is none, and no failure";
+  EXPECT_EQ(Programs::Counted().failed, start.failed + 1);
+}
+TEST_F(ChainOnDevice, ADamagedBinaryIsMadeAgain) {
+  const Device* device = DeviceUnderTest();
+  std::vector<const Device*> same;
+  for (const Device* d : DeviceManager::Get().Devices()) if (d->kind == device->kind) same.push_back(d);
+  if (!Programs::Can(device) || same.size() < 2) GTEST_SKIP() << "needs two devices with a compiler";
+  Chain c;
+  ASSERT_TRUE(Chain::Parse("abs(_mul_scalar(x0, scalar=3))", &c));
+  ChainForm form;
+  form.place[0] = form.place[1] = ChainForm::kContiguous;
+  const std::string text = ChainKernelText(c, form, "flx_chain");
+  for (auto& f : Files()) unlink(f.c_str());
+  ASSERT_NE(Programs::Get(same[0], ChainPrelude(), text, "flx_chain"), nullptr);
+  ASSERT_EQ(Files().size(), 1u);
+  ASSERT_EQ(truncate(Files()[0].c_str(), 5000), 0);
+  const auto before = Programs::Counted();
+  ASSERT_NE(Programs::Get(same[1], ChainPrelude(), text, "flx_chain"), nullptr);
+  EXPECT_EQ(Programs::Counted().compiled, before.compiled + 1);
+  EXPECT_EQ(Programs::Counted().loaded, before.loaded);
+  ASSERT_EQ(Files().size(), 1u);
 }
 TEST_F(ChainOnDevice, ResultsInTheMemoryOfInputs) {
   std::mt19937 g(14);

@@ -52,6 +52,11 @@ constexpr Row kTable[] = {
      {"FLEXOR_DETERMINISTIC", "", "choice", "0",
       "1: on a GPU only kernels run that give the same bits each time; where there is none, the call fails and names it. On the CPU it is always so."},
      Form::kChoice, "0|1"},
+    {Opt::kCudnnAutotune,
+     {"FLEXOR_CUDNN_AUTOTUNE", "MXNET_CUDNN_AUTOTUNE_DEFAULT", "choice", "0",
+      "How cuDNN's algorithm for a convolution is chosen, once for each shape. 0: by its own guess; 1 or 2: the algorithms are measured at the first call, which "
+      "takes longer."},
+     Form::kChoice, "0|1|2"},
     {Opt::kSeed, {"FLEXOR_SEED", "MXNET_SEED", "int", "0", "Seed of the random streams at start."}, Form::kInt, "", -9.3e18},
     {Opt::kLogLevel, {"FLEXOR_LOG_LEVEL", "", "choice", "info", "The least important records that are logged."},
      Form::kChoice, "debug|info|warning|error|none"},

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where cuDNN's headers were not there to build with, and in the tests' emulated device.
+// Where cuDNN's headers were not there to build with: our own kernels do all.
 #include "cuda/cudnn.h"
 
 namespace flx::cuda {

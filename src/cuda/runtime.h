@@ -21,6 +21,13 @@ int32_t Failed(int32_t code, const char* text);        // keeps the text for las
 int32_t Result(cudaError_t e, const char* what);
 const char* LastError();
 
+inline int32_t DeviceOf(const flx_device_queue* q) { return q->device; }
+inline cudaStream_t StreamOf(const flx_device_queue* q) { return q->stream; }
+inline bool Capturing(const flx_device_queue* q) {  // what is issued goes into a graph and does not run yet
+  cudaStreamCaptureStatus s = cudaStreamCaptureStatusNone;
+  return cudaStreamIsCapturing(q->stream, &s) != cudaSuccess || s != cudaStreamCaptureStatusNone;
+}
+
 // The host's current device is its own: it is put back.
 class OnDevice {
  public:

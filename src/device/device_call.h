@@ -34,7 +34,8 @@ typedef struct flx_device_call {
 enum {
   FLX_CALL_TF32_PRODUCTS = 1,     /* float32 matrix products may use TF32 */
   FLX_CALL_TF32_CONVOLUTIONS = 2, /* and convolutions */
-  FLX_CALL_DETERMINISTIC = 4      /* the same bits each time, or FLX_DEVICE_NOT_DETERMINISTIC */
+  FLX_CALL_DETERMINISTIC = 4,     /* the same bits each time, or FLX_DEVICE_NOT_DETERMINISTIC */
+  FLX_CALL_AUTOTUNE = 8           /* a library's algorithms may be measured before one is chosen */
 };
 /* A library of before them gives a shorter call. */
 #define FLX_CALL_HAS(call, flag) ((call)->size >= sizeof(flx_device_call) && ((call)->flags & (flag)) != 0)

@@ -68,7 +68,7 @@ uint32_t CallFlags() {
   if (s >> 8 != now) {
     const std::string tf32 = GetText(Opt::kCudaTf32);
     s = now << 8 | (tf32 == "all" ? FLX_CALL_TF32_PRODUCTS | FLX_CALL_TF32_CONVOLUTIONS : tf32 == "convolutions" ? FLX_CALL_TF32_CONVOLUTIONS : 0) |
-        (GetText(Opt::kDeterministic) == "1" ? FLX_CALL_DETERMINISTIC : 0);
+        (GetText(Opt::kDeterministic) == "1" ? FLX_CALL_DETERMINISTIC : 0) | (GetText(Opt::kCudnnAutotune) != "0" ? FLX_CALL_AUTOTUNE : 0);
     seen.store(s, std::memory_order_relaxed);
   }
   return uint32_t(s & 0xff);

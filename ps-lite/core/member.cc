@@ -28,7 +28,9 @@ void MemberPart::OnMessage(Link& link, const pb::Envelope& e, const Buffer& payl
   if (e.has_view_delta()) {
     hub_.TakeView(e.view_delta());
   } else if (e.has_beat_reply()) {
-    if (link.peer.role == Role::kScheduler) OnReleased(e.beat_reply().released());
+    if (link.peer.role != Role::kScheduler) return;
+    OnMissing(e.beat_reply().missing());
+    OnReleased(e.beat_reply().released());
   } else if (e.has_refused() && link.peer.role == Role::kScheduler) {
     if (e.refused().behind() || e.refused().code() > uint32_t(Code::kInternal)) return;
     Code code = Code(e.refused().code());

@@ -25,6 +25,7 @@ class MemberPart : public Part {
   virtual void Changed(const View& before) = 0;  // a new view, this node in it
   virtual void Over() = 0;                       // the phase has become ended, failed or evicted
   virtual void OnReleased(uint64_t) {}
+  virtual void OnMissing(const std::string&) {}
   bool Running() const { return phase == NodePhase::kRunning; }
   void Stop(NodePhase how, Status why);
   Link* SchedulerLink() { return hub_.Reach({Role::kScheduler, 0}); }

@@ -33,6 +33,7 @@ bool Scheduler::OnHello(Link& link, const pb::Envelope& e, pb::Welcome* welcome,
   bool failed = phase == NodePhase::kFailed || gave_up_ >= 0;
   if (loading_ || failed) {
     refusal->set_behind(!failed);
+    if (failed && told_failure_.size() < kMaxNodes) told_failure_.insert(e.incarnation());
     return refuse(failed ? failure.code : Code::kState, failure.text);
   }
   View& view = hub_.view;
@@ -136,6 +137,7 @@ void Scheduler::OnMessage(Link& link, const pb::Envelope& e, const Buffer&) {
   if (e.has_beat()) {
     pb::Envelope answer;
     answer.mutable_beat_reply()->set_released(released_);
+    if (link.peer.role == Role::kWorker && e.beat().barrier() > released_) answer.mutable_beat_reply()->set_missing(Missing(e.beat().barrier()));
     hub_.Send(link, &answer);
   }
   if (e.has_bye()) {
@@ -242,9 +244,10 @@ void Scheduler::LogFailed(const Status& why) {
   hub_.Tell(NoticeKind::kWaiting, hub_.me, hub_.view.number, Join("[ps] the log ", hub_.config.log, " cannot be written (", why.text, "): membership waits"));
 }
 
-// Before there is a view: nobody can go on. It stays until they have heard it and hung up, a heartbeat at most.
-void Scheduler::GiveUp(Status why) {
+// Before there is a view: nobody can go on. It stays until they have heard it and hung up, a heartbeat at most; or until all that the job is for have come and heard it.
+void Scheduler::GiveUp(Status why, bool wait_for_all) {
   failure = std::move(why);
+  tell_all_ = wait_for_all;
   gave_up_ = hub_.now;
   std::vector<LinkId> all;
   for (auto& [id, l] : hub_.links) all.push_back(id);
@@ -252,7 +255,7 @@ void Scheduler::GiveUp(Status why) {
     pb::Envelope e;
     e.mutable_refused()->set_code(uint32_t(failure.code));
     e.mutable_refused()->set_text(failure.text);
-    if (Link* l = hub_.Find(id); l && l->up) hub_.Send(*l, &e);
+    if (Link* l = hub_.Find(id); l && l->up) hub_.Send(*l, &e), told_failure_.insert(l->incarnation);
   }
 }
 
@@ -280,7 +283,9 @@ void Scheduler::Adopt() {
 }
 
 void Scheduler::Reconcile() {
-  if (gave_up_ >= 0 && (hub_.links.empty() || hub_.now - gave_up_ >= hub_.config.beat)) phase = NodePhase::kFailed;
+  const size_t expected = hub_.config.workers + (hub_.config.servers ? hub_.config.servers : hub_.config.workers);
+  const bool wait = tell_all_ && told_failure_.size() < expected && hub_.now - started_ < hub_.config.rendezvous;
+  if (gave_up_ >= 0 && !wait && (hub_.links.empty() || hub_.now - gave_up_ >= hub_.config.beat)) phase = NodePhase::kFailed;
   Listen();
   for (int i = 0; i < 8 && dirty_ && !logging_ && !loading_ && gave_up_ < 0 && phase != NodePhase::kFailed && phase != NodePhase::kEnded; ++i) {
     dirty_ = false;
@@ -388,6 +393,17 @@ void Scheduler::ReleaseBarriers() {
     e.mutable_released()->set_number(released_);
     hub_.Send(l, &e);
   }
+}
+
+std::string Scheduler::Missing(uint64_t barrier) const {
+  std::string who;
+  for (auto& [id, m] : hub_.view.members) {
+    auto s = seen_.find(id);
+    if (id.role != Role::kWorker || m.state != MemberState::kActive || std::max(m.barrier, s == seen_.end() ? 0 : s->second.barrier) >= barrier) continue;
+    if (who.size() > 500) return who + " and others";
+    who += Join(who.empty() ? "" : ", ", hub_.view.Person(id));
+  }
+  return who;
 }
 
 void Scheduler::AnswerSettings() {

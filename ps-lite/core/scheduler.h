@@ -30,7 +30,7 @@ class Scheduler : public Part {
   Status failure;
   std::string Describe() const;
   void Count(TableSizes* t) const {
-    t->calls = asked_.size() + asked_cuts_.size() + wanted_settings_.size() + applicants_.size();
+    t->calls = asked_.size() + asked_cuts_.size() + wanted_settings_.size() + applicants_.size() + told_failure_.size();
     t->members += seen_.size() + synced_.size() + suspects_.size() + suspected_.size() + told_.size() + cut_answers_.size() + cut_parts_.size();
   }
 
@@ -73,7 +73,7 @@ class Scheduler : public Part {
   void Resume(View& n);
   void Load(const Buffer& log);
   void LogFailed(const Status& why);
-  void GiveUp(Status why);
+  void GiveUp(Status why, bool wait_for_all = false);
   void Adopt();  // a view that the nodes told, after a restart without a log
   bool Build(View& n);
   bool Rendezvous(View& n);
@@ -86,6 +86,7 @@ class Scheduler : public Part {
   void Announce();
   void TellView(Link& link);
   void ReleaseBarriers();
+  std::string Missing(uint64_t barrier) const;
   void RefuseDoubles();
   void Settle();
   void AnswerSettings();
@@ -105,6 +106,8 @@ class Scheduler : public Part {
   std::set<std::tuple<Rank, Rank, uint64_t>> suspected_;  // not looked at yet, with the view it was said in
   std::map<NodeId, uint64_t> told_;                 // by survivors of a lost log
   bool loading_ = false, logging_ = false, dirty_ = true, jump_ = false;
+  bool tell_all_ = false;           // of a failure, who has not come yet, too
+  std::set<uint64_t> told_failure_;  // lives
   Time started_ = -1, log_again_ = 0, ticked_ = 0, gave_up_ = -1;
   Time listens_ = INT64_MIN / 2;  // since then it would have heard who is there
   uint64_t released_ = 0, records_ = 0;

@@ -118,7 +118,7 @@ void Scheduler::ReadLast() {
     dirty_ = true;
     Status status = done.status;
     if (status.ok() && !done.results.empty()) status = TakeLast(done.results[0]);
-    if (!status.ok()) GiveUp({Code::kFile, Join("[ps] the job cannot begin from its last checkpoint, noted in ", LastName(), ": ", status.text)});
+    if (!status.ok()) GiveUp({Code::kFile, Join("[ps] the job cannot begin from its last checkpoint, noted in ", LastName(), ": ", status.text)}, true);
   });
 }
 Status Scheduler::TakeLast(const Buffer& file) {

@@ -191,7 +191,11 @@ std::string Worker::Limit(const Job& j) const {
   if (auto k = keys_.find(j.key); !j.key.empty() && k != keys_.end()) key = &k->second;
   if (phase == NodePhase::kJoining) return Join(s, "for the rendezvous at the scheduler, ", hub_.config.scheduler, down_text().empty() ? "" : ": ", down_text());
   if (!key) {
-    if (j.what == What::kBarrier) return Join(s, "for every worker to enter it, as the scheduler at ", hub_.config.scheduler, " knows");
+    const Member* m = hub_.view.Find(hub_.me);
+    const uint64_t before = m && m->barrier > hub_.view.LifeBase() ? m->barrier - hub_.view.LifeBase() : 0;
+    if (j.what == What::kBarrier)
+      return Join(s, "for ", missing_.empty() ? "every worker" : missing_, " to enter it, as the scheduler at ", hub_.config.scheduler, " knows",
+                  before == 0 ? "" : Join("; this worker joined when the others had entered ", before, " of their barriers, and this is the next one"));
     if (!j.begun) return Join(s, "for calls of ", core::Text(hub_.me), " before it");
     return Join(s, "for the scheduler at ", hub_.config.scheduler, down_text().empty() ? "" : ": ", down_text());
   }

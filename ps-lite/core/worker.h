@@ -32,6 +32,7 @@ class Worker : public MemberPart {
   void Changed(const View& before) override;
   void Over() override;
   void OnReleased(uint64_t) override;
+  void OnMissing(const std::string& who) override { missing_ = who.substr(0, 2000); }
 
  private:
   enum class What : uint8_t { kInit, kPush, kPull, kPushPull, kBarrier, kFinish, kConfigure, kCheckpoint };
@@ -114,6 +115,7 @@ class Worker : public MemberPart {
   std::set<std::pair<Time, CallId>> alarms_;
   Round step_ = 0;  // synchronous: of what it has pushed last
   uint64_t orders_ = 0, tokens_ = 0, asked_ = 0, barrier_ = 0, released_ = 0;
+  std::string missing_;  // who has not entered the barrier that it waits in, as the scheduler said last
   bool numbered_ = false, finishing_ = false, finish_said_ = false;
 };
 

@@ -369,6 +369,46 @@ TEST(Core, WhoJoinsBelongsToTheSameStepOfEveryKey) {
   }
 }
 
+TEST(Core, WhoWaitsInABarrierHearsForWhom) {
+  Job job([](NodeConfig& c) { c.settings.policy = Policy::kContinue; });
+  CallId first = job.Begin(job.worker[0], Barrier{});
+  job.Wait(3 * kSecond);
+  EXPECT_TRUE(job.node(job.worker[0]).describe().find("barrier 1 waits for worker 1 (host alpha, pid 7) to enter it") != std::string::npos) << job.node(job.worker[0]).describe();
+  ASSERT_TRUE(job.Call(job.worker[1], Barrier{}).status.ok());
+  EXPECT_NE(job.Ended(job.worker[0], first), nullptr);
+  NodeConfig c = Config(Role::kWorker);
+  c.workers = 2, c.settings.slice_bytes = 64;
+  size_t late = job.Add(c, "");
+  job.Wait(4 * kSecond);
+  Complete waits = job.Call(late, Barrier{});  // as a program does that is started again while the others are past theirs
+  EXPECT_EQ(waits.status.code, Code::kTimeout);
+  EXPECT_TRUE(Says(waits.status, "barrier 2: the call's limit has passed; it waited for worker 0 (host alpha, pid 7), worker 1 (host alpha, pid 7) to enter it")) << waits.status.text;
+  EXPECT_TRUE(Says(waits.status, "this worker joined when the others had entered 1 of their barriers, and this is the next one")) << waits.status.text;
+}
+
+// Also those hear it whose processes take longer to start.
+TEST(Core, EverybodyHearsThatTheNoteOfACheckpointIsDamaged) {
+  Hall hall;
+  hall.files["cut.last"] = "no note at all";
+  NodeConfig c = Config(Role::kScheduler);
+  c.workers = 2, c.cut = "cut", c.resume = true;
+  size_t scheduler = hall.Add(c, "scheduler");
+  hall.Wait(10 * kSecond);
+  std::vector<size_t> others;
+  for (Role role : {Role::kServer, Role::kWorker, Role::kWorker}) {
+    NodeConfig o = Config(role);
+    o.workers = 2;
+    others.push_back(hall.Add(o, role == Role::kServer ? "server" : ""));
+    hall.Wait(3 * kSecond);
+  }
+  for (size_t i : others) {
+    EXPECT_EQ(int(hall.node(i).phase()), int(NodePhase::kFailed));
+    EXPECT_EQ(hall.node(i).failure().code, Code::kFile);
+    EXPECT_TRUE(Says(hall.node(i).failure(), "cannot begin from its last checkpoint, noted in cut.last: it has 14 bytes")) << hall.node(i).failure().text;
+  }
+  EXPECT_EQ(int(hall.node(scheduler).phase()), int(NodePhase::kFailed));
+}
+
 TEST(Core, ALogWithATornTailIsReadUpToIt) {
   View v;
   std::string log;

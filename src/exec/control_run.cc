@@ -20,7 +20,7 @@ bool IsTrue(const NDArray& a, const OpDef& op, int64_t timeout_ms, bool* value) 
 }
 
 // Shapes and dtypes of a node's outputs from its inputs, where no step was run that would tell.
-std::vector<NDArray> Empty(const Program::Step& s, const std::vector<NDArray>& values, int64_t count) {
+std::vector<NDArray> Empty(const Program::Step& s, const std::vector<NDArray>& values, int64_t count, const Device* device) {
   std::vector<Shape> xs, ys(size_t(s.node->CountOutputs(*s.settings)), Shape::Unknown());
   std::vector<DType> xt, yt(ys.size(), DType::kNone);
   for (int k = 0; k < s.ninputs; ++k) {
@@ -32,7 +32,7 @@ std::vector<NDArray> Empty(const Program::Step& s, const std::vector<NDArray>& v
   for (int64_t i = 0; i < count; ++i) {
     if (!ys[size_t(i)].known() || yt[size_t(i)] == DType::kNone)
       Fail(Status::kShape, s.node->kind(), "runs no step here, and the shape of its output ", i, " does not follow from its inputs. Let it run a step at least.");
-    out.push_back(Array::Filled(ys[size_t(i)], yt[size_t(i)], 0));
+    out.push_back(Array::Filled(ys[size_t(i)], yt[size_t(i)], 0, device));
   }
   return out;
 }
@@ -83,7 +83,7 @@ bool GraphRun::GoForeach(Frame* f) {
     return true;
   }
   std::vector<NDArray> out;
-  if (l.steps == 0) out = Empty(s, f->values, a.num_out_data);
+  if (l.steps == 0) out = Empty(s, f->values, a.num_out_data, device_);
   else for (auto& parts : l.collected) out.push_back(Stack(parts, mode_));
   for (auto& v : l.variables) out.push_back(std::move(v));
   Finish(f, std::move(out));
@@ -137,14 +137,14 @@ bool GraphRun::GoWhile(Frame* f, int64_t timeout_ms) {
     return true;
   }
   std::vector<NDArray> out;
-  if (l.step == 0) out = Empty(s, f->values, a.num_out_data);
+  if (l.step == 0) out = Empty(s, f->values, a.num_out_data, device_);
   else
     for (auto& parts : l.collected) {
       NDArray y = Stack(parts, mode_);
       if (l.step < a.max_iterations) {
         Shape rest = y->shape;
         rest[0] = a.max_iterations - l.step;
-        y = One("Concat", {y, Array::Filled(rest, y->dtype, 0)}, {{"dim", "0"}, {"num_args", "2"}}, mode_);
+        y = One("Concat", {y, Array::Filled(rest, y->dtype, 0, device_)}, {{"dim", "0"}, {"num_args", "2"}}, mode_);
       }
       out.push_back(std::move(y));
     }

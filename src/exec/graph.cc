@@ -53,7 +53,7 @@ std::vector<NDArray> Graph::InOrder(const std::vector<NDArray>& arrays) const {
   for (int i : g.inputs_order) inputs.push_back(arrays[arg < nargs && g.arguments[arg] == i ? arg++ : aux++]);
   return inputs;
 }
-GraphRun::GraphRun(Ref<const Graph> graph, int mode, const std::vector<NDArray>& arrays) : graph_(std::move(graph)), mode_(mode) {
+GraphRun::GraphRun(Ref<const Graph> graph, int mode, const std::vector<NDArray>& arrays) : graph_(std::move(graph)), mode_(mode), device_(arrays.empty() ? nullptr : arrays[0]->device()) {
   for (auto& a : arrays) inputs_.push_back(a->storage);
   Enter(graph_->program(), graph_->InOrder(arrays));
 }
@@ -76,7 +76,7 @@ void GraphRun::RunStep(Frame* f) {
   for (int k = 0; k < s.ninputs; ++k) in.emplace_back(f->values[size_t(s.inputs[k])].get());
   SmallVector<NDArray, 4> out(call.noutputs);
   try {
-    InvokeAll(call, mode_, in.data(), in.size(), nullptr, 0, out.data(), nullptr);
+    InvokeAll(call, mode_, in.data(), in.size(), nullptr, 0, out.data(), nullptr, device_);
   } catch (const Error& e) {
     FailInNode(e, s.node->name, s.node->kind());
   }

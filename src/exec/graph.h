@@ -62,6 +62,7 @@ class GraphRun {
   bool GoCond(Frame* f, int64_t timeout_ms);
   Ref<const Graph> graph_;
   int mode_;
+  const Device* device_;          // of the arrays; null: the CPU
   std::vector<std::unique_ptr<Frame>> frames_;
   std::vector<NDArray> results_;  // of the sub-graph that ended last
   std::vector<NDArray> outputs_;

@@ -67,7 +67,7 @@ std::shared_ptr<const CachedGraph::Planned> CachedGraph::Prepare(Signature s) co
   auto p = std::make_shared<Planned>();
   p->trace_us = us();
   p->reports = RunPasses(&ir, passes_, options_.print);
-  p->prologue = Prologue::Cut(&ir);
+  p->prologue = Prologue::Cut(&ir, &kept_);
   p->plan = Make<Plan>(std::move(ir), options_.memory);
   p->plan_us = us();
   p->signature = std::move(s);

@@ -102,6 +102,7 @@ void IrBuilder::Call(const OpDef& op, const Attrs& attrs, const Val* in, int nin
     std::vector<Val> x;
     for (int32_t v : ports) x.push_back(v < 0 ? Val{} : Wrap(v));
     x.resize(op.variadic ? x.size() : op.inputs.size());
+    if (op.trait(kRandom)) ++ir_.tickets;  // imperatively it takes one, too, before its parts take theirs
     auto y = op.run_compose(op.compose_fn, x, attrs.get());
     for (int i = 0; i < nout; ++i) out[i] = i < int(y.size()) ? y[size_t(i)] : Val{};
     return;

@@ -35,7 +35,16 @@ int64_t KeptValues::bytes() const {
   return n;
 }
 
-std::unique_ptr<Prologue> Prologue::Cut(Ir* ir) {
+std::string KeptValues::NameOf(const std::string& text) {
+  constexpr size_t kMost = 1 << 16;  // then the same text gets another name, and what was kept is computed again
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (names_.size() >= kMost) names_.clear();
+  auto it = names_.find(text);
+  if (it == names_.end()) it = names_.emplace(text, named_++).first;
+  return Text("%", it->second);
+}
+
+std::unique_ptr<Prologue> Prologue::Cut(Ir* ir, KeptValues* kept_values) {
   if (std::find(ir->fixed.begin(), ir->fixed.end(), true) == ir->fixed.end()) return nullptr;
   auto p = std::make_unique<Prologue>();
   std::vector<bool> updated = ir->Updated(), early(ir->values.size());
@@ -69,7 +78,7 @@ std::unique_ptr<Prologue> Prologue::Cut(Ir* ir) {
     for (size_t k = 0; k < n.out.size(); ++k) {
       if (n.out[k] < 0) continue;
       size_t v = size_t(n.out[k]);
-      early[v] = true, keys[v] = Text(key, ")", k), sources[v] = from;
+      early[v] = true, keys[v] = kept_values->NameOf(Text(key, ")", k)), sources[v] = from;
     }
   }
   // Views at the end of it cost nothing where they are; only what is computed is worth keeping.

@@ -19,17 +19,21 @@ class KeptValues {
   NDArray Find(const std::string& key, const std::vector<Source>& sources) const;
   void Put(const std::string& key, std::vector<Source> sources, NDArray value);
   int64_t bytes() const;
+  // A short name for what `text` says, the same for the same text: a value that is used twice by what is used twice ... has a text of any length.
+  std::string NameOf(const std::string& text);
 
  private:
   struct Entry { std::vector<Source> sources; NDArray value; };
   mutable std::mutex mutex_;
   std::map<std::string, Entry> entries_;
+  std::map<std::string, uint64_t> names_;
+  uint64_t named_ = 0;
 };
 
 class Prologue {
  public:
   // Cuts it out; `ir` then takes what it computes as further inputs, behind its own. Null: there is nothing to cut.
-  static std::unique_ptr<Prologue> Cut(Ir* ir);
+  static std::unique_ptr<Prologue> Cut(Ir* ir, KeptValues* kept);
   int count() const { return int(outputs_.size()); }
   using Values = std::shared_ptr<const std::vector<NDArray>>;
   // For these inputs of the whole graph.

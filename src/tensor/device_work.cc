@@ -94,7 +94,7 @@ void DeviceWork::Call(const char* kernel, uint64_t signature, const Given& g) {
   int32_t result = reinterpret_cast<flx_device_kernel_function>(found)(queue_, &c);
   if (result == FLX_DEVICE_NO_KERNEL) Refuse(Text(TypesOf(g), " (its module's `", kernel, "` does not serve them)"));
   if (result == FLX_DEVICE_NOT_DETERMINISTIC)
-    Fail(Status::kUnsupported, op_.Name(), "the kernel `", kernel, "` of ", device()->name, " does not give the same bits each time for ", TypesOf(g),
+    Fail(Status::kUnsupported, name_, "the kernel `", kernel, "` of ", device()->name, " does not give the same bits each time for ", TypesOf(g),
          ", as FLEXOR_DETERMINISTIC=1 demands. Set it to 0 (flx_config_set), or copy the inputs to the CPU (flx_ndarray_copy with device \"cpu\") and call it there.");
   device()->Check(result, kernel);
 }

@@ -32,7 +32,7 @@ inline void GoBackward(Outcome* o, int mode) {
 inline Outcome RunImperatively(const TraceFunction& f, int mode, std::vector<NDArray> inputs, uint64_t seed = 17) {
   SeedRandom(seed);
   Outcome o;
-  EagerBuilder b(mode);
+  EagerBuilder b(mode, inputs.empty() ? nullptr : inputs[0]->device());
   std::vector<Val> x;
   for (auto& a : inputs) x.push_back(b.Add(a));
   for (Val v : f(b, x)) o.results.push_back(b.array(v));

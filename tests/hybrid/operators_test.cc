@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every registered operator gives the same results, gradients, random numbers and states imperatively and planned: with no pass, with each pass alone, with
-// the defaults; on its inputs as they are given, and on values that lie in the arena.
+// the defaults; on its inputs as they are given, and on values that lie in the arena. The same on a device, where what has no kernel is refused both ways.
+#include "../device/under_test.h"
 #include "base/config.h"
 #include "compare.h"
 #include "setup.h"
@@ -30,9 +31,10 @@ struct Trial {
     return false;
   }
 };
-std::vector<NDArray> Inputs(const Trial& t, DType type, bool strided, bool gradient) {
+std::vector<NDArray> Inputs(const Trial& t, DType type, bool strided, bool gradient, const Device* device) {
   Setup s(t.c);
   auto in = s.Inputs(Start(t.c), type, strided);
+  for (auto& a : in) if (device) a = CopyOf(a, device);
   for (size_t i = 0; i < in.size(); ++i)
     if (gradient && s.Differentiable(i)) AttachGrad(in[i], GradReq::kWrite);
   return in;
@@ -49,12 +51,13 @@ constexpr DType kTypes[] = {DType::kFloat32};  // the others take the same ways,
 constexpr DType kTypes[] = {DType::kFloat32, DType::kFloat64, DType::kFloat16};
 #endif
 
-void Check(const Trial& t, const HybridOptions& options, double tolerance) {
+void Check(const Trial& t, const HybridOptions& options, double tolerance, const Device* device) {
   bool gradient = t.call->op.differentiable() && !t.c.no_gradient;
-  for (DType type : kTypes)
+  for (DType type : kTypes) {
+    if (device && type != DType::kFloat32) continue;  // device_operators_test has the others
     for (bool inside : {false, true})
       for (bool strided : {false, true}) {
-        if ((inside && t.updates()) || (strided && (inside || t.c.no_strides || t.updates()))) continue;
+        if ((strided && device) || (inside && t.updates()) || (strided && (inside || t.c.no_strides || t.updates()))) continue;
         for (int mode : {kPlain | 0, kRecord | (t.c.train ? kTrain : kPlain)}) {
           if (mode & kRecord && !gradient) mode &= ~kRecord;
           SCOPED_TRACE(Text(Title(t), " ", type, inside ? ", inside" : "", strided ? ", strided" : "", ", mode ", mode, ", passes `", options.passes, "`"));
@@ -62,14 +65,14 @@ void Check(const Trial& t, const HybridOptions& options, double tolerance) {
           Outcome want;
           std::string refused;
           try {
-            want = RunImperatively(f, mode, Inputs(t, type, strided, gradient));
+            want = RunImperatively(f, mode, Inputs(t, type, strided, gradient, device));
           } catch (const Error& e) {
             refused = e.message();
           }
           std::vector<bool> fixed(t.c.inputs.size(), !(mode & kRecord));  // also what is computed once
           auto g = Make<CachedGraph>("test", f, t.updates() ? std::vector<bool>() : fixed, options);
           try {
-            Outcome got = RunPlanned(*g, mode, Inputs(t, type, strided, gradient));
+            Outcome got = RunPlanned(*g, mode, Inputs(t, type, strided, gradient, device));
             if (!refused.empty()) {
               ADD_FAILURE() << "imperatively refused: " << refused;
               continue;
@@ -81,12 +84,13 @@ void Check(const Trial& t, const HybridOptions& options, double tolerance) {
           }
         }
       }
+  }
 }
-void CheckAll(const HybridOptions& options, double tolerance) {
+void CheckAll(const HybridOptions& options, double tolerance, const Device* device = nullptr) {
   for (auto& c : AllCases()) {
     Trial t{c, Call::New(c.op, c.attrs)};
-    if (t.call->op.subgraphs || t.call->op.trait(kDynamic) || t.call->op.trait(kHost)) continue;
-    Check(t, options, tolerance);
+    if (t.call->op.subgraphs || t.call->op.trait(kDynamic) || t.call->op.trait(kHost) || (device && c.inputs.empty())) continue;
+    Check(t, options, tolerance, device);
   }
 }
 
@@ -108,6 +112,16 @@ TEST(Operators, WithEachPassAlone) {
   }
 }
 TEST(Operators, WithTheDefaults) { CheckAll({}, 1e-5); }
+TEST(Operators, OnADevice) {
+  PrepareDevice();
+  HybridOptions o;
+  o.passes = "none";
+  CheckAll(o, 0, DeviceUnderTest());
+}
+TEST(Operators, OnADeviceWithTheDefaults) {
+  PrepareDevice();
+  CheckAll({}, 1e-5, DeviceUnderTest());
+}
 
 }  // namespace
 }  // namespace flx::cases

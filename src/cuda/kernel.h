@@ -18,6 +18,7 @@ namespace flx::cuda {
 constexpr int kBlock = 256;
 constexpr int64_t kMostBlocks = 1 << 16;
 constexpr int64_t kColumnBytes = int64_t(128) << 20;  // of a part of a convolution's columns
+constexpr int64_t kSortWidth = 2048;                  // places that a block sorts in shared memory
 constexpr int64_t kPartSize = 16384;                  // elements of a channel that one block adds up
 template <class... P, class... A> int32_t Launch(flx_device_queue* q, int64_t blocks, void (*kernel)(P...), A... a) {
   OnDevice on(q->device);
@@ -28,6 +29,7 @@ template <class... P, class... A> int32_t Launch(flx_device_queue* q, int64_t bl
 // The same for kernels whose threads meet.
 template <class... P, class... A> int32_t LaunchBlocks(flx_device_queue* q, int64_t blocks, void (*kernel)(P...), A... a) { return Launch(q, blocks, kernel, a...); }
 __device__ inline void Meet() { __syncthreads(); }
+__device__ inline void AtomicMax(int64_t* p, int64_t v) { atomicMax(reinterpret_cast<long long*>(p), static_cast<long long>(v)); }
 }  // namespace flx::cuda
 #else
 #include "emulate.h"

@@ -30,10 +30,11 @@ void AddConvolutionKernels(KernelTable* t); // convolution.cu
 void AddPoolKernels(KernelTable* t);        // pool.cu
 void AddBatchNormKernels(KernelTable* t);   // batch_norm.cu
 void AddLossKernels(KernelTable* t);        // loss.cu
+void AddIndexingKernels(KernelTable* t);    // indexing.cu
 inline void AddAllKernels(KernelTable* t) {
   AddUnaryKernels(t), AddUnaryAnyKernels(t), AddBinaryKernels(t), AddScalarKernels(t), AddActivationKernels(t), AddUpdateKernels(t);
   AddCopyKernels(t), AddReduceKernels(t), AddSoftmaxKernels(t), AddMatmulKernels(t), AddRandomKernels(t);
-  AddConvolutionKernels(t), AddPoolKernels(t), AddBatchNormKernels(t), AddLossKernels(t);
+  AddConvolutionKernels(t), AddPoolKernels(t), AddBatchNormKernels(t), AddLossKernels(t), AddIndexingKernels(t);
 }
 
 }  // namespace flx::cuda

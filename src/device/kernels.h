@@ -22,7 +22,10 @@ inline constexpr char kDeviceFill[] = "fill";
 // An elementwise formula, by the name its list gives it (op/elementwise/*_formulas.h): in[] are broadcast to out[0]'s shape, with strides of 0;
 // numbers[] are its runtime numbers. The signature has the counts of both.
 // step.<name>: an optimizer step (op/optim/update_formulas.h): in[] and out[] contiguous, of one size; one more output gets the first one's numbers, too;
-// numbers[] are its numbers. The signature has the counts of inputs and outputs.
+// numbers[] are its numbers. The signature has the counts of inputs and outputs. With one input more, of one element, and ints slot, skips: that is number
+// `slot`, and if skips, where it is 0 or not finite, nothing changes.
+// trust: out[0], a float64, gets numbers[0] in[0] / in[1], and numbers[0] where either is 0; in[0] is held within numbers[1] and [2] if those are not negative.
+inline constexpr char kDeviceTrust[] = "trust";
 // reduce: out[0], whose elements are those of the axes kept, in order; ints: which of kReduce..., bit i: axis i is reduced, and flags.
 inline constexpr char kDeviceReduce[] = "reduce";
 enum DeviceReduceFlag : int64_t { kReduceMean = 1, kReduceRoot = 2, kReduceInitial = 4 };  // numbers[0]: the initial value
@@ -77,5 +80,24 @@ inline constexpr char kDeviceBatchNorm[] = "batch_norm", kDeviceBatchNormGrad[] 
 // the ignored one; numbers: scale, ignored label, what the one_hot has at its class and elsewhere.
 // cross_entropy: the sum over in[0]'s rows of -log softmax(row)[label] (NaN where a label is no class); ints: rows, n.
 inline constexpr char kDeviceLabelGrad[] = "label_grad", kDeviceCrossEntropy[] = "cross_entropy";
+// sequence: in[0] of (steps, batch, rest) or (batch, steps, rest), in[1] (or null) the length of each sequence, cut to what there is; numbers: what a mask puts
+// behind a sequence. The gradient of `last` has no steps in in[0].
+enum SequenceWay : int64_t { kSequenceMask, kSequenceReverse, kSequenceLast, kSequenceLastGrad };
+struct SequenceInts { int64_t steps, batch, rest, steps_first, way; };
+inline constexpr char kDeviceSequence[] = "sequence";
+// pad: a border; numbers: its value. Axes that are missing have size 1 and come first.
+enum PadWay : int64_t { kPadConstant, kPadEdge, kPadReflect };
+constexpr int kPadAxes = 5;
+struct PadInts { int64_t mode, x[kPadAxes], y[kPadAxes], before[kPadAxes]; };
+inline constexpr char kDevicePad[] = "pad";
+// places: out[0], int64, the place among the first axes of an array that column i of in[0] (axes, n) names; an index out of range is the nearest.
+// ints: n, and the sizes of those axes.
+// scatter_set: out[0] (n, inner) gets the slices of in[0] (count, inner) at the places in[1], int64; of equal places the last counts. ints: n, count, inner.
+inline constexpr char kDevicePlaces[] = "places", kDeviceScatterSet[] = "scatter_set";
+// sort: out[0] (outer, k, inner), int64: the places of the k first elements of each row of in[0] (outer, n, inner), in order; equal ones keep theirs.
+struct SortInts { int64_t outer, n, inner, k, ascend; };
+inline constexpr char kDeviceSort[] = "sort";
+// finite: out[0], a float32, becomes 0 if in[0] has a NaN or an infinite element.
+inline constexpr char kDeviceFinite[] = "finite";
 
 }  // namespace flx

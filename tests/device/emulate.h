@@ -17,9 +17,10 @@ namespace flx::cuda {
 struct Dim { unsigned x; };
 extern thread_local Dim threadIdx, blockIdx, blockDim, gridDim;
 constexpr int kBlock = 256;
-constexpr int64_t kColumnBytes = 2048, kPartSize = 24;  // small, so that there are several parts
+constexpr int64_t kColumnBytes = 2048, kPartSize = 24, kSortWidth = 4;  // small, so that there are several parts
 
 void Meet();
+inline void AtomicMax(int64_t* p, int64_t v) { if (*p < v) *p = v; }  // in kernels whose threads run one after another
 int32_t IssueGrid(flx_device_queue* q, int64_t blocks, std::function<void()> kernel);    // threads on their own, one after another
 int32_t IssueBlocks(flx_device_queue* q, int64_t blocks, std::function<void()> kernel);  // threads that meet
 template <class... P, class... A> int32_t Launch(flx_device_queue* q, int64_t blocks, void (*kernel)(P...), A... a) {

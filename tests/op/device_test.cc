@@ -77,5 +77,33 @@ TEST_F(DeviceOperators, ALabelThatIsNoClassGivesNaN) {  // a device cannot look 
   for (size_t i = 0; i < d.size(); ++i) EXPECT_EQ(std::isnan(d[i]), i / 4 == 1) << i;
 }
 
+// Rows of every length, with equal elements and NaN; places that repeat.
+TEST_F(DeviceOperators, RandomOrders) {
+  Numbers random{7};
+  const auto of = [&](int64_t low, int64_t high) { return low + int64_t(random.Next() * double(high - low + 1)); };
+  static const char* const kTypes[] = {"value", "indices", "mask", "both"};
+  for (int i = 0; i < 120; ++i) {
+    const Shape x{of(1, 3), of(1, 37), of(1, 3)};
+    Vector v(size_t(x.size()), 0), rows, places;
+    for (auto& e : v) e = of(0, 12) == 0 ? std::nan("") : double(of(-6, 6));
+    Case c;
+    if (i % 3 == 2) {  // the last of equal places counts; sums are in the order of the places
+      const int64_t n = of(1, 20), rest = x[2];
+      for (int64_t k = 0; k < n * rest; ++k) rows.push_back(double(of(-6, 6)));
+      for (int64_t k = 0; k < 2 * n; ++k) places.push_back(double(of(-x[k < n ? 0 : 1], x[k < n ? 0 : 1] - 1)));
+      c.op = i % 2 ? "scatter_nd" : "_scatter_add_nd";
+      c.inputs = {Values({n, rest}, rows), Integers({2, n}, places)};
+      c.attrs = {{"shape", Text("(", x[0], ",", x[1], ",", x[2], ")")}};
+    } else {
+      c.op = i % 3 ? "sort" : "topk";
+      c.inputs = {Values(x, v)};
+      c.attrs = {{"axis", Text(of(0, 2))}, {"is_ascend", of(0, 1) ? "True" : "False"}};
+      if (i % 3 == 0) c.attrs.push_back({"k", Text(of(0, 9))}), c.attrs.push_back({"ret_typ", kTypes[of(0, 3)]});
+    }
+    const Outcome o = RunCase(c, of(0, 1) ? DType::kFloat32 : DType::kFloat16, false);
+    ASSERT_EQ(o.wrong + o.missing, "") << Text(c.op, " ", i, " of ", x);
+  }
+}
+
 }  // namespace
 }  // namespace flx::cases

@@ -5,8 +5,10 @@
 #include <cstring>
 
 #include "base/thread_pool.h"
+#include "device/kernels.h"
 #include "op/indexing/indexing.h"
 #include "tensor/array.h"
+#include "tensor/device_work.h"
 
 namespace flx {
 namespace {
@@ -42,7 +44,27 @@ Places PlacesOf(KernelContext& ctx, const char* who, const Shape& array, In indi
   return {at, count, array.Product(m, array.ndim())};
 }
 
+// The same on a device, which cannot look at the indices before it goes on: one out of range is the nearest.
+struct DevicePlaces {
+  TensorView at;
+  int64_t n, count, inner;  // places there are, places named, elements of a slice
+  DevicePlaces(DeviceWork* w, const Shape& array, In indices) {
+    const int m = int(indices.dim(0));
+    count = indices.shape.Product(1, indices.ndim()), n = array.Product(0, m), inner = array.Product(m, array.ndim());
+    at = MakeView(w->Scratch(count * 8 + 8), DType::kInt64, Shape{count});
+    SmallVector<int64_t, 8> ints(1 + m);
+    ints[0] = count;
+    for (int k = 0; k < m; ++k) ints[1 + k] = array[k];
+    w->Call(kDevicePlaces, DeviceSignature(kDevicePlaces), {&indices, 1, &at, 1, ints.data(), 1 + m});
+  }
+  void Move(DeviceWork* w, const char* kernel, In x, In y) const {  // gather, scatter_add
+    const int64_t ints[] = {1, n, count, inner, 0, 0};
+    const TensorView in[] = {x, at};
+    w->Call(kernel, DeviceSignature(kernel), {in, 2, &y, 1, ints, 6});
+  }
+};
 void GatherCpu(KernelContext& ctx, const NoAttrs&, In x, In indices, Out y) {
+  if (DeviceWork* w = DeviceWork::Current()) return DevicePlaces(w, x.shape, indices).Move(w, kDeviceGather, x, y);
   Places p = PlacesOf(ctx, "gather_nd", x.shape, indices);
   int64_t bytes = p.inner * DTypeSize(x.dtype);
   auto* from = static_cast<const char*>(x.raw());
@@ -52,6 +74,12 @@ void GatherCpu(KernelContext& ctx, const NoAttrs&, In x, In indices, Out y) {
   });
 }
 void Set(KernelContext& ctx, const char* who, In data, In indices, Out y) {  // of equal places the last counts
+  if (DeviceWork* w = DeviceWork::Current()) {
+    const DevicePlaces p(w, y.shape, indices);
+    const int64_t ints[] = {p.n, p.count, p.inner};
+    const TensorView in[] = {data, p.at};
+    return w->Call(kDeviceScatterSet, DeviceSignature(kDeviceScatterSet), {in, 2, &y, 1, ints, 3});
+  }
   Places p = PlacesOf(ctx, who, y.shape, indices);
   int64_t bytes = p.inner * DTypeSize(y.dtype);
   for (int64_t i = 0; i < p.count; ++i)
@@ -68,6 +96,14 @@ void ScatterSetCpu(KernelContext& ctx, const ToShapeAttrs&, In lhs, In rhs, In i
 void ScatterAddCpu(KernelContext& ctx, const ToShapeAttrs&, In data, In indices, Out y) {
   FillStrided(y, 0);
   if (data.size() == 0) return;
+  if (DeviceWork* w = DeviceWork::Current()) {
+    const DevicePlaces p(w, y.shape, indices);
+    if (DTypeSize(y.dtype) != 2 || !IsFloat(y.dtype)) return p.Move(w, kDeviceScatterAdd, data, y);
+    TensorView sum = MakeView(w->Scratch(y.size() * 4), DType::kFloat32, y.shape), wide = MakeView(w->Scratch(data.size() * 4), DType::kFloat32, data.shape);
+    FillStrided(sum, 0), CopyStrided(data, wide);
+    p.Move(w, kDeviceScatterAdd, wide, sum);
+    return CopyStrided(sum, y);
+  }
   Places p = PlacesOf(ctx, "_scatter_add_nd", y.shape, indices);
   Dispatch(y.dtype, [&](auto zero) {
     using T = decltype(zero);
@@ -229,11 +265,11 @@ void AddNdOps(std::vector<OpDef>* ops) {
   ops->push_back(HistogramOp());
 }
 void AddNdCpuKernels(KernelList* list) {
-  list->push_back(Kernel<GatherNdKernel>(&GatherCpu));
-  list->push_back(Kernel<ScatterNdKernel>(&ScatterCpu));
-  list->push_back(Kernel<ScatterAddNdKernel>(&ScatterAddCpu));
-  list->push_back(Kernel<ScatterSetNdKernel>(&ScatterSetCpu));
-  list->push_back(Kernel<IndexCopyKernel>(&IndexCopyCpu));
+  list->push_back(Kernel<GatherNdKernel>(&GatherCpu).OnDevices());
+  list->push_back(Kernel<ScatterNdKernel>(&ScatterCpu).OnDevices());
+  list->push_back(Kernel<ScatterAddNdKernel>(&ScatterAddCpu).OnDevices());
+  list->push_back(Kernel<ScatterSetNdKernel>(&ScatterSetCpu).OnDevices());
+  list->push_back(Kernel<IndexCopyKernel>(&IndexCopyCpu).OnDevices());
   list->push_back(Kernel<HistogramKernel>(&HistogramCpu));
 }
 

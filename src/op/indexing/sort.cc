@@ -3,8 +3,10 @@
 #include <algorithm>
 
 #include "base/thread_pool.h"
+#include "device/kernels.h"
 #include "op/indexing/indexing.h"
 #include "tensor/array.h"
+#include "tensor/device_work.h"
 
 namespace flx {
 namespace {
@@ -157,10 +159,37 @@ void StoreIndex(const TensorView& y, int64_t at, int64_t v) {
     else y.data<T>()[at] = T(v);
   });
 }
+// The places of the first k of each row, in `given` if there is such an array.
+TensorView PlacesOnDevice(DeviceWork* w, const TensorView& x, Rows r, int64_t k, bool ascend, const TensorView& given) {
+  const SortInts ints = {r.outer, r.n, r.inner, k, ascend};
+  const TensorView at = given ? given : MakeView(w->Scratch(r.outer * k * r.inner * 8 + 8), DType::kInt64, Shape{r.outer, k, r.inner});
+  w->Call(kDeviceSort, DeviceSignature(kDeviceSort), {&x, 1, &at, 1, &ints.outer, int(sizeof ints / sizeof(int64_t))});
+  return at;
+}
+// With an index for each element: gather, or scatter_add.
+void MoveOnDevice(DeviceWork* w, const char* kernel, const TensorView& x, const TensorView& at, Rows r, int64_t k, const TensorView& y) {
+  const int64_t ints[] = {r.outer, r.n, k, r.inner, 0, 1};
+  const TensorView in[] = {x, at};
+  w->Call(kernel, DeviceSignature(kernel), {in, 2, &y, 1, ints, 6});
+}
+void CopyFlat(const TensorView& from, const TensorView& to) { CopyStrided(MakeView(from.base, from.dtype, to.shape, from.offset), to); }
+void TopkOnDevice(DeviceWork* w, const TopkAttrs& a, const TensorView& x, Rows r, int64_t k, const TensorView& y, const TensorView& indices, const TensorView& positions) {
+  const bool values = a.ret_typ == TopkType::kValue || a.ret_typ == TopkType::kBoth;
+  const TensorView at = PlacesOnDevice(w, x, r, k, a.is_ascend, values ? positions : TensorView{});
+  if (a.ret_typ == TopkType::kIndices) return CopyFlat(at, y);
+  if (a.ret_typ == TopkType::kMask) {
+    TensorView ones = MakeView(w->Scratch(r.outer * k * r.inner * DTypeSize(y.dtype) + 8), y.dtype, Shape{r.outer * k * r.inner});
+    FillStrided(y, 0), FillStrided(ones, 1);
+    return MoveOnDevice(w, kDeviceScatterAdd, ones, at, r, k, y);
+  }
+  MoveOnDevice(w, kDeviceGather, x, at, r, k, y);
+  if (a.ret_typ == TopkType::kBoth && indices) CopyFlat(at, indices);
+}
 void TopkCpu(KernelContext&, const TopkAttrs& a, const TensorView& x, TensorView& y, TensorView& indices, TensorView& positions) {
   Sorted s = SortedOf("topk", a.axis, x.shape);
   Rows r = RowsOf(s.x, s.axis);
   int64_t k = CountOf(a, r.n);
+  if (DeviceWork* w = DeviceWork::Current()) return TopkOnDevice(w, a, x, r, k, y, indices, positions);
   if (a.ret_typ == TopkType::kMask) FillStrided(y, 0);
   uint64_t bits = 0;
   TensorView one = MakeView(&bits, x.dtype, Shape{});
@@ -179,6 +208,7 @@ void TopkCpu(KernelContext&, const TopkAttrs& a, const TensorView& x, TensorView
 void SortCpu(KernelContext&, const SortAttrs& a, const TensorView& x, TensorView& y, TensorView& positions) {
   Sorted s = SortedOf("sort", a.axis, x.shape);
   Rows r = RowsOf(s.x, s.axis);
+  if (DeviceWork* w = DeviceWork::Current()) return MoveOnDevice(w, kDeviceGather, x, PlacesOnDevice(w, x, r, r.n, a.is_ascend, positions), r, r.n, y);
   EachRow(x, s, r.n, a.is_ascend, [&](int64_t o, int64_t j, const int64_t* at) {
     for (int64_t i = 0; i < r.n; ++i) {
       int64_t to = (o * r.n + i) * r.inner + j;
@@ -190,6 +220,7 @@ void SortCpu(KernelContext&, const SortAttrs& a, const TensorView& x, TensorView
 void ArgsortCpu(KernelContext&, const ArgsortAttrs& a, const TensorView& x, TensorView& y) {
   Sorted s = SortedOf("argsort", a.axis, x.shape);
   Rows r = RowsOf(s.x, s.axis);
+  if (DeviceWork* w = DeviceWork::Current()) return CopyFlat(PlacesOnDevice(w, x, r, r.n, a.is_ascend, {}), y);
   EachRow(x, s, r.n, a.is_ascend, [&](int64_t o, int64_t j, const int64_t* at) {
     for (int64_t i = 0; i < r.n; ++i) StoreIndex(y, (o * r.n + i) * r.inner + j, at[i]);
   });
@@ -200,9 +231,9 @@ void AddSortOps(std::vector<OpDef>* ops) {
   for (auto* make : {&TopkOp, &SortOp, &ArgsortOp}) ops->push_back(make());
 }
 void AddSortCpuKernels(KernelList* list) {
-  list->push_back(Kernel<TopkKernel>(&TopkCpu));
-  list->push_back(Kernel<SortKernel>(&SortCpu));
-  list->push_back(Kernel<ArgsortKernel>(&ArgsortCpu));
+  list->push_back(Kernel<TopkKernel>(&TopkCpu).OnDevices());
+  list->push_back(Kernel<SortKernel>(&SortCpu).OnDevices());
+  list->push_back(Kernel<ArgsortKernel>(&ArgsortCpu).OnDevices());
 }
 
 }  // namespace flx

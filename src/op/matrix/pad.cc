@@ -5,8 +5,10 @@
 #include <cstring>
 
 #include "base/thread_pool.h"
+#include "device/kernels.h"
 #include "op/matrix/matrix.h"
 #include "tensor/array.h"
+#include "tensor/device_work.h"
 
 namespace flx {
 namespace {
@@ -106,7 +108,17 @@ template <class T> void PadRows(const PadAttrs& a, const TensorView& x, const Te
     }
   });
 }
+void PadOnDevice(DeviceWork* w, const PadAttrs& a, const TensorView& x, const TensorView& y) {
+  static_assert(int64_t(PadMode::kConstant) == kPadConstant && int64_t(PadMode::kEdge) == kPadEdge && int64_t(PadMode::kReflect) == kPadReflect);
+  PadInts p = {int64_t(a.mode), {}, {}, {}};
+  for (int i = 0; i < kPadAxes; ++i) {
+    const int k = i - (kPadAxes - x.ndim());
+    p.x[i] = k < 0 ? 1 : x.dim(k), p.y[i] = k < 0 ? 1 : y.dim(k), p.before[i] = k < 0 ? 0 : Before(a, k);
+  }
+  w->Call(kDevicePad, DeviceSignature(kDevicePad), {&x, 1, &y, 1, &p.mode, int(sizeof p / sizeof(int64_t)), &a.constant_value, 1});
+}
 void PadCpu(KernelContext&, const PadAttrs& a, const TensorView& x, TensorView& y) {
+  if (DeviceWork* w = DeviceWork::Current()) return PadOnDevice(w, a, x, y);
   uint64_t border = 0;  // the value's bytes in the array's dtype
   TensorView one = MakeView(&border, y.dtype, Shape{});
   FillStrided(one, a.constant_value);
@@ -213,7 +225,7 @@ void AddPadOps(std::vector<OpDef>* ops) {
   for (auto* make : {&PadOp, &DiagOp, &DiagIntoOp}) ops->push_back(make());
 }
 void AddPadCpuKernels(KernelList* list) {
-  list->push_back(Kernel<PadKernel>(&PadCpu));
+  list->push_back(Kernel<PadKernel>(&PadCpu).OnDevices());
   list->push_back(Kernel<DiagKernel>(&DiagCpu).OnDevices());
   list->push_back(Kernel<DiagIntoKernel>(&DiagIntoCpu).OnDevices());
 }

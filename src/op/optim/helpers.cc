@@ -3,9 +3,13 @@
 #include <cmath>
 
 #include "base/thread_pool.h"
+#include "device/kernels.h"
 #include "op/elementwise/convert.h"
 #include "op/elementwise/driver.h"
 #include "op/optim/optim.h"
+#include "op/reduce/driver.h"
+#include "tensor/array.h"
+#include "tensor/device_work.h"
 
 namespace flx {
 namespace {
@@ -56,11 +60,25 @@ bool AllFinite(KernelContext& ctx, const TensorView& x) {
   return true;
 }
 template <class A> void FiniteCpu(KernelContext& ctx, const A&, Views x, OutViews y) {
+  if (DeviceWork* w = DeviceWork::Current()) {
+    FillStrided(y[0], 1);
+    for (auto& v : x) w->Call(kDeviceFinite, DeviceSignature(kDeviceFinite), {&v, 1, &y[0], 1});
+    return;
+  }
   bool all = true;
   for (auto& v : x) all = all && AllFinite(ctx, v);
   y[0].data<float>()[0] = all;
 }
 void SumSqCpu(KernelContext& ctx, const SumSqAttrs&, Views x, OutViews y) {
+  if (DeviceWork::Current()) {
+    for (int i = 0; i < x.size(); ++i) {
+      const TensorView flat = MakeView(x[i].base, x[i].dtype, Shape{x[i].size()}, x[i].offset), to = MakeView(y[0].base, DType::kFloat32, Shape{}, y[0].offset + i * 4);
+      ReduceSpec spec;
+      spec.kind = ReduceKind::kSquareSum, spec.axes = 1;
+      Reduce(spec, flat, to);
+    }
+    return;
+  }
   for (int i = 0; i < x.size(); ++i) y[0].data<float>()[i] = float(SumOfSquares(ctx, x[i]));
 }
 void LarsCpu(KernelContext&, const LarsAttrs& a, Views x, OutViews y) {
@@ -108,9 +126,9 @@ void AddHelperOps(std::vector<OpDef>* ops) {
   ops->push_back(lars.attr(&LarsAttrs::rescale_grad, "rescale_grad", "Factor of the gradients.").runtime().kernel<LarsKernel>());
 }
 void AddHelperKernels(KernelList* list) {
-  list->push_back(Kernel<FiniteKernel>(&FiniteCpu<FiniteAttrs>));
-  list->push_back(Kernel<ManyFiniteKernel>(&FiniteCpu<ManyFiniteAttrs>));
-  list->push_back(Kernel<SumSqKernel>(&SumSqCpu));
+  list->push_back(Kernel<FiniteKernel>(&FiniteCpu<FiniteAttrs>).OnDevices());
+  list->push_back(Kernel<ManyFiniteKernel>(&FiniteCpu<ManyFiniteAttrs>).OnDevices());
+  list->push_back(Kernel<SumSqKernel>(&SumSqCpu).OnDevices());
   list->push_back(Kernel<LarsKernel>(&LarsCpu));
 }
 

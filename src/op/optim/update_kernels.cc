@@ -29,16 +29,21 @@ const UpdateLoops& LoopsOf(const char* name) {
   Fail(Status::kInternal, name, "no optimizer step has this name.");
 }
 
+// A number that lies on the device.
+struct GivenNumber { const TensorView* at = nullptr; int64_t slot = 0; bool skips = false; };
 // `copy`, if not null, gets output 0 as well (a 16-bit weight beside its master copy).
-void RunUpdate(const UpdateLoops& loops, const TensorView* const* in, TensorView* const* out, const TensorView* copy, const double* numbers) {
+void RunUpdate(const UpdateLoops& loops, const TensorView* const* in, TensorView* const* out, const TensorView* copy, const double* numbers, GivenNumber given = {}) {
   if (DeviceWork* w = DeviceWork::Current()) {
     SmallVector<TensorView, 10> all;
     for (int k = 0; k < loops.inputs; ++k) all.emplace_back(*in[k]);
+    if (given.at) all.emplace_back(*given.at);
+    const int nin = all.size();
+    const int64_t ints[] = {given.slot, given.skips};
     for (int k = 0; k < loops.outputs; ++k) all.emplace_back(*out[k]);
     if (copy) all.emplace_back(*copy);
     const std::string name = Text("step.", loops.name);
     return w->Call(name.c_str(), DeviceSignature(name.c_str(), loops.inputs, loops.outputs),
-                   {all.data(), loops.inputs, all.data() + loops.inputs, loops.outputs + (copy ? 1 : 0), nullptr, 0, numbers, kMaxNumbers});
+                   {all.data(), nin, all.data() + nin, loops.outputs + (copy ? 1 : 0), ints, given.at ? 2 : 0, numbers, kMaxNumbers});
   }
   const DType t = in[0]->dtype == DType::kFloat64 ? DType::kFloat64 : DType::kFloat32;
   const UpdateFn fn = t == DType::kFloat64 ? loops.f64 : loops.f32;
@@ -103,45 +108,54 @@ void LambNumber(const LambStepAttrs& a, Views x, double* numbers) {
   if (a.upper_bound >= 0) r1 = std::min(r1, double(a.upper_bound));
   numbers[0] = r1 == 0 || r2 == 0 ? a.lr : a.lr * r1 / r2;
 }
-void LambStepCpu(KernelContext&, const LambStepAttrs& a, Views x, OutViews y) {
+void RunLambStep(const LambStepAttrs& a, Views x, const TensorView* const* in, TensorView* const* out, const TensorView* copy) {
   double numbers[kMaxNumbers] = {};
+  if (DeviceWork* w = DeviceWork::Current()) {
+    const TensorView norms[] = {x[2], x[3]}, rate = MakeView(w->Scratch(8), DType::kFloat64, Shape{1});
+    const double bounds[] = {a.lr, double(a.lower_bound), double(a.upper_bound)};
+    w->Call(kDeviceTrust, DeviceSignature(kDeviceTrust), {norms, 2, &rate, 1, nullptr, 0, bounds, 3});
+    return RunUpdate(LoopsOf(LambStepRule::kName), in, out, copy, numbers, {&rate, 0, false});
+  }
   LambNumber(a, x, numbers);
+  RunUpdate(LoopsOf(LambStepRule::kName), in, out, copy, numbers);
+}
+void LambStepCpu(KernelContext&, const LambStepAttrs& a, Views x, OutViews y) {
   const TensorView* in[] = {&x[0], &x[1]};
   TensorView* out[] = {&y[0]};
-  RunUpdate(LoopsOf(LambStepRule::kName), in, out, nullptr, numbers);
+  RunLambStep(a, x, in, out, nullptr);
 }
 void MixedLambStepCpu(KernelContext&, const LambStepAttrs& a, Views x, OutViews y) {
-  double numbers[kMaxNumbers] = {};
-  LambNumber(a, x, numbers);
   const TensorView* in[] = {&x[4], &x[1]};
   TensorView* out[] = {&y[1]};
-  RunUpdate(LoopsOf(LambStepRule::kName), in, out, &y[0], numbers);
+  RunLambStep(a, x, in, out, &y[0]);
 }
 // A scale that is 0 or not finite says that the gradients overflowed: nothing changes.
 bool Skips(double scale) { return scale == 0 || !std::isfinite(scale); }
 void AdamWCpu(KernelContext&, const AdamWAttrs& a, Views x, OutViews y) {
   double numbers[kMaxNumbers] = {};
   AdamWRule::Numbers(a, numbers);
+  const TensorView* in[] = {&x[0], &x[1], &x[2], &x[3]};
+  TensorView* out[] = {&y[0], &y[1], &y[2]};
+  if (DeviceWork::Current()) return RunUpdate(LoopsOf(AdamWRule::kName), in, out, nullptr, numbers, {&x[4], 2, true});
   numbers[2] = Norm(x[4]);
   if (Skips(numbers[2])) {
     CastElements(x[0], y[0]), CastElements(x[2], y[1]), CastElements(x[3], y[2]);
     return;
   }
-  const TensorView* in[] = {&x[0], &x[1], &x[2], &x[3]};
-  TensorView* out[] = {&y[0], &y[1], &y[2]};
   RunUpdate(LoopsOf(AdamWRule::kName), in, out, nullptr, numbers);
 }
 void MixedAdamWCpu(KernelContext&, const AdamWAttrs& a, Views x, OutViews y) {
   double numbers[kMaxNumbers] = {};
   AdamWRule::Numbers(a, numbers);
+  const TensorView* in[] = {&x[4], &x[1], &x[2], &x[3]};
+  TensorView* out[] = {&y[3], &y[1], &y[2]};
+  if (DeviceWork::Current()) return RunUpdate(LoopsOf(AdamWRule::kName), in, out, &y[0], numbers, {&x[5], 2, true});
   numbers[2] = Norm(x[5]);
   if (Skips(numbers[2])) {
     CastElements(x[0], y[0]);
     for (int k = 2; k < 5; ++k) CastElements(x[k], y[k - 1]);
     return;
   }
-  const TensorView* in[] = {&x[4], &x[1], &x[2], &x[3]};
-  TensorView* out[] = {&y[3], &y[1], &y[2]};
   RunUpdate(LoopsOf(AdamWRule::kName), in, out, &y[0], numbers);
 }
 template <class... R> void Add(KernelList* list) { (list->push_back(Kernel<UpdateKernel<R>>(&UpdateCpu<R>).OnDevices()), ...); }
@@ -153,10 +167,10 @@ void AddUpdateKernels(KernelList* list) {
   list->push_back(Kernel<MixedKernel<SgdMomRule>>(&MixedCpu<SgdMomRule, true>).OnDevices());
   list->push_back(Kernel<MixedKernel<NagRule>>(&MixedCpu<NagRule, true>).OnDevices());
   list->push_back(Kernel<MixedKernel<LambRule>>(&MixedCpu<LambRule, false>).OnDevices());
-  list->push_back(Kernel<UpdateKernel<AdamWRule>>(&AdamWCpu));
-  list->push_back(Kernel<MixedKernel<AdamWRule>>(&MixedAdamWCpu));
-  list->push_back(Kernel<UpdateKernel<LambStepRule>>(&LambStepCpu));
-  list->push_back(Kernel<MixedKernel<LambStepRule>>(&MixedLambStepCpu));
+  list->push_back(Kernel<UpdateKernel<AdamWRule>>(&AdamWCpu).OnDevices());
+  list->push_back(Kernel<MixedKernel<AdamWRule>>(&MixedAdamWCpu).OnDevices());
+  list->push_back(Kernel<UpdateKernel<LambStepRule>>(&LambStepCpu).OnDevices());
+  list->push_back(Kernel<MixedKernel<LambStepRule>>(&MixedLambStepCpu).OnDevices());
 }
 
 }  // namespace flx

@@ -134,10 +134,10 @@ void AddSequenceOps(std::vector<OpDef>* ops) {
   for (auto* make : {&SequenceMaskOp, &SequenceLastOp, &SequenceLastGradOp, &SequenceReverseOp}) ops->push_back(make());
 }
 void AddSequenceCpuKernels(KernelList* list) {
-  list->push_back(Kernel<SequenceMaskKernel>(&SequenceMaskCpu));
-  list->push_back(Kernel<SequenceLastKernel>(&SequenceLastCpu));
-  list->push_back(Kernel<SequenceLastGradKernel>(&SequenceLastGradCpu));
-  list->push_back(Kernel<SequenceReverseKernel>(&SequenceReverseCpu));
+  list->push_back(Kernel<SequenceMaskKernel>(&SequenceMaskCpu).OnDevices());
+  list->push_back(Kernel<SequenceLastKernel>(&SequenceLastCpu).OnDevices());
+  list->push_back(Kernel<SequenceLastGradKernel>(&SequenceLastGradCpu).OnDevices());
+  list->push_back(Kernel<SequenceReverseKernel>(&SequenceReverseCpu).OnDevices());
 }
 
 }  // namespace flx

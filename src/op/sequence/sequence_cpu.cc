@@ -4,8 +4,10 @@
 #include <cstring>
 
 #include "base/thread_pool.h"
+#include "device/kernels.h"
 #include "op/sequence/sequence.h"
 #include "tensor/array.h"
+#include "tensor/device_work.h"
 
 namespace flx {
 namespace {
@@ -37,12 +39,23 @@ const int64_t* Lengths(KernelContext& ctx, const TensorView& length, const Steps
   }
   return out;
 }
+// A device cannot look at lengths before it goes on: it cuts those that are out of range.
+bool OnDevice(SequenceWay way, const SequenceAttrs& a, const Shape& steps, const TensorView& x, const TensorView& length, double value, const TensorView& y) {
+  DeviceWork* w = DeviceWork::Current();
+  if (!w) return false;
+  const Steps s = StepsOf(a, steps, x.dtype);
+  const int64_t ints[] = {s.n, s.batch, s.rest / DTypeSize(x.dtype), s.steps_first, way};
+  const TensorView in[] = {x, length};
+  w->Call(kDeviceSequence, DeviceSignature(kDeviceSequence), {in, 2, &y, 1, ints, 5, &value, 1});
+  return true;
+}
 const char* From(const TensorView& x) { return static_cast<const char*>(x.raw()); }
 char* To(const TensorView& y) { return static_cast<char*>(y.raw()); }
 
 }  // namespace
 
 void SequenceMaskCpu(KernelContext& ctx, const SequenceMaskAttrs& a, const TensorView& x, const TensorView& length, TensorView& y) {
+  if (OnDevice(kSequenceMask, a, x.shape, x, length, a.value, y)) return;
   Steps s = StepsOf(a, x.shape, x.dtype);
   const int64_t* n = Lengths(ctx, length, s, 0, true);
   if (!n) return CopyStrided(x, y);
@@ -52,17 +65,20 @@ void SequenceMaskCpu(KernelContext& ctx, const SequenceMaskAttrs& a, const Tenso
   s.Each([&](int64_t step, int64_t i) { std::memcpy(To(y) + s.At(step, i), step < n[i] ? From(x) + s.At(step, i) : From(blank), size_t(s.rest)); });
 }
 void SequenceLastCpu(KernelContext& ctx, const SequenceAttrs& a, const TensorView& x, const TensorView& length, TensorView& y) {
+  if (OnDevice(kSequenceLast, a, x.shape, x, length, 0, y)) return;
   Steps s = StepsOf(a, x.shape, x.dtype);
   const int64_t* n = Lengths(ctx, length, s, 1, false);
   for (int64_t i = 0; i < s.batch; ++i) std::memcpy(To(y) + i * s.rest, From(x) + s.At((n ? n[i] : s.n) - 1, i), size_t(s.rest));
 }
 void SequenceLastGradCpu(KernelContext& ctx, const SequenceIntoAttrs& a, const TensorView& dy, const TensorView& length, TensorView& dx) {
+  if (OnDevice(kSequenceLastGrad, a, dx.shape, dy, length, 0, dx)) return;
   Steps s = StepsOf(a, dx.shape, dx.dtype);
   const int64_t* n = Lengths(ctx, length, s, 1, false);
   FillStrided(dx, 0);
   for (int64_t i = 0; i < s.batch; ++i) std::memcpy(To(dx) + s.At((n ? n[i] : s.n) - 1, i), From(dy) + i * s.rest, size_t(s.rest));
 }
 void SequenceReverseCpu(KernelContext& ctx, const SequenceAttrs& a, const TensorView& x, const TensorView& length, TensorView& y) {
+  if (OnDevice(kSequenceReverse, a, x.shape, x, length, 0, y)) return;
   Steps s = StepsOf(a, x.shape, x.dtype);
   const int64_t* n = Lengths(ctx, length, s, 0, false);
   s.Each([&](int64_t step, int64_t i) {

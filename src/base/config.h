@@ -11,7 +11,7 @@ namespace flx {
 
 enum class Opt : int {
   kEngine, kEngineInlineUs, kNumThreads, kMemoryLimit, kMemoryCacheLimit, kDeviceMemoryLimit, kCudaTf32, kDeterministic, kCudnnAutotune, kSeed, kLogLevel, kLogSink, kProfile, kOrigin, kTestDevice, kCacheFolder, kCacheLimit,
-  kFusedKernels,
+  kFusedKernels, kCudaGraphs,
   kPsRole, kPsRootHost, kPsRootPort, kPsWorkers, kPsServers, kPsInterface, kPsHost, kPsRank, kPsJob, kPsStaleBound, kPsPolicy, kPsReplicas, kPsSlice, kPsBigArray, kPsMemory, kPsTimeout,
   kPsRendezvous, kPsHeartbeat, kPsPatience, kPsLog, kPsCheckpoint, kPsResume, kPsKeyFile, kPsKey, kPsSchedulerKey, kPsAllow, kCount
 };

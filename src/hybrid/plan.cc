@@ -6,6 +6,7 @@
 
 #include "exec/core.h"
 #include "hybrid/arena.h"
+#include "hybrid/plan_graph.h"
 #include "op/elementwise/driver.h"
 
 namespace flx {
@@ -298,6 +299,9 @@ class Plan::Maker {
   std::vector<std::pair<int32_t, int32_t>> life_;     // by root
 };
 
-Plan::Plan(Ir ir, bool reuse) : Object(Kind::kNone), ir_(std::move(ir)) { Maker(this, reuse).Make(); }
+Plan::Plan(Ir ir, bool reuse) : Object(Kind::kNone), ir_(std::move(ir)) {
+  Maker(this, reuse).Make();
+  if (ir_.device) graphs_ = std::make_unique<PlanGraphs>(*this);
+}
 
 }  // namespace flx

@@ -4,6 +4,7 @@
 //   only a view of another value (a reshape) has its place there and no step.
 #pragma once
 #include <atomic>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <vector>
@@ -12,6 +13,7 @@
 
 namespace flx {
 
+class PlanGraphs;
 enum PlanPart : int { kForward = 1, kBackward = 2 };  // bits: a run may do both
 
 class Plan final : public Object {
@@ -34,6 +36,7 @@ class Plan final : public Object {
   bool updates(int input) const { return updated_[size_t(input)] != 0; }
   Writer update_writer(int input) const { return updated_[size_t(input)]; }
   Writer writer(int output) const { return writers_[size_t(output)]; }
+  PlanGraphs& graphs() const { return *graphs_; }       // on a device
   std::string Print() const;                            // steps with the places of their arrays
 
   // What one run works with: taken from the plan and given back. Its arena lives from the first part that runs to the end of the last, or until FreeArena;
@@ -75,6 +78,7 @@ class Plan final : public Object {
   mutable std::atomic<float> ratio_[4] = {};
   mutable std::mutex mutex_;
   mutable std::vector<State*> free_;
+  std::unique_ptr<PlanGraphs> graphs_;                             // on a device
 };
 
 }  // namespace flx

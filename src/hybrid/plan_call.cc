@@ -6,6 +6,7 @@
 
 #include "base/reword.h"
 #include "exec/core.h"
+#include "hybrid/plan_graph.h"
 #include "profiler/profiler.h"
 #include "tensor/device_array.h"
 
@@ -62,7 +63,9 @@ struct PlanRun {  // on the CPU, or on a device: Issue
   }
   void ExecuteIn(Plan::State* s, void* arena, void* const* bases) const {
     plan->UseArena(s, arena);
-    plan->Execute(s, parts, bases, first);
+    auto issue = [&] { plan->Execute(s, parts, bases, first); };
+    if (again) return issue();  // its arena is a copy, each time another one
+    plan->graphs().Run(parts, arena, bases, arrays.size(), issue);
   }
   void Go(void* const* bases) const {
     if (!state) {

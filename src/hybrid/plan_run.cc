@@ -4,6 +4,7 @@
 
 #include "base/reword.h"
 #include "hybrid/plan.h"
+#include "hybrid/plan_graph.h"
 #include "op/elementwise/driver.h"
 #include "profiler/profiler.h"
 #include "storage/pool.h"
@@ -137,7 +138,8 @@ std::string Plan::Print() const {
     for (int32_t k = 0; k < s.nout; ++k) out.push_back(place(s.out + k));
     text += Text(s.node->op->name, " (", Join(in, ", "), ") -> (", Join(out, ", "), ")", s.node->name == s.node->op->name ? "" : Text("  [", s.node->name, "]"), "\n");
   }
-  return text + Text("arena: ", arena_bytes_, " bytes, without reuse ", value_bytes_, "\n");
+  return text + Text("arena: ", arena_bytes_, " bytes, without reuse ", value_bytes_, "\n",
+                     graphs_ ? graphs_->Print() : "");
 }
 
 }  // namespace flx

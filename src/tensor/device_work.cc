@@ -26,13 +26,38 @@ void DeviceOp::Issued(uint64_t ticket) noexcept {
     }
   }
   scratch_.clear();
+  for (auto& kept : kept_) kept->stream_ = stream, kept->ticket_ = ticket;
+  kept_.clear();
 }
+DeviceScratch::~DeviceScratch() {
+  for (auto& b : blocks_) {
+    try {
+      DeviceFree(device_, b.p, b.bytes, stream_ ? UsesOf(stream_, ticket_) : nullptr);
+    } catch (...) {  // no memory to remember it by
+      DeviceRest(device_);
+      DeviceFree(device_, b.p, b.bytes, nullptr);
+    }
+  }
+}
+std::vector<size_t> DeviceWork::ScratchSizes() const {
+  std::vector<size_t> sizes;
+  for (auto& b : op_.scratch_) sizes.push_back(b.bytes);
+  return sizes;
+}
+std::shared_ptr<DeviceScratch> DeviceWork::KeepScratch() {
+  auto kept = std::make_shared<DeviceScratch>();
+  op_.kept_.reserve(op_.kept_.size() + 1);
+  kept->device_ = device(), kept->blocks_.swap(op_.scratch_);
+  return kept;
+}
+void DeviceWork::Use(std::shared_ptr<DeviceScratch> scratch) { op_.kept_.push_back(std::move(scratch)); }
 
 void* DeviceWork::Scratch(int64_t bytes) {
   DeviceOp::Block* fits = nullptr;
   for (auto& b : op_.scratch_)
     if (b.idle && b.bytes >= size_t(bytes) && (!fits || b.bytes < fits->bytes)) fits = &b;
   if (fits) return fits->idle = false, fits->p;
+  if (recording_) Fail(Status::kUnsupported, name_, "needs more scratch memory than in the run before, and none can be taken while a graph is recorded.");
   op_.scratch_.reserve(op_.scratch_.size() + 1);
   DeviceBlock b = DeviceAlloc(device(), size_t(bytes));
   op_.scratch_.push_back({b.p, size_t(bytes), false});
@@ -41,7 +66,7 @@ void* DeviceWork::Scratch(int64_t bytes) {
 }
 
 void DeviceWork::NextStep(const char* name) {
-  name_ = name;
+  name_ = name ? name : op_.Name();
   for (auto& b : op_.scratch_) b.idle = true;
 }
 

@@ -3,6 +3,7 @@
 // FillStrided, elementwise loops, reductions, matrix products, scratch memory) then calls the device's kernels instead of computing. So a kernel that is
 // made of those, and looks at no element itself, serves every device (KernelEntry::OnDevices).
 #pragma once
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -25,8 +26,24 @@ class DeviceOp : public StreamOp {
   virtual void Run() = 0;                       // inside a DeviceWork
   void Issue(flx_device_queue* queue) final;
   void Issued(uint64_t ticket) noexcept final;  // scratch memory goes back to the pool, with the ticket of what still uses it
+  friend class DeviceScratch;
   struct Block { void* p; size_t bytes; bool idle; };
   std::vector<Block> scratch_;
+  std::vector<std::shared_ptr<class DeviceScratch>> kept_;  // of others, that it uses
+};
+
+// Scratch memory of what is issued more than once: a graph's. It goes back to the pool with the ticket of the last operation that used it.
+class DeviceScratch {
+ public:
+  ~DeviceScratch();
+
+ private:
+  friend class DeviceOp;
+  friend class DeviceWork;
+  std::vector<DeviceOp::Block> blocks_;
+  const Device* device_ = nullptr;
+  Ref<Stream> stream_;
+  uint64_t ticket_ = 0;  // written under the stream's lock
 };
 
 class DeviceWork {
@@ -37,6 +54,19 @@ class DeviceWork {
   void* Scratch(int64_t bytes);                 // of the device, until what this operation issues is done, or until NextStep
   // An operation that calls several kernels, one after another: what was scratch memory may be the next one's, behind this one in the queue.
   void NextStep(const char* name);              // who errors say has no kernel
+  // For what records (hybrid/plan_graph.h): what the operation has taken so far; all of that, made to outlive it; and scratch memory that it uses.
+  std::vector<size_t> ScratchSizes() const;
+  std::shared_ptr<DeviceScratch> KeepScratch();
+  void Use(std::shared_ptr<DeviceScratch> scratch);
+  class Recording {  // while it lives nothing is allocated: Scratch serves from what is there, or fails
+   public:
+    explicit Recording(DeviceWork* w) : w_(w) { w_->recording_ = true; }
+    ~Recording() { w_->recording_ = false; }
+    Recording(const Recording&) = delete;
+
+   private:
+    DeviceWork* const w_;
+  };
   struct Given {
     const TensorView* in = nullptr;
     int nin = 0;
@@ -61,6 +91,7 @@ class DeviceWork {
   flx_device_queue* queue_;
   DeviceWork* outer_;
   const char* name_;
+  bool recording_ = false;
   static __thread DeviceWork* t_current_ __attribute__((tls_model("initial-exec")));
 };
 

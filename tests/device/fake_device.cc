@@ -45,6 +45,8 @@ struct flx_device_queue {
   int32_t device = 0;
   std::deque<Item> items;
   bool busy = false;
+  bool recording = false, broken = false;
+  std::vector<std::function<int32_t()>> recorded;
 };
 
 namespace {
@@ -66,8 +68,9 @@ int32_t WhereIs(const void* p) {  // under g_mutex
 }
 std::atomic<int64_t> g_ran{0}, g_live{0};
 struct Countdown { const char* name; int64_t left; };
-Countdown g_fail[] = {{"alloc", 0}, {"copy", 0}, {"kernel", 0}, {"record", 0}, {"lost", 0}};
+Countdown g_fail[] = {{"alloc", 0}, {"copy", 0}, {"kernel", 0}, {"record", 0}, {"lost", 0}, {"capture", 0}, {"graph", 0}};
 thread_local std::string t_error;
+thread_local bool t_recording = false;  // as with CUDA nothing may be allocated meanwhile
 
 int32_t Fail(int32_t code, const char* text) { t_error = text; return code; }
 bool Due(const char* name) {
@@ -119,6 +122,10 @@ int32_t Issue(flx_device_queue* q, Item item) {
   return FLX_DEVICE_OK;
 }
 int32_t IssueWork(flx_device_queue* q, std::function<int32_t()> work) {
+  {
+    std::lock_guard<std::mutex> lock(g_mutex);
+    if (q->recording) return q->recorded.push_back(std::move(work)), int32_t(FLX_DEVICE_OK);
+  }
   if (Due("lost")) work = [] { return int32_t(FLX_DEVICE_LOST); };
   Item i;
   i.work = std::move(work);
@@ -126,6 +133,7 @@ int32_t IssueWork(flx_device_queue* q, std::function<int32_t()> work) {
 }
 
 int32_t PinnedAlloc(int32_t, int64_t bytes, void** out) {
+  if (t_recording) return Fail(FLX_DEVICE_ERROR, "an allocation while a queue records");
   if (Due("alloc")) return Fail(FLX_DEVICE_MEMORY, "a test asked for this failure");
   *out = std::aligned_alloc(64, size_t((bytes + 63) / 64 * 64 + 64));
   if (!*out) return Fail(FLX_DEVICE_MEMORY, "no memory");
@@ -188,7 +196,13 @@ int32_t Fill(flx_device_queue* q, void* to, const void* pattern, int32_t size, i
   });
 }
 int32_t EventCreate(int32_t, flx_device_event** out) { *out = new flx_device_event; return FLX_DEVICE_OK; }
+// Events of other work cannot be part of a graph.
+bool Breaks(flx_device_queue* q) {
+  std::lock_guard<std::mutex> lock(g_mutex);
+  return q->recording && (q->broken = true);
+}
 int32_t EventRecord(flx_device_event* e, flx_device_queue* q) {
+  if (Breaks(q)) return Fail(FLX_DEVICE_ERROR, "an event while the queue records");
   if (Due("record")) return Fail(FLX_DEVICE_ERROR, "a test asked for this failure");
   Item i;
   i.signal = std::make_shared<Done>();
@@ -208,6 +222,7 @@ int32_t EventWait(flx_device_event* e) {
   return ResultOf(*d);
 }
 int32_t QueueWait(flx_device_queue* q, flx_device_event* e) {
+  if (Breaks(q)) return Fail(FLX_DEVICE_ERROR, "an event while the queue records");
   Item i;
   {
     std::lock_guard<std::mutex> lock(g_mutex);
@@ -217,6 +232,39 @@ int32_t QueueWait(flx_device_queue* q, flx_device_event* e) {
   return Issue(q, std::move(i));
 }
 int32_t EventDestroy(flx_device_event* e) { delete e; return FLX_DEVICE_OK; }
+
+// ---- graphs: what was recorded, as one item of the queue
+using Graph = std::shared_ptr<std::vector<std::function<int32_t()>>>;
+int32_t CaptureBegin(flx_device_queue* q) {
+  std::lock_guard<std::mutex> lock(g_mutex);
+  if (q->recording) return Fail(FLX_DEVICE_ERROR, "the queue records already");
+  q->recording = t_recording = true, q->broken = false;
+  q->recorded.clear();
+  return FLX_DEVICE_OK;
+}
+int32_t CaptureEnd(flx_device_queue* q, void** graph) {
+  const bool fail = Due("capture");
+  std::lock_guard<std::mutex> lock(g_mutex);
+  if (!q->recording) return Fail(FLX_DEVICE_ERROR, "the queue does not record");
+  q->recording = t_recording = false;
+  auto recorded = std::make_shared<std::vector<std::function<int32_t()>>>(std::move(q->recorded));
+  q->recorded.clear();
+  if (q->broken || fail) return Fail(FLX_DEVICE_ERROR, fail ? "a test asked for this failure" : "an event has broken the recording");
+  *graph = new Graph(std::move(recorded));
+  return FLX_DEVICE_OK;
+}
+int32_t GraphLaunch(flx_device_queue* q, void* graph) {
+  if (Due("graph")) return Fail(FLX_DEVICE_ERROR, "a test asked for this failure");
+  return IssueWork(q, [g = *static_cast<Graph*>(graph)] {
+    for (auto& work : *g)
+      if (int32_t r = work()) return r;
+    return int32_t(FLX_DEVICE_OK);
+  });
+}
+int32_t GraphDestroy(void* graph) {
+  delete static_cast<Graph*>(graph);
+  return FLX_DEVICE_OK;
+}
 
 int32_t Add(flx_device_queue* q, int64_t* y, const int64_t* x, int64_t a, int64_t n) {
   if (Due("kernel")) return Fail(FLX_DEVICE_ERROR, "a test asked for this failure");
@@ -314,6 +362,7 @@ extern "C" __attribute__((visibility("default"))) const flx_device_table* flx_de
   t.queue_create = &QueueCreate, t.queue_destroy = &QueueDestroy, t.copy = &Copy, t.fill = &Fill, t.peer_access = &Peers;
   t.event_create = &EventCreate, t.event_record = &EventRecord, t.event_query = &EventQuery, t.event_wait = &EventWait;
   t.queue_wait = &QueueWait, t.event_destroy = &EventDestroy;
+  t.capture_begin = &CaptureBegin, t.capture_end = &CaptureEnd, t.graph_launch = &GraphLaunch, t.graph_destroy = &GraphDestroy;
   t.kernels = AllKernels().data(), t.kernel_count = int32_t(AllKernels().size());
 #ifdef FLX_EMULATED
   FillEmulatedCompiler(&t);

@@ -7,6 +7,7 @@
 #include <mutex>
 #include <set>
 #include <utility>
+#include <vector>
 
 #include "base/config.h"
 #include "base/log.h"
@@ -25,8 +26,7 @@ struct Known {
   std::map<std::pair<const Device*, std::string>, std::unique_ptr<Made>> programs;  // by what stands behind the prelude
   std::map<const char*, std::string> preludes;                                      // their hashes, for keys
   std::set<std::string> said;
-  std::unique_ptr<DiskCache> cache;
-  std::string cache_of;  // the options that it was made with
+  std::vector<std::pair<std::string, std::unique_ptr<DiskCache>>> caches;  // by the options they were made with; a thread may still use an older one
   std::atomic<int64_t> compiled{0}, loaded{0}, failed{0};
 };
 Known& K() {
@@ -46,11 +46,9 @@ DiskCache* Cache() {  // null: switched off
   if (folder == "none") return nullptr;
   std::lock_guard<std::mutex> lock(K().mutex);
   std::string of = Text(folder, "\n", limit);
-  if (!K().cache || K().cache_of != of) {
-    if (K().cache) (void)K().cache.release();  // another thread may use it; options are seldom changed
-    K().cache = std::make_unique<DiskCache>(folder, limit), K().cache_of = of;
-  }
-  return K().cache.get();
+  for (auto& c : K().caches) if (c.first == of) return c.second.get();
+  K().caches.emplace_back(std::move(of), std::make_unique<DiskCache>(folder, limit));
+  return K().caches.back().second.get();
 }
 int32_t Keep(void* to, const void* binary, int64_t bytes) noexcept {
   try {

@@ -66,7 +66,7 @@ struct Compiled : testing::Test {
   }
 };
 TEST_F(Compiled, EveryFormulaInTheTypesItServes) {
-  for (DType t : {DType::kFloat32, DType::kFloat64, DType::kBfloat16, DType::kInt32, DType::kInt64, DType::kUint64}) {
+  for (DType t : {DType::kFloat32, DType::kFloat64, DType::kInt32, DType::kUint64}) {  // a loop's types; others are converted to these
     std::string all;
     int n = 0;
     for (auto* op : Steps()) {

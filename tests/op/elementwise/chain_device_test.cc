@@ -113,9 +113,10 @@ TEST_F(ChainOnDevice, CompiledKernelsComputeWhatTheCpuDoes) {
     for (auto& a : one->want) one->out.push_back(CopyOf(a, device));
     trials.push_back(std::move(one));
   }
-  ASSERT_TRUE(Engine::Get().WaitAll(60000));
+  for (auto& one : trials)
+    for (auto& a : one->out) WriteArray(a, std::vector<char>(size_t(a->bytes()), char(0xab)).data(), a->bytes(), a->dtype, false);  // nobody's results
+  DeviceRest(device);  // what follows goes into a queue of its own
   for (auto& one : trials) {
-    for (auto& a : one->out) std::memset(static_cast<char*>(a->storage->Ensure()) + a->offset, 0xab, size_t(a->bytes()));
     std::vector<TensorView> x, y;
     for (auto& a : one->in) x.push_back(a->View());
     for (auto& a : one->out) y.push_back(a->View());

@@ -7,6 +7,7 @@
 #include <new>
 #include <string>
 
+#include "cuda/nccl.h"
 #include "cuda/runtime.h"
 
 namespace flx::cuda {
@@ -174,15 +175,20 @@ int32_t EventRecord(flx_device_event* e, flx_device_queue* q) {
   if (int32_t r = On(on)) return r;
   return Result(cudaEventRecord(e->event, q->stream), "cudaEventRecord");
 }
+int32_t Done(cudaError_t e) {
+  const int32_t r = Result(e, "work on the device");
+  if (r == FLX_DEVICE_LOST) AbortGroups();
+  return r;
+}
 int32_t EventQuery(flx_device_event* e) {
   cudaError_t r = cudaEventQuery(e->event);
   if (r == cudaErrorNotReady) {
     cudaGetLastError();
     return FLX_DEVICE_NOT_READY;
   }
-  return Result(r, "work on the device");
+  return Done(r);
 }
-int32_t EventWait(flx_device_event* e) { return Result(cudaEventSynchronize(e->event), "work on the device"); }
+int32_t EventWait(flx_device_event* e) { return Done(cudaEventSynchronize(e->event)); }
 int32_t QueueWait(flx_device_queue* q, flx_device_event* e) {
   OnDevice on(q->device);
   if (int32_t r = On(on)) return r;
@@ -222,6 +228,7 @@ void FillDeviceTable(flx_device_table* t) {
   t->queue_wait = &QueueWait, t->event_destroy = &EventDestroy;
   FillPrograms(t);
   FillGraphs(t);
+  AddCollectives(t);
 }
 
 }  // namespace flx::cuda

@@ -347,7 +347,10 @@ struct IssueLocks {
 void StreamOp::Execute() {
   const int nstreams = all_.empty() ? 1 : int(all_.size());
   auto of = [&](int i) -> const Ref<Stream>& { return all_.empty() ? stream : all_[size_t(i)]; };
-  auto of_use = [&](int use) { return of_use_.empty() ? 0 : of_use_[size_t(use)]; };
+  auto of_use = [&](int use) {
+    for (auto& p : places_) if (p.var == uses[use].var) return p.stream;
+    return 0;
+  };
   for (int i = 0; i < nstreams; ++i) {
     Stream& s = *of(i);
     if (s.fork_ != ForkCount()) s.Done(s.issued_ + 1);

@@ -1,13 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
-// The store of one process: ordinary operators on ordinary arrays, in the order of the calls.
+// The stores of one process: ordinary operators on ordinary arrays, in the order of the calls. `local` keeps its values on the CPU and sums there. `device`
+// keeps each where the arrays are that are pushed for it, on the device that has the least of them by then, and sums there: by the devices' collectives, or
+// by copies to that device, in the order given.
+#include <algorithm>
+
+#include "device/device.h"
 #include "exec/autograd.h"
 #include "exec/invoke.h"
 #include "kvstore/store.h"
+#include "tensor/collective.h"
 
 namespace flx {
 namespace {
 
-class LocalStore final : public Store {
+NDArray On(const NDArray& a, const Device* device) { return a->device() == device ? a : CopyOf(a, device); }
+NDArray SumOn(const std::vector<NDArray>& arrays, const Device* device) {
+  std::vector<NDArray> there;
+  for (auto& a : arrays) there.push_back(On(a, device));
+  return SumInOrder(there);
+}
+
+class LocalStore : public Store {
  public:
   explicit LocalStore(const StoreDef& d) : Store(d) {}
   bool Join(int64_t) override { return true; }
@@ -34,14 +47,16 @@ class LocalStore final : public Store {
     optimizer_->Load(state);
   }
 
- private:
+ protected:
+  bool on_devices() const override { return true; }
   void NeedOptimizer() const {
     if (!optimizer_) Fail(Status::kState, "store", "it has no optimizer. Give it one (flx_store_optimizer).");
   }
-  void DoInit(const std::string& key, const NDArray& value, std::optional<Together>) override { values_[key] = CopyOf(Detach(value)); }
-  void DoPush(const Group& g, PushInfo) override {
-    NDArray sum = SumInOrder(g.arrays), &value = values_[g.key];
-    if (optimizer_) optimizer_->Update(g.key, value, sum);
+  void DoInit(const std::string& key, const NDArray& value, std::optional<Together>) override { values_[key] = CopyOf(Detach(value), nullptr); }
+  void DoPush(const Group& g, PushInfo) override { Take(g.key, SumOn(g.arrays, nullptr)); }
+  void Take(const std::string& key, const NDArray& sum) {  // where the value is
+    NDArray& value = values_[key];
+    if (optimizer_) optimizer_->Update(key, value, sum);
     else CopyInto(sum, value);
   }
   void DoPull(const Group& g, int) override {
@@ -53,8 +68,69 @@ class LocalStore final : public Store {
   std::map<std::string, NDArray, std::less<>> values_;
   Ref<Optimizer> optimizer_;
 };
+
+class DeviceStore final : public LocalStore {
+ public:
+  using LocalStore::LocalStore;
+  void Forget(const std::vector<std::string>& keys) override {
+    std::lock_guard<std::mutex> lock(mutex_);
+    for (auto& k : keys) {
+      if (auto it = settled_.find(k); it != settled_.end()) loads_[it->second] -= values_[k]->bytes(), settled_.erase(it);
+      keys_.erase(k), values_.erase(k);
+    }
+  }
+  bool Finish(int64_t timeout_ms) override {
+    LocalStore::Finish(timeout_ms);
+    std::lock_guard<std::mutex> lock(mutex_);
+    settled_.clear(), loads_.clear();
+    return true;
+  }
+  std::string Describe() const override {
+    std::string text = LocalStore::Describe();
+    std::lock_guard<std::mutex> lock(mutex_);
+    for (auto& l : loads_) text += Text("  on ", NameOf(l.first), ": ", l.second, " bytes\n");
+    return text;
+  }
+
+ private:
+  void DoInit(const std::string& key, const NDArray& value, std::optional<Together>) override { values_[key] = CopyOf(Detach(value)); }
+  void DoPush(const Group& g, PushInfo) override {
+    NDArray& value = Settle(g);
+    if (g.arrays.size() > 1) {
+      NDArray sum = Array::New(value->shape, value->dtype, value->device());
+      if (collective::Reduce(g.arrays, sum)) return Take(g.key, sum);
+    }
+    Take(g.key, SumOn(g.arrays, value->device()));
+  }
+  void DoPull(const Group& g, int) override {
+    const NDArray& value = values_[g.key];
+    if (collective::Broadcast(value, g.arrays)) return;
+    LocalStore::DoPull(g, 0);
+  }
+  void DoPushPull(const Group& push, const Group& pull, PushInfo info) override {
+    NDArray& value = Settle(push);
+    if (!optimizer_ && collective::AllReduce(push.arrays, pull.arrays)) {
+      auto own = std::find_if(pull.arrays.begin(), pull.arrays.end(), [&](auto& a) { return a->device() == value->device(); });
+      return CopyInto(own != pull.arrays.end() ? *own : pull.arrays[0], value);
+    }
+    DoPush(push, info), DoPull(pull, info.priority);
+  }
+  // The key's value, moved with the first push to where its arrays are.
+  NDArray& Settle(const Group& g) {
+    NDArray& value = values_[g.key];
+    if (settled_.count(g.key)) return value;
+    const Device* least = g.arrays[0]->device();
+    for (auto& a : g.arrays) if (loads_[a->device()] < loads_[least]) least = a->device();
+    value = On(value, least);
+    loads_[least] += value->bytes(), settled_[g.key] = least;
+    return value;
+  }
+  std::map<std::string, const Device*, std::less<>> settled_;
+  std::map<const Device*, int64_t> loads_;  // bytes of values
+};
 }  // namespace
 
 Ref<Store> NewLocalStore(const StoreDef& def, const void*) { return Make<LocalStore>(def); }
+Ref<Store> NewDeviceStore(const StoreDef& def, const void*) { return Make<DeviceStore>(def); }
 
 }  // namespace flx

@@ -9,10 +9,11 @@ namespace {
 std::vector<StoreDef> List() {
   std::vector<StoreDef> all;
   all.push_back(Define<StoreDef, NoAttrs>("local").family("store").example("local")
-      .doc("Arrays of this process.")
-      .alias("local_update_cpu").alias("local_allreduce_cpu").alias("local_allreduce_device").with(&StoreDef::make, &NewLocalStore));
+      .doc("Arrays of this process, summed on the CPU wherever they lie.")
+      .alias("local_update_cpu").alias("local_allreduce_cpu").with(&StoreDef::make, &NewLocalStore));
   all.push_back(Define<StoreDef, NoAttrs>("device").family("store").example("device")
-      .doc("Arrays of this process, summed where they lie; on a CPU the same as `local`.").with(&StoreDef::make, &NewLocalStore));
+      .doc("Arrays of this process, summed where they lie: over several GPUs by NCCL or by copies between them; on a CPU the same as `local`.")
+      .alias("local_allreduce_device").alias("nccl").with(&StoreDef::make, &NewDeviceStore));
 #ifdef FLEXOR_HAVE_PS
   AddDistStores(&all);
 #endif
@@ -59,7 +60,7 @@ std::vector<Store::Group> Store::Grouped(const char* what, const std::vector<std
       Fail(Status::kState, "store", what, " of key `", keys[i], "`, which was never initialized.", DidYouMean(keys[i], names), " Give it a first value (flx_store_init).");
     }
     const Array& a = *arrays[i];
-    if (!a.on_cpu()) Fail(Status::kUnsupported, "store", what, " of key `", keys[i], "`: arrays of a store lie on the CPU. Copy it there.");
+    if (!a.on_cpu() && !on_devices()) Fail(Status::kUnsupported, "store", what, " of key `", keys[i], "`: arrays of a ", def.name, " store lie on the CPU. Copy it there.");
     if (a.shape != k->second.shape) Fail(Status::kShape, "store", "key `", keys[i], "` has the shape ", k->second.shape, "; the array to ", what, " has ", a.shape, ".");
     if (a.dtype != k->second.dtype) Fail(Status::kType, "store", "key `", keys[i], "` is of dtype ", k->second.dtype, "; the array to ", what, " is of ", a.dtype, ". Cast it.");
     auto [it, fresh] = at.emplace(keys[i], groups.size());
@@ -76,7 +77,7 @@ void Store::Init(const std::vector<std::string>& keys, const std::vector<NDArray
   for (size_t i = 0; i < keys.size(); ++i) {
     const Array& a = *values[i];
     if (keys[i].empty() || keys[i].size() > 255) Fail(Status::kArgument, "store", "a key must have 1 to 255 bytes, given ", keys[i].size(), ".");
-    if (!a.on_cpu()) Fail(Status::kUnsupported, "store", "init of key `", keys[i], "`: arrays of a store lie on the CPU. Copy it there.");
+    if (!a.on_cpu() && !on_devices()) Fail(Status::kUnsupported, "store", "init of key `", keys[i], "`: arrays of a ", def.name, " store lie on the CPU. Copy it there.");
     auto k = keys_.find(keys[i]);
     if (k == keys_.end()) continue;
     if (k->second.shape != a.shape || k->second.dtype != a.dtype)

@@ -101,6 +101,7 @@ class Store : public Object {
   virtual void DoPushPull(const Group& push, const Group& pull, PushInfo info) { DoPush(push, info), DoPull(pull, info.priority); }
   virtual void DoSetOptimizer(Ref<Optimizer> o) = 0;
   virtual void DoSet(std::string_view key, std::string_view value) = 0;
+  virtual bool on_devices() const { return false; }        // whether it takes arrays of other devices than the CPU
   virtual void CheckUse(const char* what) const;           // throws if it may not be used now: not a worker, finished, forked
   size_t Keys() const { std::lock_guard<std::mutex> lock(mutex_); return keys_.size(); }
   std::vector<Group> Grouped(const char* what, const std::vector<std::string>& keys, const std::vector<NDArray>& arrays) const;
@@ -112,6 +113,7 @@ class Store : public Object {
 };
 
 Ref<Store> NewLocalStore(const StoreDef& def, const void* settings);
+Ref<Store> NewDeviceStore(const StoreDef& def, const void* settings);  // local.cc
 void AddDistStores(std::vector<StoreDef>* all);            // dist_store.cc
 NDArray SumInOrder(const std::vector<NDArray>& arrays);    // of one shape and dtype; the array itself if there is one
 

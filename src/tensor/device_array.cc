@@ -23,8 +23,7 @@ void DropPinned(void* user) {
 }
 
 void DescribeCopy(Error* e, const NDArray& from, const NDArray& to) {
-  auto name = [](const NDArray& a) { return a->on_cpu() ? std::string("cpu(0)") : a->device()->name; };
-  Error named(e->status(), Text("[copy] ", Describe(*from), " from ", name(from), " to ", name(to), ": ", e->message()));
+  Error named(e->status(), Text("[copy] ", Describe(*from), " from ", NameOf(from->device()), " to ", NameOf(to->device()), ": ", e->message()));
   named.hint = e->hint, named.origin = e->origin, named.op = "copy";
   *e = named;
 }

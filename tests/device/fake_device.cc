@@ -2,7 +2,7 @@
 // An asynchronous device for tests, built as a module and loaded with dlopen: it knows the C table and nothing else of Flexor. Its memory is the
 // host's, so that tests can look at it. Two devices; each queue is in order, and among the queues that have work two worker threads choose at random
 // and dawdle, so that whatever is not ordered by events happens in any order. Kernels ask it to fail:
-//   fake_add   y[i] += x[i] + a      fake_fail(what, after)  the n-th call from now of alloc, copy, kernel or record fails; "lost": its work fails later
+//   fake_add   y[i] += x[i] + a      fake_fail(what, after)  the n-th call from now of alloc, copy, kernel, record, group or collective fails; "lost": its work fails later
 //   fake_slow  the worker sleeps     fake_counts             how many operations ran, are waiting
 //   fake_hold(1)  nothing runs until fake_hold(0): what a test issues meanwhile must not need that it ran
 //   fake_peers(0)  peer_access says no until fake_peers(1)
@@ -68,7 +68,7 @@ int32_t WhereIs(const void* p) {  // under g_mutex
 }
 std::atomic<int64_t> g_ran{0}, g_live{0};
 struct Countdown { const char* name; int64_t left; };
-Countdown g_fail[] = {{"alloc", 0}, {"copy", 0}, {"kernel", 0}, {"record", 0}, {"lost", 0}, {"capture", 0}, {"graph", 0}};
+Countdown g_fail[] = {{"alloc", 0}, {"copy", 0}, {"kernel", 0}, {"record", 0}, {"lost", 0}, {"capture", 0}, {"graph", 0}, {"group", 0}, {"collective", 0}};
 thread_local std::string t_error;
 thread_local bool t_recording = false;  // as with CUDA nothing may be allocated meanwhile
 
@@ -345,6 +345,30 @@ std::vector<flx_device_kernel>& AllKernels() {
 }  // namespace
 
 int32_t FakeFail(int32_t code, const char* text) { return Fail(code, text); }
+bool FakeDue(const char* name) { return Due(name); }
+int32_t FakeTogether(flx_device_queue* const* queues, int32_t n, std::function<int32_t()> work) {
+  auto mark = [] {
+    auto m = std::make_shared<Done>();
+    m->complete = false;
+    return m;
+  };
+  auto add = [](flx_device_queue* q, std::shared_ptr<Done> wait, std::shared_ptr<Done> signal) {
+    Item i;
+    i.wait = std::move(wait), i.signal = std::move(signal);
+    Issue(q, std::move(i));
+  };
+  int32_t one;
+  { std::lock_guard<std::mutex> lock(g_mutex); one = int32_t(g_random() % unsigned(n)); }
+  for (int32_t i = 0; i < n; ++i) {
+    auto here = mark();
+    add(queues[i], nullptr, here), add(queues[one], here, nullptr);
+  }
+  IssueWork(queues[one], std::move(work));
+  auto done = mark();
+  add(queues[one], nullptr, done);
+  for (int32_t i = 0; i < n; ++i) if (i != one) add(queues[i], done, nullptr);
+  return FLX_DEVICE_OK;
+}
 int32_t FakeLaunch(flx_device_queue* q, std::function<int32_t()> work) {
   if (Due("kernel")) return Fail(FLX_DEVICE_ERROR, "a test asked for this failure");
   return IssueWork(q, std::move(work));
@@ -366,6 +390,7 @@ extern "C" __attribute__((visibility("default"))) const flx_device_table* flx_de
   t.kernels = AllKernels().data(), t.kernel_count = int32_t(AllKernels().size());
 #ifdef FLX_EMULATED
   FillEmulatedCompiler(&t);
+  AddEmulatedCollectives(&t);
 #endif
   return &t;
 }

@@ -20,7 +20,8 @@ const Registered& FitOptionsEntry() {
       .attr(&F::clip_gradient, "clip_gradient", "Scale the gradients of a step so that their common norm is not above this. None: never.").above(0)
       .attr(&F::seed, "seed", "Decides initial values and dropout. None: taken from the process's random stream.").at_least(0)
       .attr(&F::initializer, "initializer", "How parameters begin that the model does not have yet and whose layer says nothing: a name, settings in parentheses. Empty: Xavier.")
-      .attr(&F::device, "device", "Where to compute, as `gpu(0)`: the model's parameters are moved there, and each batch is copied there. Empty: where the parameters are; the CPU, for a new model.")
+      .attr(&F::device, "device", "Where to compute, as `gpu(0)`: the model's parameters are moved there, and each batch is copied there. Several, as `gpu(0), gpu(1)`: each computes its share of a batch's "
+            "rows, and the first has the model. Empty: where the parameters are; the CPU, for a new model.")
       .attr(&F::hybridize, "hybridize", "Run each step as one planned operation. False: operator by operator; the same numbers as with passes=none, slower.")
       .attr(&F::passes, "passes", "Which passes improve the plan: empty for the defaults, `none`, names, or names with a sign (`-fuse`).")
       .attr(&F::update_on_store, "update_on_store", "With a store: it updates the weights, and they are pulled; False: gradients are pulled, and each worker updates its own. None: True for a dist store, but "
@@ -38,7 +39,9 @@ FitTask::FitTask(Ref<Model> model, Ref<Layer> loss, Ref<Optimizer> optimizer, Re
   if (train == valid) Fail(Status::kArgument, "fit", "training and validation data must be two iterators, given one for both.");
   if (options_.resume && options_.checkpoint.empty()) Fail(Status::kArgument, "fit", "resume=True needs the option `checkpoint`, the path to go on from.");
   if (options_.device.empty()) device_ = model_->params()->device();
-  else if (const Device* d = DeviceManager::Get().Find(options_.device); !d->cpu()) device_ = d;
+  auto devices = ParseDevices(options_.device);
+  if (!devices.empty() && !devices[0]->cpu()) device_ = devices[0];
+  if (devices.size() > 1) replicas_ = std::make_unique<Replicas>(devices);
   if (model_->layer()->AsksHost()) {
     RefuseHosted("fit", device_);
     hosted_ = std::make_unique<HostedLayer>(model_->layer(), loss_);
@@ -133,7 +136,7 @@ Event FitTask::Run(const Deadline& d) {
           work_ = std::move(work);
         }
         if (train && !prepared_) PrepareParams(work_->batch);
-        if (!look) work_->batch.MoveTo(device_);
+        if (!look && !(train && replicas_)) work_->batch.MoveTo(device_);
         if (train && exchange_ && !exchange_->Begin(d)) return Event::kPending;
         if (train && !work_->loss && !work_->run && Marking()) MarkStep();
         if (look) LookAt(work_->batch);
@@ -246,6 +249,7 @@ void FitTask::PrepareParams(const Batch& first) {
     trained_.push_back(std::move(a));
   }
   if (exchange_) exchange_->Prepare(params, optimizer_);
+  if (replicas_) replicas_->Prepare(params);
   prepared_ = true;
 }
 
@@ -254,47 +258,64 @@ NDArray FitTask::Split(std::vector<NDArray> results, std::vector<NDArray>* outpu
   outputs->assign(results.begin() + losses, results.end());
   return results[0];
 }
-NDArray FitTask::Forward(int mode, const Batch& batch, std::vector<NDArray>* outputs) {
+NDArray FitTask::Forward(int mode, const Batch& batch, const Params& params, const Device* device, std::vector<NDArray>* outputs) {
   if (hybrid_) {
     std::vector<NDArray> x = batch.data;
     x.insert(x.end(), batch.labels.begin(), batch.labels.end());
     try {
-      return Split(hybrid_->Run(mode, *model_->params(), x, int(batch.labels.size())), outputs);
+      return Split(hybrid_->Run(mode, params, x, int(batch.labels.size())), outputs);
     } catch (const Error& e) {
       if (e.status() != Status::kUnsupported) throw;
       hybrid_ = nullptr;  // something in it cannot be planned
     }
   }
-  *outputs = model_->Run(mode, batch.data);
-  EagerBuilder b(mode, device_);
+  *outputs = RunLayer(*model_->layer(), mode, params, batch.data);
+  EagerBuilder b(mode, device);
   NoParams none;
   std::vector<Val> x;
   for (auto& a : *outputs) x.push_back(b.Add(a));
   for (auto& a : batch.labels) x.push_back(b.Add(a));
   return b.array(LayerContext(b, none).Run(*loss_, x)[0]);
 }
-NDArray FitTask::Step(const Batch& batch, std::vector<NDArray>* outputs) {
+NDArray FitTask::Step(const Batch& batch, const Params& params, const Device* device, std::vector<NDArray>* outputs) {
   if (hybrid_) {
     std::vector<NDArray> x = batch.data;
     x.insert(x.end(), batch.labels.begin(), batch.labels.end());
     try {
-      return Split(hybrid_->Step(*model_->params(), x, int(batch.labels.size())), outputs);
+      return Split(hybrid_->Step(params, x, int(batch.labels.size())), outputs);
     } catch (const Error& e) {
       if (e.status() != Status::kUnsupported) throw;
       hybrid_ = nullptr;
     }
   }
-  NDArray loss = Forward(kRecord | kTrain, batch, outputs);
+  NDArray loss = Forward(kRecord | kTrain, batch, params, device, outputs);
   // the gradient of the mean over the batch
-  if (loss->size()) Backward({loss}, {Array::Filled(loss->shape, loss->dtype, 1.0 / double(loss->size()), device_)}, 0);
+  if (loss->size()) Backward({loss}, {Array::Filled(loss->shape, loss->dtype, 1.0 / double(loss->size()), device)}, 0);
   return loss;
+}
+NDArray FitTask::StepOnAll(Batch* batch, std::vector<NDArray>* outputs) {
+  auto shares = replicas_->Split(*batch);
+  std::vector<NDArray> losses;
+  std::vector<std::vector<NDArray>> parts;  // of each output
+  for (auto& s : shares) {
+    std::vector<NDArray> own;
+    losses.push_back(Step(s.batch, *s.params, s.device, &own));
+    parts.resize(own.size());
+    for (size_t i = 0; i < own.size(); ++i) parts[i].push_back(own[i]);
+  }
+  replicas_->SumGradients(shares);
+  outputs->clear();
+  for (auto& p : parts) outputs->push_back(replicas_->Gather(p));
+  for (auto& l : batch->labels) l = CopyOf(l, device_);  // for the metrics
+  return replicas_->Gather(losses);
 }
 
 bool FitTask::Compute(bool train) {
   Work& w = *work_;
   TicketScope scope(&tickets_);
   if (!hosted_) {
-    w.loss = train ? Step(w.batch, &w.outputs) : Forward(kPlain, w.batch, &w.outputs);
+    const Params& params = *model_->params();
+    w.loss = !train ? Forward(kPlain, w.batch, params, device_, &w.outputs) : replicas_ ? StepOnAll(&w.batch, &w.outputs) : Step(w.batch, params, device_, &w.outputs);
     return true;
   }
   if (!w.run) w.run = hosted_->Start(train ? kRecord | kTrain : kPlain, *model_->params(), w.batch.data, w.batch.labels, train);
@@ -327,6 +348,7 @@ void FitTask::Update() {
   std::lock_guard<std::mutex> lock(optimizer_->mutex());
   if (on_store) exchange_->Weights(work_->batch.rows), optimizer_->CountStep(), ++steps_;
   else optimizer_->Step(*model_->params());
+  if (replicas_) replicas_->GiveWeights();
 }
 
 void FitTask::ClipGradients() {

@@ -6,6 +6,7 @@
 
 #include "fit/exchange.h"
 #include "fit/hosted.h"
+#include "fit/replicas.h"
 #include "fit/standardize.h"
 #include "fit/work.h"
 
@@ -71,8 +72,9 @@ class FitTask final : public Task {
   void Start();
   void BeginEpoch();
   void PrepareParams(const Batch& first);
-  NDArray Forward(int mode, const Batch& batch, std::vector<NDArray>* outputs);  // the loss
-  NDArray Step(const Batch& batch, std::vector<NDArray>* outputs);               // and gradients of its mean
+  NDArray Forward(int mode, const Batch& batch, const Params& params, const Device* device, std::vector<NDArray>* outputs);  // the loss
+  NDArray Step(const Batch& batch, const Params& params, const Device* device, std::vector<NDArray>* outputs);               // and gradients of its mean
+  NDArray StepOnAll(Batch* batch, std::vector<NDArray>* outputs);                // the same, by the replicas; the labels are where the outputs are
   NDArray Split(std::vector<NDArray> results, std::vector<NDArray>* outputs) const;
   void LookAt(const Batch& batch);
   void Update();                           // the weights, from the gradients
@@ -99,6 +101,7 @@ class FitTask final : public Task {
   FitOptions options_;
   Ref<Initializer> initializer_;
   const Device* device_ = nullptr;          // null: the CPU
+  std::unique_ptr<Replicas> replicas_;      // if there are several; device_ is the first
   Phase phase_ = Phase::kStart;
 
   uint64_t seed_ = 0;

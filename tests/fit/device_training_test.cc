@@ -279,6 +279,40 @@ TEST_F(DeviceTraining, AFitWithClippingIsMovedStoppedAndResumed) {
   Drive(*back);
   EXPECT_TRUE(host.model->params()->device() == nullptr);
 }
+// Two devices share each batch: the CPU's results, up to the order of sums. 92 rows by 13 leave one for the last batch, which one device takes alone.
+TEST_F(DeviceTraining, AFitOnTwoDevicesIsTheCpus) {
+  if (GpuModule()) GTEST_SKIP() << "the texts and devices are the emulated ones";
+  const std::string both = name + ", " + NameOf(FakeDevice(1));
+  auto net = [] { return Stack({Layer::New("Dense", {{"units", "16"}, {"activation", "tanh"}}), Layer::New("LayerNorm"), Layer::New("Dense", {{"units", "3"}})}); };
+  auto fit = [&](const Settings& more) {
+    Fitted f;
+    f.model = Make<Model>(net());
+    Settings all = {{"epochs", "3"}, {"seed", "5"}, {"metrics", "accuracy"}, {"clip_gradient", "0.5"}};
+    all.insert(all.end(), more.begin(), more.end());
+    auto task = StartFit(f.model, CrossEntropy(), Optimizer::New("Adam", {{"learning_rate", "0.02"}}), IterOf(Spirals(92, 1), {{"batch_size", "13"}}), IterOf(Spirals(40, 2), {{"batch_size", "40"}}), all);
+    Drive(*task);
+    f.history = Read(task->History());
+    const size_t width = task->columns().size();
+    for (size_t i = width - 1; i < f.history.size(); i += width) f.history[i] = 0;  // seconds
+    return f;
+  };
+  Fitted host = fit({});
+  for (const char* deterministic : {"0", "1"})
+    for (const char* hybridize : {"False", "True"}) {
+      SCOPED_TRACE(std::string("hybridize ") + hybridize + ", deterministic " + deterministic);
+      SetOption("FLEXOR_DETERMINISTIC", deterministic);
+      Fitted there = fit({{"device", both}, {"hybridize", hybridize}});
+      EXPECT_EQ(there.model->params()->device(), d) << "the first has the model";
+      Near(*there.model->params(), *host.model->params(), 1e-3);
+      ASSERT_EQ(there.history.size(), host.history.size());
+      for (size_t i = 0; i < host.history.size(); ++i) EXPECT_NEAR(there.history[i], host.history[i], 2e-2) << i;
+      EXPECT_EQ(Bits(*fit({{"device", both}, {"hybridize", hybridize}}).model->params()), Bits(*there.model->params())) << "the same once more";
+    }
+  SetOption("FLEXOR_DETERMINISTIC", "");
+  EXPECT_EQ(MessageOf([&] { fit({{"device", name + "," + name}}); }), "[fit] device names emu(0) twice.");
+  EXPECT_EQ(MessageOf([&] { fit({{"device", name + ", cpu"}}); }), "[fit] expected one device, or several that are not the CPU, given the CPU among 2.");
+  EXPECT_NE(MessageOf([&] { fit({{"device", name + ", emu(7)"}}); }).find("there is no device emu(7)"), std::string::npos);
+}
 // LeNet, small, on the digits, at half their size: the emulated device is slow.
 struct Digits {
   Ref<Iter> Of(const char* part, const char* samples, const char* batch, bool shuffle) const {
@@ -317,6 +351,21 @@ TEST_F(DeviceTraining, StandardizeBeforeTheFirstEpoch) {
   Fitted host = Fit(net(), {}), there = Fit(net(), {{"device", name}});
   EXPECT_EQ(there.model->params()->Get("0.mean")->device(), d);
   Near(*there.model->params(), *host.model->params(), 1e-4);
+}
+// A device is lost in the midst of it: the fit ends with an error that says so, and nothing waits for ever. Last: the device stays lost.
+TEST_F(DeviceTraining, ZzADeviceLostInTheMidstOfAFitEndsItWithAnError) {
+  if (GpuModule()) GTEST_SKIP() << "only the fake device fails when told to";
+  auto model = Make<Model>(Net());
+  auto task = StartFit(model, CrossEntropy(), Optimizer::New("SGD"), IterOf(Spirals(300, 1), {{"batch_size", "32"}}), nullptr,
+                       {{"device", NameOf(FakeDevice(1)) + ", " + name}, {"epochs", "50"}, {"report_every", "1"}});
+  EXPECT_EQ(task->Next(60000), Event::kBatch);
+  FakeFail("lost", 100);
+  const std::string m = MessageOf([&] { Drive(*task); });
+  EXPECT_NE(m.find("lost"), std::string::npos) << m;
+  task = nullptr, model = nullptr;
+  while (Engine::Get().NextUnseen()) {}
+  ASSERT_TRUE(Engine::Get().WaitAll(60000));
+  while (Engine::Get().NextUnseen()) {}
 }
 
 }  // namespace

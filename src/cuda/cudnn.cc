@@ -202,13 +202,17 @@ template <ConvPass kPass> int32_t Run(flx_device_queue* q, const ConvolutionInts
   if (!device.handle || !Ok(lib.cudnnSetStream(device.handle, StreamOf(q)))) return FLX_DEVICE_NO_KERNEL;
 
   const bool half = t == DType::kFloat16 || t == DType::kBfloat16;
-  // Measuring waits for the device, which work that is being captured cannot.
-  const Wish wish = {FLX_CALL_HAS(call, FLX_CALL_AUTOTUNE) && !Capturing(q), FLX_CALL_HAS(call, FLX_CALL_DETERMINISTIC) != 0,
-                     t == DType::kFloat32 && !FLX_CALL_HAS(call, FLX_CALL_TF32_CONVOLUTIONS)};
-  const char kind[] = {char(kPass), char(t), char(wish.measured), char(wish.deterministic), char(wish.fma)};
-  std::string key(reinterpret_cast<const char*>(&g), sizeof g);
-  key.append(kind, sizeof kind);
+  Wish wish = {FLX_CALL_HAS(call, FLX_CALL_AUTOTUNE), FLX_CALL_HAS(call, FLX_CALL_DETERMINISTIC), t == DType::kFloat32 && !FLX_CALL_HAS(call, FLX_CALL_TF32_CONVOLUTIONS)};
+  const auto key_of = [&] {
+    const char kind[] = {char(kPass), char(t), char(wish.measured), char(wish.deterministic), char(wish.fma)};
+    return std::string(reinterpret_cast<const char*>(&g), sizeof g).append(kind, sizeof kind);
+  };
+  std::string key = key_of();
   auto it = device.plans.find(key);
+  if (it == device.plans.end() && wish.measured && Capturing(q)) {  // measuring waits for the device, which work that is being captured cannot
+    wish.measured = false, key = key_of();
+    it = device.plans.find(key);
+  }
   if (it == device.plans.end()) {
     if (device.plans.size() >= kMostPlans) device.plans.clear();
     it = device.plans.try_emplace(key, lib).first;

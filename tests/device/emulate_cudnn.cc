@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What src/cuda/cudnn.cc asks of a device, of the emulated one.
 #include <map>
+#include <memory>
 #include <mutex>
 
 #include "cuda/runtime.h"
@@ -16,8 +17,9 @@ cudaStream_t StreamOf(flx_device_queue* q) {
   std::lock_guard<std::mutex> lock(mutex);
   FakeStream*& s = all[q];
   if (!s)
-    s = new FakeStream{q, [](void* queue, void (*work)(void*), void* argument) {
-                         FakeLaunch(static_cast<flx_device_queue*>(queue), [=] { work(argument); return int32_t(FLX_DEVICE_OK); });
+    s = new FakeStream{q, [](void* queue, void (*work)(void*), void (*drop)(void*), void* argument) {
+                         std::shared_ptr<void> kept(argument, drop);
+                         FakeLaunch(static_cast<flx_device_queue*>(queue), [=] { work(kept.get()); return int32_t(FLX_DEVICE_OK); });
                        }};
   return reinterpret_cast<cudaStream_t>(s);
 }

@@ -103,11 +103,8 @@ cudnnStatus_t Compute(int pass, cudnnHandle_t h, const void* alpha, const void* 
     });
     for (size_t i = 0; i < sum.size(); ++i) Put(out, to.type, int64_t(i), sum[i]);
   });
-  h->stream->issue(h->stream->queue, [](void* p) {
-    auto* w = static_cast<std::function<void()>*>(p);
-    (*w)();
-    delete w;
-  }, work);
+  using Work = std::function<void()>;
+  h->stream->issue(h->stream->queue, [](void* p) { (*static_cast<Work*>(p))(); }, [](void* p) { delete static_cast<Work*>(p); }, work);
   return CUDNN_STATUS_SUCCESS;
 }
 // The best first: one that does not serve this after all, one that gives other bits at each run, and two more. Measured, the last is the best.

@@ -7,7 +7,8 @@
 // What a cudaStream_t points to here.
 struct FakeStream {
   void* queue;
-  void (*issue)(void* queue, void (*work)(void*), void* argument);  // work(argument) is called once, in the queue's turn
+  // work(argument) is called in the queue's turn, and again where a recorded graph is run; then drop(argument).
+  void (*issue)(void* queue, void (*work)(void*), void (*drop)(void*), void* argument);
 };
 struct FakeCudnn {
   int32_t on = 0;               // else it cannot be used at all, as without a driver

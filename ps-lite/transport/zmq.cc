@@ -25,7 +25,15 @@ std::string Frame::user() const {
   return user ? user : "";
 }
 
-Context::Context(int io_threads) : ctx_(zmq_ctx_new()) {
+// Libraries that ZeroMQ begins with its first context and ends with its last (libpgm) do not bear that in two threads at once: one context stays for ever. It has no
+// threads, since it never has a socket.
+static void* NewContext() {
+  static void* const kept = zmq_ctx_new();
+  (void)kept;
+  return zmq_ctx_new();
+}
+
+Context::Context(int io_threads) : ctx_(NewContext()) {
   if (!ctx_) ZmqFailed("ZeroMQ does not start");
   zmq_ctx_set(ctx_, ZMQ_IO_THREADS, io_threads);
   zmq_ctx_set(ctx_, ZMQ_MAX_SOCKETS, 65535);

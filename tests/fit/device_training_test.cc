@@ -324,22 +324,29 @@ struct Digits {
     return CreateIter("ArrayIter", {{"batch_size", batch}, {"shuffle", shuffle ? "True" : "False"}, {"seed", "3"}}, arrays, {"data", "label"});
   }
 };
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool kWhole = false;  // sanitizers look for other faults than wrong numbers
+#else
+constexpr bool kWhole = true;
+#endif
 TEST_F(DeviceTraining, LeNetOnTheDigits) {
   Digits digits;
   auto conv = [](const char* channels) { return Layer::New("Conv2D", {{"channels", channels}, {"kernel_size", "3"}, {"activation", "tanh"}}); };
   auto pool = [] { return Layer::New("MaxPool2D", {{"pool_size", "2"}}); };
   auto fit = [&](const Settings& more) {
     auto model = Make<Model>(Stack({conv("4"), pool(), conv("8"), pool(), Layer::New("Flatten"), Layer::New("Dense", {{"units", "32"}, {"activation", "tanh"}}), Layer::New("Dense", {{"units", "10"}})}));
-    Settings options = {{"epochs", "4"}, {"seed", "1"}};
+    Settings options = {{"epochs", kWhole ? "4" : "1"}, {"seed", "1"}};
     options.insert(options.end(), more.begin(), more.end());
-    auto task = StartFit(model, CrossEntropy(), Optimizer::New("Adam", {{"learning_rate", "0.01"}}), digits.Of("train", "400", "40", true), nullptr, options);
+    auto task = StartFit(model, CrossEntropy(), Optimizer::New("Adam", {{"learning_rate", "0.01"}}), digits.Of("train", kWhole ? "400" : "40", "40", true), nullptr, options);
     Drive(*task);
-    auto evaluate = StartEvaluate(model, digits.Of("test", "200", "50", false), {"accuracy"});
+    auto evaluate = StartEvaluate(model, digits.Of("test", kWhole ? "200" : "20", "50", false), {"accuracy"});
     Drive(*evaluate);
     return std::make_pair(evaluate->Number("accuracy"), task->Number("loss"));
   };
   auto host = fit({});
-  EXPECT_GT(host.first, 0.8);
+  if (kWhole) {
+    EXPECT_GT(host.first, 0.8);
+  }
   for (const char* hybridize : {"False", "True"}) {
     auto there = fit({{"device", name}, {"hybridize", hybridize}});
     EXPECT_NEAR(there.first, host.first, 0.03) << "hybridize " << hybridize;

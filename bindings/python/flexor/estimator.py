@@ -52,6 +52,8 @@ _PARAMETERS = """
         Scale the gradients of a step so that their common norm is not above this.
     initializer : flexor.init object or its name, optional
         For parameters whose layer says nothing; None: Xavier.
+    device : str, optional
+        Where to compute, as "gpu(0)": the fitted network's parameters are there then. None: where the parameters are; the CPU, for new ones.
     hybridize : bool
         Run each step as one planned operation.
     passes : str
@@ -88,7 +90,7 @@ class _Estimator(_sklearn.Parameterized):
 
     def __init__(self, network: Optional[Layer] = None, *, epochs: int = 20, batch_size: int = 32, optimizer: Any = "adam", loss: Any = None, metrics: Any = None,
                  seed: Optional[int] = 0, shuffle: bool = True, patience: Optional[int] = None, checkpoint: Optional[str] = None, resume: bool = False,
-                 clip_gradient: Optional[float] = None, initializer: Any = None, hybridize: bool = True, passes: str = "", callbacks: Sequence[Callable[[Any], Any]] = (),
+                 clip_gradient: Optional[float] = None, initializer: Any = None, device: Any = None, hybridize: bool = True, passes: str = "", callbacks: Sequence[Callable[[Any], Any]] = (),
                  report_every: int = 0, store: Any = None, update_on_store: Optional[bool] = None, store_checkpoint: int = 0, warm_start: bool = False,
                  verbose: int = 0) -> None:
         self.network = network
@@ -104,6 +106,7 @@ class _Estimator(_sklearn.Parameterized):
         self.resume = resume
         self.clip_gradient = clip_gradient
         self.initializer = initializer
+        self.device = device
         self.hybridize = hybridize
         self.passes = passes
         self.callbacks = callbacks
@@ -168,12 +171,14 @@ class _Estimator(_sklearn.Parameterized):
             if weights is not None:  # of the predictions' rank, so that each sample has its own
                 arrays[2] = arrays[2].reshape(-1, *[1] * (len(found[0]) - 1))
             train = self._batches(arrays, True)
+        if self.device is not None and network._values is not None:
+            network.to(str(self.device))
         model = f.flx_model_create(handle, None if network._values is None else network._values.handle)
         network._set_values(Parameters(handle=f.flx_model_params(model)), shapes)
         self.history_ = History()
         options = _core.texts(
             epochs=self.epochs, metrics=metric.task_text(self._metrics(loss)), patience=self.patience, checkpoint=self.checkpoint or "", resume=bool(self.resume),
-            clip_gradient=self.clip_gradient, seed=self._seed(), initializer="" if self.initializer is None else setting_text(self.initializer), hybridize=bool(self.hybridize),
+            clip_gradient=self.clip_gradient, seed=self._seed(), initializer="" if self.initializer is None else setting_text(self.initializer), device=str(self.device or ""), hybridize=bool(self.hybridize),
             passes=self.passes, report_every=report_every, update_on_store=self.update_on_store, store_checkpoint=int(self.store_checkpoint))
         task = f.flx_fit_start(model, loss._core(), optimizers.get(self.optimizer).create(), train, valid, options)
         if self.store is not None:

@@ -18,7 +18,7 @@ from .nn.parameters import Parameters
 __all__ = ["load", "save"]
 
 # Parameters of an estimator that are kept beside its network: those that are plain values.
-_NOT_KEPT = ("network", "callbacks", "loss", "metrics", "initializer", "checkpoint", "resume", "store", "update_on_store", "store_checkpoint")
+_NOT_KEPT = ("network", "callbacks", "loss", "metrics", "initializer", "checkpoint", "resume", "store", "update_on_store", "store_checkpoint", "device")
 
 
 def save(thing: Any, path: Union[str, "os.PathLike[str]"]) -> None:

@@ -10,7 +10,7 @@ import org.flexor.nn.{Layer, Loss}
 final case class Training(epochs: Int = 1, batchSize: Int = 64, optimizer: Optimizer = Adam(0.001), seed: Long = 0, validation: Option[Source] = None, loss: Option[Loss] = None,
                           metrics: Seq[Any] = Training.usual, shuffle: Boolean = true, patience: Option[Int] = None, clipGradient: Option[Double] = None, checkpoint: Option[String] = None,
                           resume: Boolean = false, initializer: Option[Initializer] = None, hybridize: Boolean = true, passes: String = "", reportEvery: Int = 0, store: Option[Store] = None,
-                          updateOnStore: Option[Boolean] = None, storeCheckpoint: Int = 0)
+                          updateOnStore: Option[Boolean] = None, storeCheckpoint: Int = 0, device: String = "")
 
 object Training {
   private[flexor] val usual: Seq[Any] = Vector("usual")
@@ -60,7 +60,7 @@ abstract class Estimator private[flexor] {
       if (classes.nonEmpty) fitted.metaSet("classes", Json.text(classes))
       val metrics = (if (t.metrics eq Training.usual) usualMetrics(loss) else t.metrics).map(Settings.text).mkString(", ")
       val settings = Seq[(String, Any)]("epochs" -> t.epochs, "metrics" -> metrics, "seed" -> t.seed, "patience" -> t.patience, "clip_gradient" -> t.clipGradient,
-        "checkpoint" -> t.checkpoint.getOrElse(""), "resume" -> t.resume, "initializer" -> t.initializer.fold("")(_.text), "hybridize" -> t.hybridize, "passes" -> t.passes, "report_every" -> t.reportEvery, "update_on_store" -> t.updateOnStore, "store_checkpoint" -> t.storeCheckpoint)
+        "checkpoint" -> t.checkpoint.getOrElse(""), "resume" -> t.resume, "initializer" -> t.initializer.fold("")(_.text), "hybridize" -> t.hybridize, "passes" -> t.passes, "device" -> t.device, "report_every" -> t.reportEvery, "update_on_store" -> t.updateOnStore, "store_checkpoint" -> t.storeCheckpoint)
       if (t.store.isEmpty && t.updateOnStore.contains(true)) throw new ArgumentException("[fit] updateOnStore: there is no store; give one, Training(store = Some(Store(...)))")
       val train = keep(source.open(classes, Seq("batch_size" -> t.batchSize, "shuffle" -> t.shuffle, "seed" -> t.seed), sizes.fold(2)(_.length)))
       val valid = t.validation.fold(0L)(v => keep(v.open(classes, Seq("batch_size" -> t.batchSize))))

@@ -230,7 +230,7 @@ class Layer:
         return f.flx_layer_plan(self._core(), field)
 
     # ---- parameters -----------------------------------------------------------------------------------------------------------------------------
-    def initialize(self, init: Any = None, input_shape: Any = None, seed: int = 0, dtype: Any = "float32") -> "Layer":
+    def initialize(self, init: Any = None, input_shape: Any = None, seed: int = 0, dtype: Any = "float32", device: Optional[str] = None) -> "Layer":
         """Makes first values for all parameters, and attaches gradients; what was there is forgotten.
 
         Parameters
@@ -243,6 +243,8 @@ class Layer:
             A value depends on the seed, the parameter's name and its shape only, in every language.
         dtype
             Of the input and the parameters.
+        device : str, optional
+            Where they lie, as "gpu(0)"; None: on the CPU.
         """
         shapes = input_shapes(input_shape) if input_shape is not None else self._inputs
         if not shapes:
@@ -252,8 +254,18 @@ class Layer:
             init = initializers.get(init)
         if init is not None and not isinstance(init, Initializer):
             raise TypeError(f"init: expected a flexor.init object or its name, given {type(init).__name__}")
-        made = f.flx_params_init(self._core(shapes), shape_options(shapes, dtype), None if init is None else init._create_handle(), int(seed))
+        options = shape_options(shapes, dtype)
+        if device is not None:
+            options["device"] = str(device)
+        made = f.flx_params_init(self._core(shapes), options, None if init is None else init._create_handle(), int(seed))
         self._set_values(Parameters(handle=made).attach_grad(), shapes)
+        return self
+
+    def to(self, device: str) -> "Layer":
+        """Moves the parameters to `device`, as "gpu(0)" or "cpu"; attached gradients are attached there anew. Data must be there, too. Returns the network."""
+        values = self.parameters()
+        f.flx_params_move(values.handle, str(device))
+        self._set_values(values, self._inputs)
         return self
 
     def _set_values(self, values: Optional[Parameters], shapes: Optional[Sequence[Shape]] = None) -> None:

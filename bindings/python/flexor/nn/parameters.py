@@ -127,9 +127,13 @@ class Parameters(Mapping):
         f.flx_params_save(self.handle, str(path), format, -1)
 
     @staticmethod
-    def load(path: str) -> "Parameters":
-        """The arrays of a file: safetensors, .flx, or MXNet's .params."""
-        return Parameters(handle=f.flx_params_load(str(path), None))
+    def load(path: str, device: Optional[str] = None) -> "Parameters":
+        """The arrays of a file: safetensors, .flx, or MXNet's .params; on `device`, such as "gpu(0)" (None: the CPU)."""
+        return Parameters(handle=f.flx_params_load(str(path), None if device is None else str(device)))
+
+    def copy(self, device: Optional[str] = None) -> "Parameters":
+        """A copy on `device` (None: where they are), without gradients."""
+        return Parameters(handle=f.flx_params_copy(self.handle, None if device is None else str(device)))
 
     def __repr__(self) -> str:
         lines = [f"  {name}: {array.shape} {array.dtype}" for name, array in self.items()]

@@ -48,11 +48,12 @@ void Checker::look_at_view(const Process& p, Watch& w) {
   w.known = view;
 }
 
-// A scheduler without a log, and nobody alive who knew a view: this is another job, and nothing of the old one is left that could contradict it.
+// A scheduler without a log, and nobody alive who took part in a view: this is another job, and nothing of the old one is left that could contradict it. Who was
+// still joining knows of nothing that counts; it is told that its view has no record.
 void Checker::begin_anew(const Process& scheduler) {
   for (uint32_t n = 0; n < world_.count(); ++n) {
     const Process& p = world_.process(n);
-    if (p.alive && &p != &scheduler && world_.view_of(p) > 0) return;
+    if (p.alive && &p != &scheduler && world_.view_of(p) > 0 && p.node->phase() != NodePhase::kJoining) return;
   }
   if (watches_[scheduler.number].view > 0) return;
   views_.clear();

@@ -28,7 +28,7 @@ std::string Frame::user() const {
 // Libraries that ZeroMQ begins with its first context and ends with its last (libpgm) do not bear that in two threads at once: one context stays for ever. It has no
 // threads, since it never has a socket.
 static void* NewContext() {
-  static void* const kept = zmq_ctx_new();
+  static void* volatile kept = zmq_ctx_new();  // volatile: stays where leak checkers look, though nobody reads it
   (void)kept;
   return zmq_ctx_new();
 }

@@ -5,6 +5,7 @@
 
 #include "../base/failing.h"
 #include "base/text.h"
+#include "cuda/kernel_table.h"
 #include "device/device.h"
 
 namespace flx {
@@ -57,6 +58,7 @@ TEST(ModuleTest, TheCudaModuleLoadsEverywhere) {
   EXPECT_STREQ(t->kind, "gpu");
   EXPECT_EQ(t->size, sizeof(flx_device_table));
   EXPECT_EQ(module(FLX_DEVICE_TABLE_VERSION), t) << "one table";
+  EXPECT_LT(t->kernel_count, cuda::KernelTable::kMax) << "what does not fit into the table is left out";
   for (int32_t i = 0; i < t->kernel_count; ++i) {
     EXPECT_TRUE(t->kernels[i].name && *t->kernels[i].name && t->kernels[i].function) << i;
     for (int32_t j = 0; j < i; ++j)

@@ -298,7 +298,7 @@ class NDArray(f.ArrayHandle):
     def as_in_context(self, device: Any) -> "NDArray":
         """The array on `device` ("cpu"): itself if it is there, else a copy."""
         device = str(device)
-        return self if self.device.split("(")[0] == device.split("(")[0] else f.flx_ndarray_copy(self, device)
+        return self if self.device == (device if "(" in device else device + "(0)") else f.flx_ndarray_copy(self, device)
 
     to_device = as_in_device = as_in_context
 

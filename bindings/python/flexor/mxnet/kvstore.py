@@ -7,15 +7,17 @@ from ..store import Store
 from . import optimizer as opt
 from .base import f, text
 from .ndarray import NDArray
+from .ndarray.ndarray import own
 
 
 class KVStore:
     """init, push (sums what is pushed under a key), pull. In a server's or scheduler's process making one serves the job and ends the process, as in MXNet."""
 
     def __init__(self, kind="local"):
-        self.type, self._values, self._updater, self._job, self._sent = kind, {}, None, None, None
-        if "dist" in kind:
-            self._job = Store(kind)
+        self.type, self._updater, self._sent = kind, None, None
+        self._store, self._keys, self._weights = Store(kind), set(), {}
+        self._job = self._store if "dist" in kind else None
+        if self._job:
             atexit.register(_leave, self._job)
 
     @property
@@ -40,38 +42,47 @@ class KVStore:
             if self.rank != 0:
                 self._job.init([str(k) for k, _ in pairs], [v for _, v in pairs])
             return
-        for k, v in pairs:
-            if k in self._values:
+        keys = set(self._keys)
+        for k, _ in pairs:
+            if str(k) in keys:
                 raise ValueError("key %r is there already" % (k,))
-            self._values[k] = v.copy()
+            keys.add(str(k))
+        self._store.init([k for k, _ in pairs], [v for _, v in pairs])
+        self._keys = keys
 
     def push(self, key, value, priority=0):
-        if self._job:
-            pairs = self._pairs(key, value)
-            return self._job.push([k for k, _ in pairs], [v for _, v in pairs], priority=priority)
+        if self._updater is None:
+            self._store.push(key, value, priority=priority)
+            return
         for k, v in self._pairs(key, value):
-            total = v
-            if not isinstance(v, NDArray):
-                total = v[0]
-                for more in v[1:]:
-                    total = total + more
-            if self._updater is not None:
-                self._updater(k, total, self._values[k])
-            else:
-                self._values[k][:] = total
+            arrays = [v] if isinstance(v, NDArray) else list(v)
+            weight, total = self._weight(k, arrays[0]), arrays[0]
+            try:
+                if len(arrays) > 1 or total.device != weight.device:
+                    self._store.push(k, arrays)  # for a moment the key's value is the sum
+                    total = own(f.flx_ndarray_copy(weight, None))
+                    self._store.pull(k, total)
+                self._updater(k, total, weight)
+            finally:
+                self._store.push(k, weight)
+
+    def _weight(self, key, like):
+        """The array that the updater changes: on the CPU in a store `local`, else where the first of the key's arrays is."""
+        if str(key) not in self._weights:
+            weight = own(f.flx_ndarray_copy(like, "cpu" if self._store.kind == "local" else None))
+            self._store.pull(key, weight)
+            self._weights[str(key)] = weight
+        return self._weights[str(key)]
 
     def pull(self, key, out=None, priority=0, ignore_sparse=True):
-        if self._job:
-            pairs = self._pairs(key, out)
-            self._job.pull([k for k, _ in pairs], [o for _, o in pairs], priority=priority)
-            return
-        for k, targets in self._pairs(key, out):
-            for t in [targets] if isinstance(targets, NDArray) else targets:
-                t[:] = self._values[k]
+        self._store.pull(key, out, priority=priority)
 
     def pushpull(self, key, value, out=None, priority=0):
-        self.push(key, value, priority)
-        self.pull(key, out if out is not None else value, priority)
+        if self._job or self._updater is not None:
+            self.push(key, value, priority)
+            self.pull(key, out if out is not None else value, priority)
+        else:
+            self._store.push_pull(key, value, out, priority=priority)
 
     def broadcast(self, key, value, out, priority=0):
         """init, and pull into `out`."""
@@ -81,7 +92,7 @@ class KVStore:
     def set_optimizer(self, optimizer):
         """What is pushed is a gradient from now on. On servers only rules of the library run; a schedule is the workers' to follow (Trainer, Module)."""
         if not self._job:
-            self._updater = opt.get_updater(optimizer)
+            self.set_updater(opt.get_updater(optimizer))
             return
         if not opt.steps_all(optimizer) or optimizer.lr_scheduler is not None:
             raise NotImplementedError("kvstore %r: servers run the library's own optimizers without a Python schedule; give Trainer or Module the optimizer, and "
@@ -93,7 +104,7 @@ class KVStore:
     def set_updater(self, updater):
         if self._job:
             raise NotImplementedError("kvstore %r: servers run no Python; set_optimizer names a rule of the library" % self.type)
-        self._updater = updater
+        self._updater, self._weights = updater, {}  # the values are the store's
 
     _set_updater = set_updater
 

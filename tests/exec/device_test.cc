@@ -114,8 +114,8 @@ TEST_F(DeviceArrays, DevicesDoNotMix) {
 TEST_F(DeviceArrays, AnOperatorWithoutAKernelSaysSoAndHowToGoOn) {
   if (GpuModule()) GTEST_SKIP() << "the texts have the fake device's name";
   NDArray x = Array::Filled({2, 3}, DType::kFloat32, 1, d);
-  EXPECT_EQ(MessageOf([&] { Invoke1("topk", {x}); }),
-            "[topk] has no kernel for emu(0). Copy the inputs to the CPU (flx_ndarray_copy with device \"cpu\"), call it there, and copy the result back.");
+  EXPECT_EQ(MessageOf([&] { Invoke1("_shuffle", {x}); }),
+            "[_shuffle] has no kernel for emu(0). Copy the inputs to the CPU (flx_ndarray_copy with device \"cpu\"), call it there, and copy the result back.");
   std::string m = MessageOf([&] { Invoke1("take", {x, Array::Filled({1}, DType::kInt32, 0, d)}, {{"mode", "raise"}}); });
   EXPECT_EQ(m.find("[take] has no kernel for emu(0) and mode raise"), 0u) << m;
   EXPECT_FALSE(Engine::Get().NextUnseen()) << "the call itself said it";

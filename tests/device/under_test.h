@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The device that tests of arrays and operators run on: the emulated one, or a GPU, by the module that FLEXOR_TEST_GPU names (tools/test --cuda).
+// The devices that tests of arrays, operators and stores run on: the emulated ones, or GPUs, by the module that FLEXOR_TEST_GPU names (tools/test --cuda).
 #pragma once
 #include <cstdlib>
 
@@ -18,6 +18,14 @@ inline void PrepareDevice() {
   (void)loaded;
 }
 inline const Device* DeviceUnderTest() { return GpuModule() ? DeviceManager::Get().Find("gpu(0)") : FakeDevice(); }
+// Null: there is but one GPU.
+inline const Device* SecondDeviceUnderTest() {
+  if (!GpuModule()) return FakeDevice(1);
+  for (auto* d : DeviceManager::Get().Devices()) if (d->name == "gpu(1)") return d;
+  return nullptr;
+}
+constexpr const char* kOneGpu = "there is one GPU, and this needs two";
+constexpr const char* kEmulatedOnly = "only the emulated device waits and fails when told to";
 inline void HoldDevice(bool on) { if (!GpuModule()) FakeHold(on); }
 
 }  // namespace flx

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Copies between two emulated devices and the host: what overlaps with what, what fails and how, and what becomes of values when one device is lost.
+// Copies between two devices (the emulated ones, or GPUs) and the host: what overlaps with what, what fails and how, and what becomes of values when one
+// device is lost.
 #include <gtest/gtest.h>
 
 #include <random>
 
 #include "../base/failing.h"
-#include "../device/fake_kernels.h"
-#include "base/config.h"
+#include "../device/under_test.h"
 #include "exec/invoke.h"
 #include "storage/device_pool.h"
 #include "tensor/device_array.h"
@@ -30,17 +30,22 @@ bool Has(const std::string& text, const char* part) { return text.find(part) != 
 // From device 0 to device 1 there is a direct way, back there is none: what is asked first is remembered.
 struct SeveralDevices : testing::Test {
   static void SetUpTestSuite() {
-    SetOption("FLEXOR_TEST_DEVICE", FLEXOR_EMULATED_DEVICE);
+    PrepareDevice();
+    if (GpuModule()) return;
     FakePeers(false);
     EXPECT_FALSE(FakeDevice(1)->CopiesTo(FakeDevice(0)));
     FakePeers(true);
     EXPECT_TRUE(FakeDevice(0)->CopiesTo(FakeDevice(1)));
     EXPECT_FALSE(FakeDevice(0)->CopiesTo(FakeDevice(0))) << "its own memory is not a peer's";
   }
-  const Device *d = FakeDevice(0), *other = FakeDevice(1);
+  const Device *d = DeviceUnderTest(), *other = SecondDeviceUnderTest();
+  void SetUp() override {
+    if (!other) GTEST_SKIP() << kOneGpu;
+  }
   void TearDown() override {
-    FakeGatesOpen();
-    FakeHold(false);
+    if (!other) return;
+    if (!GpuModule()) FakeGatesOpen();
+    HoldDevice(false);
     ASSERT_TRUE(Engine::Get().WaitAll(kLong));
     while (auto p = Engine::Get().NextUnseen()) ADD_FAILURE() << p->error.message();
     for (auto* device : {d, other}) EXPECT_EQ(DeviceMemoryStats(device).live, 0) << "every array's memory came back";
@@ -60,6 +65,7 @@ void ShutGate(const NDArray& x) {
 }
 
 TEST_F(SeveralDevices, CopiesOverlapWithComputing) {
+  if (GpuModule()) GTEST_SKIP() << kEmulatedOnly;
   NDArray busy = Make({1}, {1}, d), in = Make({0, 0}, {2}, d), out = Make({5, 6}, {2}, d), away = Make({0, 0}, {2}, other), back = Make({7, 8}, {2}, other);
   ASSERT_TRUE(Engine::Get().WaitAll(kLong));
   ShutGate(busy);
@@ -78,6 +84,7 @@ TEST_F(SeveralDevices, CopiesOverlapWithComputing) {
   EXPECT_EQ(Read(after), (Values{14, 16}));
 }
 TEST_F(SeveralDevices, ADirectCopyIsOneCopy) {
+  if (GpuModule()) GTEST_SKIP() << kEmulatedOnly;
   NDArray a = Make({1, 2, 3}, {3}, d), b = Make({0, 0, 0}, {3}, other);
   ASSERT_TRUE(Engine::Get().WaitAll(kLong));
   auto copies = [&](const NDArray& from, const NDArray& to) {
@@ -134,6 +141,7 @@ TEST_F(SeveralDevices, RandomProgramsGiveWhatTheHostGives) {
   for (unsigned seed = 0; seed < 20; ++seed) ASSERT_TRUE(RandomProgram(both, seed, 120, true)) << "seed " << seed;
 }
 TEST_F(SeveralDevices, AMissingEventIsCaught) {
+  if (GpuModule()) GTEST_SKIP() << kEmulatedOnly;
 #if defined(__SANITIZE_THREAD__)
   GTEST_SKIP() << "the mistake is a race, and the sanitizer would rightly say so";
 #endif
@@ -145,6 +153,7 @@ TEST_F(SeveralDevices, AMissingEventIsCaught) {
   EXPECT_GT(wrong, 0);
 }
 TEST_F(SeveralDevices, AFailedCopySaysWhatItCopiedFromWhereToWhere) {
+  if (GpuModule()) GTEST_SKIP() << kEmulatedOnly;
   NDArray a = Make({1, 2, 3, 4, 5, 6}, {2, 3}, d), b = Array::Filled({2, 3}, DType::kFloat32, 0, other);
   ASSERT_TRUE(Engine::Get().WaitAll(kLong));
   FakeFail("copy", 1);
@@ -165,6 +174,7 @@ TEST_F(SeveralDevices, AFailedCopySaysWhatItCopiedFromWhereToWhere) {
   while (Engine::Get().NextUnseen()) {}
 }
 TEST_F(SeveralDevices, OnlyDeterministicKernelsWhereTheyAreDemanded) {
+  if (GpuModule()) GTEST_SKIP() << kEmulatedOnly;
   struct Op final : DeviceOp {
     explicit Op(const Device* device) : DeviceOp(StreamOf(device, StreamRole::kCompute)) {}
     const char* Name() const override { return "Loose"; }
@@ -205,6 +215,7 @@ TEST_F(SeveralDevices, FragmentationIsWhatNoArrayAskedFor) {
 }
 // Last: the device stays lost. What the other one made of its values is lost with it, though each of its own operations went well.
 TEST_F(SeveralDevices, ZzALostDeviceTakesAlongWhatOthersMadeOfItsValues) {
+  if (GpuModule()) GTEST_SKIP() << kEmulatedOnly;
   NDArray a = Make({1, 2}, {2}, other), sound = Make({5, 6}, {2}, other), kept = Array::New({2}, DType::kFloat32, d), ones = Make({1, 1}, {2}, d);
   CopyInto(sound, kept);
   Read(kept);

@@ -110,7 +110,7 @@ TEST_F(PlanGraph, AnOptionSwitchesItOffAndOthersMakeItAnother) {
   EXPECT_EQ(plan->graphs().counts().captured, 2) << "kernels look at options";
 }
 TEST_F(PlanGraph, FailuresRunStepByStep) {
-  if (GpuModule()) GTEST_SKIP() << "failures are the emulated device's";
+  if (GpuModule()) GTEST_SKIP() << kEmulatedOnly;
   for (const char* what : {"capture", "graph", "kernel"}) {
     auto plan = NewPlan();
     Arrays a = NewArrays();

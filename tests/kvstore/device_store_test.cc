@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Stores over arrays of two emulated devices: the same results by collectives, by copies and on the host, and what becomes of failures.
+// Stores over arrays of two devices (the emulated ones, or GPUs): the same results by collectives, by copies and on the host, and what becomes of failures.
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <random>
 
-#include "../device/fake_kernels.h"
-#include "base/config.h"
+#include "../device/under_test.h"
+#include "base/text.h"
 #include "storage/device_pool.h"
 #include "store_helpers.h"
 
@@ -15,15 +15,18 @@ namespace {
 
 using namespace kvstore_tests;
 
-const Device* At(size_t i) { return i == 2 ? nullptr : FakeDevice(int(i)); }
+const Device* At(size_t i) { return i == 2 ? nullptr : i == 1 ? SecondDeviceUnderTest() : DeviceUnderTest(); }
 NDArray On(size_t device, const Values& v) { return CopyOf(Of(v), At(device)); }
 
 // With collectives, and without: FLEXOR_DETERMINISTIC demands sums in the order given.
 struct DeviceStore : testing::TestWithParam<bool> {
-  static void SetUpTestSuite() { SetOption("FLEXOR_TEST_DEVICE", FLEXOR_EMULATED_DEVICE); }
-  void SetUp() override { SetOption("FLEXOR_DETERMINISTIC", GetParam() ? "0" : "1"); }
+  static void SetUpTestSuite() { PrepareDevice(); }
+  void SetUp() override {
+    if (!At(1)) GTEST_SKIP() << kOneGpu;
+    SetOption("FLEXOR_DETERMINISTIC", GetParam() ? "0" : "1");
+  }
   void TearDown() override {
-    FakeHold(false);
+    HoldDevice(false);
     SetOption("FLEXOR_DETERMINISTIC", "");
     ASSERT_TRUE(Engine::Get().WaitAll(60000));
     while (auto p = Engine::Get().NextUnseen()) ADD_FAILURE() << p->error.message();
@@ -51,6 +54,7 @@ TEST_P(DeviceStore, SumsWhereTheArraysLieAndGivesToAll) {
   }
 }
 TEST_P(DeviceStore, NothingWaitsUntilAReadDoes) {
+  if (GpuModule()) GTEST_SKIP() << kEmulatedOnly;
   auto store = Store::New("device", {});
   store->Init({"w"}, {Of({0, 0})});
   NDArray a = On(0, {1, 2}), b = On(1, {3, 4});
@@ -93,8 +97,7 @@ TEST_P(DeviceStore, ValuesSpreadOverTheDevices) {
     store->Push({keys.back(), keys.back()}, {On(0, {1, 1, 1, 1}), On(1, {1, 1, 1, 1})}, {});
   }
   std::string text = store->Describe();
-  EXPECT_NE(text.find("  on emu(0): 32 bytes\n"), std::string::npos) << text;
-  EXPECT_NE(text.find("  on emu(1): 32 bytes\n"), std::string::npos) << text;
+  for (size_t i : {0, 1}) EXPECT_NE(text.find(Text("  on ", NameOf(At(i)), ": 32 bytes\n")), std::string::npos) << text;
   store->Forget({"k0"});
   store->Init({"k0"}, {Of({0})});
   store->Push({"k0"}, {On(0, {5})}, {});
@@ -112,8 +115,8 @@ TEST_P(DeviceStore, AnOptimizerUpdatesWhereTheValueIs) {
       store->PushPull({"w", "w"}, {On(0, {1, 2}), On(1, {3, float(i)})}, {a, b}, {});
       local->PushPull({"w"}, {Of({4, 2 + float(i)})}, {want}, {});
     }
-    EXPECT_EQ(Floats(a), Floats(want)) << rule;
-    EXPECT_EQ(Floats(b), Floats(want)) << rule;
+    for (auto& x : {a, b})
+      for (size_t i : {0, 1}) EXPECT_NEAR(Floats(x)[i], Floats(want)[i], GpuModule() ? 1e-6 : 0) << rule;
   }
 }
 // The order of the sum is that of the arrays given, whatever the devices: the same bits as on the host.
@@ -182,6 +185,7 @@ TEST_P(DeviceStore, RandomProgramsGiveWhatTheHostGives) {
 }
 // Copies, kernels, memory and collectives that fail: what is read is right or an error, nothing hangs, and all is well again afterwards.
 TEST_P(DeviceStore, FailuresAreErrorsAndNeverWrongNumbers) {
+  if (GpuModule()) GTEST_SKIP() << kEmulatedOnly;
   int failed = 0;
   for (unsigned seed = 0; seed < 20; ++seed) {
     Outcome o = RandomProgram(seed, 30, {"copy", "kernel", "alloc", "collective"});
@@ -195,6 +199,7 @@ TEST_P(DeviceStore, FailuresAreErrorsAndNeverWrongNumbers) {
   EXPECT_EQ(o.right, 20);
 }
 TEST_P(DeviceStore, AFailedCollectiveSaysOfWhat) {
+  if (GpuModule()) GTEST_SKIP() << kEmulatedOnly;
   if (!GetParam()) GTEST_SKIP() << "of collectives";
   auto store = Store::New("device", {});
   store->Init({"w"}, {Of({0, 0})});
@@ -219,6 +224,7 @@ TEST_P(DeviceStore, ALocalStoreSumsOnTheHost) {
 }
 // Last: the device stays lost. Whoever took part has nothing that counts; the other device goes on alone.
 TEST_P(DeviceStore, ZzALostDeviceSpoilsWhatWasMadeTogether) {
+  if (GpuModule()) GTEST_SKIP() << kEmulatedOnly;
   if (!GetParam()) GTEST_SKIP() << "once: the device stays lost";
   auto store = Store::New("device", {});
   store->Init({"w"}, {Of({0, 0})});

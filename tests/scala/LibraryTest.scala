@@ -59,4 +59,23 @@ class LibraryTest {
     assertTrue(Flexor.version.matches("\\d+\\.\\d+\\.\\d+.*"))
     assertTrue(Flexor.about("path"), Flexor.about("path").contains("libflexor"))
   }
+
+  @Test def memory(): Unit = {
+    val held = Using.scope { implicit s =>
+      val x = NDArray.ones(1000, 1000)
+      Flexor.waitAll()
+      val now = Flexor.memory()
+      assertEquals(Set("live", "cached", "peak", "limit", "total"), now.keySet)
+      assertTrue(now.toString, now("live") >= 4000000 && now("peak") >= now("live") && now("total") > now("live") && now("limit") == 0)
+      Flexor.memoryLimit(now("live") + 1000000)
+      try { NDArray.ones(1000, 1000).toFloats; fail("nothing failed") } catch { case _: MemoryException => } finally Flexor.memoryLimit(0)
+      assertEquals(1000000, x.sum.toDouble, 0)
+      now("live")
+    }
+    assertTrue(Flexor.memory()("live") <= held - 4000000)
+    try { Flexor.memory("toaster"); fail("nothing failed") } catch { case _: DeviceException => }
+    val there = Flexor.memory("emu(0)") // the emulated device, by FLEXOR_TEST_DEVICE
+    assertEquals(6, there.size)
+    assertTrue(there.toString, there("fragmentation") >= 0)
+  }
 }

@@ -27,6 +27,15 @@ object Flexor {
   /** How many handles of the library's are not freed, of `kind` ("ndarray" ...) or of all. */
   def live(kind: String = null): Long = Native.long(flexorJNI.flx_handle_live(Glue.utf8(kind), _))
 
+  /** Bytes of arrays on `device`: live (in use), cached, peak, limit (0: none) and total; of other devices than the CPU also fragmentation. */
+  def memory(device: String = "cpu"): Map[String, Long] = {
+    val stats = Seq("live", "cached", "peak", "limit", "total") ++ (if (device.startsWith("cpu")) Nil else Seq("fragmentation"))
+    stats.map(stat => stat -> Native.long(flexorJNI.flx_memory_stat(Glue.utf8(device), Glue.utf8(stat), _))).toMap
+  }
+
+  /** Limits the memory that arrays may take on `device`; 0: no limit. */
+  def memoryLimit(bytes: Long, device: String = "cpu"): Unit = flexorJNI.flx_memory_limit_set(Glue.utf8(device), bytes)
+
   /** What left its scope by `detach`, or was loaded, and was not closed; with -Dflexor.track=true each with the line that made it. */
   def leaks: String = Leaks.report
 }

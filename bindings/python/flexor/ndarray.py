@@ -297,8 +297,8 @@ class NDArray(f.ArrayHandle):
 
     def as_in_context(self, device: Any) -> "NDArray":
         """The array on `device` ("cpu"): itself if it is there, else a copy."""
-        device = str(device)
-        return self if self.device == (device if "(" in device else device + "(0)") else f.flx_ndarray_copy(self, device)
+        kind, _, number = str(device).partition("(")  # the CPU has any number
+        return self if self.device == f"{kind}({number if number and kind != 'cpu' else '0)'}" else f.flx_ndarray_copy(self, str(device))
 
     to_device = as_in_device = as_in_context
 

@@ -133,3 +133,5 @@ def test_as_in_context_between_devices_of_a_kind():
     a = flexor.nd.array(np.ones(2, "float32"), device="emu(0)")
     assert a.as_in_context("emu(0)") is a and a.as_in_context("emu") is a
     assert a.as_in_context("emu(1)").device == "emu(1)" and a.as_in_context("cpu").device == "cpu(0)"
+    here = nd.ones(2)
+    assert all(flexor.NDArray.as_in_context(here, place) is here for place in ("cpu", "cpu(0)", "cpu(1)"))

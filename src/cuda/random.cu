@@ -9,11 +9,13 @@ namespace {
 
 struct Job {
   Ticket ticket;
+  const uint64_t* more;  // not null: words to be added to it
   void* to;
   int32_t dtype;
   int64_t n, low, range;
   double p, q;
 };
+__device__ inline Philox PhiloxOf(const Job& j) { return Philox(j.more ? Ticket{j.ticket.seed + j.more[0], j.ticket.ticket + j.more[1]} : j.ticket); }
 // A number below `high` may round up to it in a narrow dtype; it stays below.
 template <class T> FLX_HD T AsBelow(double v, double low, double high) {
   T t = ConvertTo<T>(v);
@@ -21,7 +23,7 @@ template <class T> FLX_HD T AsBelow(double v, double low, double high) {
   return t;
 }
 template <class D> __global__ void DrawKernel(Job j) {
-  const Philox philox(j.ticket);
+  const Philox philox = PhiloxOf(j);
   for (int64_t i = Index(); i < j.n; i += Step()) {
     Draws d(philox, uint64_t(i));
     const double v = D::Draw(d, j.p, j.q);
@@ -37,7 +39,7 @@ template <class D> __global__ void DrawKernel(Job j) {
 }
 // Standard normals in float32, as op/random/fill.h says: two elements share a pair of words.
 __global__ void NormalKernel(Job j) {
-  const Philox philox(j.ticket);
+  const Philox philox = PhiloxOf(j);
   const float loc = float(j.p), scale = j.q >= 0 ? float(j.q) : std::numeric_limits<float>::quiet_NaN();
   for (int64_t i = Index(); i < j.n; i += Step()) {
     uint32_t w[4];
@@ -48,7 +50,7 @@ __global__ void NormalKernel(Job j) {
   }
 }
 __global__ void MaskKernel(Job j) {
-  const Philox philox(j.ticket);
+  const Philox philox = PhiloxOf(j);
   const float p = float(j.p);
   for (int64_t i = Index(); i < j.n; i += Step()) {
     uint32_t w[4];
@@ -57,7 +59,7 @@ __global__ void MaskKernel(Job j) {
   }
 }
 __global__ void IntegerKernel(Job j) {
-  const Philox philox(j.ticket);
+  const Philox philox = PhiloxOf(j);
   for (int64_t i = Index(); i < j.n; i += Step()) {
     Draws d(philox, uint64_t(i));
     Store<int64_t>(j.to, j.dtype, i, int64_t(uint64_t(j.low) + d.Below(uint64_t(j.range))));
@@ -65,7 +67,7 @@ __global__ void IntegerKernel(Job j) {
 }
 int32_t Random(flx_device_queue* q, const flx_device_call* c) {
   if (c->nin != 0 || c->nout != 1 || c->nints != 3 || c->nnumbers != 2) return FLX_DEVICE_NO_KERNEL;
-  Job j = {{c->seed, c->ticket}, c->out[0].data, c->out[0].dtype, SizeOf(c->out[0]), c->ints[1], c->ints[2], c->numbers[0], c->numbers[1]};
+  Job j = {{c->seed, c->ticket}, FLX_CALL_HOLDS(c, parameters) ? c->parameters : nullptr, c->out[0].data, c->out[0].dtype, SizeOf(c->out[0]), c->ints[1], c->ints[2], c->numbers[0], c->numbers[1]};
   if (j.n == 0) return FLX_DEVICE_OK;
   const int64_t blocks = BlocksFor(j.n);
   if (c->ints[0] == kRandomInteger) return IsFloat(DType(j.dtype)) ? int32_t(FLX_DEVICE_NO_KERNEL) : Launch(q, blocks, &IntegerKernel, j);
@@ -82,7 +84,21 @@ int32_t Random(flx_device_queue* q, const flx_device_call* c) {
     default: return FLX_DEVICE_NO_KERNEL;
   }
 }
+struct Words { int64_t n, word[kMostParameters]; };
+__global__ void WordsKernel(int64_t* to, Words words) {
+  for (int64_t i = Index(); i < words.n; i += Step()) to[i] = words.word[i];
+}
+int32_t Parameters(flx_device_queue* q, const flx_device_call* c) {
+  Words words = {};
+  words.n = c->nints;
+  if (c->nin != 0 || c->nout != 1 || words.n > kMostParameters || c->out[0].dtype != int32_t(DType::kInt64) || SizeOf(c->out[0]) != words.n) return FLX_DEVICE_NO_KERNEL;
+  for (int64_t i = 0; i < words.n; ++i) words.word[i] = c->ints[i];
+  return Launch(q, 1, &WordsKernel, static_cast<int64_t*>(c->out[0].data), words);
+}
 }  // namespace
 
-void AddRandomKernels(KernelTable* t) { t->Add(kDeviceRandom, DeviceSignature(kDeviceRandom), &Random); }
+void AddRandomKernels(KernelTable* t) {
+  t->Add(kDeviceRandom, kDeviceRandomForm, &Random);
+  t->Add(kDeviceParameters, DeviceSignature(kDeviceParameters), &Parameters);
+}
 }  // namespace flx::cuda

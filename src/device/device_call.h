@@ -3,6 +3,7 @@
  * `numbers` mean to each. A kernel issues its work to the queue and returns; what it was given is gone then, so it copies what its work reads. */
 #ifndef FLEXOR_DEVICE_CALL_H_
 #define FLEXOR_DEVICE_CALL_H_
+#include <stddef.h>
 #include <stdint.h>
 
 #include "device/device_table.h"
@@ -23,11 +24,14 @@ typedef struct flx_device_call {
   const flx_device_tensor *in, *out;
   const int64_t *ints;
   const double *numbers;
-  uint64_t seed, ticket;         /* of a random invocation */
+  uint64_t seed, ticket;         /* of a random invocation; see parameters */
   /* Memory of the device until the work issued here is done; at least 256-byte aligned. */
   int32_t (*scratch)(void *context, int64_t bytes, void **out);
   void *context;
   uint32_t flags;                /* of FLX_CALL_...; read by FLX_CALL_HAS */
+  /* Not null: this call is recorded and will run many times, each time with other random numbers. Memory of the device with two words, read when the work
+   * runs: what is to be added to seed and to ticket. */
+  const uint64_t *parameters;
 } flx_device_call;
 
 /* What the user's options allow. */
@@ -37,8 +41,9 @@ enum {
   FLX_CALL_DETERMINISTIC = 4,     /* the same bits each time, or FLX_DEVICE_NOT_DETERMINISTIC */
   FLX_CALL_AUTOTUNE = 8           /* a library's algorithms may be measured before one is chosen */
 };
-/* A library of before them gives a shorter call. */
-#define FLX_CALL_HAS(call, flag) ((call)->size >= sizeof(flx_device_call) && ((call)->flags & (flag)) != 0)
+/* A library of before a field gives a shorter call. */
+#define FLX_CALL_HOLDS(call, field) ((call)->size >= offsetof(flx_device_call, field) + sizeof((call)->field))
+#define FLX_CALL_HAS(call, flag) (FLX_CALL_HOLDS(call, flags) && ((call)->flags & (flag)) != 0)
 
 /* Returns FLX_DEVICE_OK; FLX_DEVICE_NO_KERNEL if it does not serve these dtypes or shapes, FLX_DEVICE_NOT_DETERMINISTIC if it does, but not with the same
  * bits each time as the call demands (both having done nothing); or what failed. */

@@ -42,6 +42,10 @@ enum DeviceGenerate : int64_t {
 inline constexpr char kDeviceRandom[] = "random";
 enum DeviceRandom : int64_t { kRandomUniform, kRandomNormal, kRandomExponential, kRandomGamma, kRandomPoisson, kRandomNegativeBinomial, kRandomGeneralizedNegativeBinomial,
                               kRandomInteger, kRandomMask };  // the last: numbers[1] where (i / 4, 0)'s word i % 4 is at least numbers[0], as a float in [0, 1); else 0
+inline constexpr uint64_t kDeviceRandomForm = DeviceSignature(kDeviceRandom, 1, 0, "flx_device_call 2");  // heeds the call's parameters
+// parameters: out[0], an int64 array of at most kMostParameters elements, becomes ints, which travel with the launch.
+inline constexpr char kDeviceParameters[] = "parameters";
+constexpr int kMostParameters = 8;
 // softmax: of contiguous in[0], seen as ints (outer, n, inner), over n; ints[3]: 1 for its logarithm; numbers[0]: factor of in[0]. With a second input, which
 // says how many elements of each row count, the others give 0.
 // softmax_grad: of contiguous y and dy, the same; numbers[0]: factor.

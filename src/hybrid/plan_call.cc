@@ -65,7 +65,7 @@ struct PlanRun {  // on the CPU, or on a device: Issue
     plan->UseArena(s, arena);
     auto issue = [&] { plan->Execute(s, parts, bases, first); };
     if (again) return issue();  // its arena is a copy, each time another one
-    plan->graphs().Run(parts, arena, bases, arrays.size(), issue);
+    plan->graphs().Run(parts, arena, bases, arrays.size(), first, issue);
   }
   void Go(void* const* bases) const {
     if (!state) {

@@ -7,6 +7,7 @@
 #include "base/config.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "device/kernels.h"
 #include "hybrid/plan.h"
 #include "profiler/profiler.h"
 
@@ -31,13 +32,19 @@ struct PlanGraphs::Graph {
   Key key;
   const Device* device = nullptr;
   void* graph = nullptr;
-  std::shared_ptr<DeviceScratch> scratch;
+  void* parameters = nullptr;
+  std::shared_ptr<DeviceScratch> block, scratch;  // block: the parameters'
   ~Graph() { if (graph) device->table->graph_destroy(graph); }
 };
 
 PlanGraphs::PlanGraphs(const Plan& plan) {
-  for (auto& n : plan.ir().nodes)
-    if (n.ticket >= 0 || n.op->trait(kRandom) || n.op->trait(kEffect)) why_ = Text("`", n.op->name, "` takes what differs from run to run (a place in the random stream) in its call");
+  bool behind = false;  // as Plan says where backward begins
+  for (auto& n : plan.ir().nodes) {
+    behind |= n.backward;
+    if (n.ticket >= 0) random_ |= behind ? kBackward : kForward;
+    if (n.op->trait(kEffect)) why_ = Text("`", n.op->name, "` has effects");
+  }
+  if (random_ && !plan.device()->Kernel(kDeviceParameters, DeviceSignature(kDeviceParameters))) why_ = Text("the module of ", plan.device()->name, " lacks `", kDeviceParameters, "`");
   if (plan.steps() <= kFewSteps) why_ = Text("it has ", plan.steps(), " steps");
 }
 PlanGraphs::~PlanGraphs() = default;
@@ -76,7 +83,7 @@ bool PlanGraphs::SeenBefore(const Key& key) {
   return false;
 }
 
-void PlanGraphs::Run(int parts, const void* arena, void* const* bases, int n, const std::function<void()>& issue) {
+void PlanGraphs::Run(int parts, const void* arena, void* const* bases, int n, Ticket first, const std::function<void()>& issue) {
   DeviceWork* const w = DeviceWork::Current();
   const flx_device_table& t = *w->device()->table;
   auto plain = [&] {
@@ -90,10 +97,11 @@ void PlanGraphs::Run(int parts, const void* arena, void* const* bases, int n, co
   std::shared_ptr<Graph> graph = Find(key);
   if (!graph) {
     if (!SeenBefore(key)) return plain();
-    graph = Capture(key, parts, issue);
+    graph = Capture(key, parts, first, issue);
     if (!graph) return plain();
   }
   w->Use(graph->scratch);
+  if (graph->block) w->Use(graph->block), w->SetParameters(graph->parameters, first);
   if (int32_t r = t.graph_launch(w->queue(), graph->graph); r == FLX_DEVICE_ERROR || r == FLX_DEVICE_MEMORY) {
     GiveUp(w->device()->CallError(r, "graph_launch").message());
     SayOnce(Text("Plans run step by step on ", w->device()->name, ": ", why()));
@@ -106,7 +114,7 @@ void PlanGraphs::Run(int parts, const void* arena, void* const* bases, int n, co
 }
 
 // Null: it could not be captured, and nothing was issued.
-std::shared_ptr<PlanGraphs::Graph> PlanGraphs::Capture(const Key& key, int parts, const std::function<void()>& issue) {
+std::shared_ptr<PlanGraphs::Graph> PlanGraphs::Capture(const Key& key, int parts, Ticket first, const std::function<void()>& issue) {
   DeviceWork* const w = DeviceWork::Current();
   const flx_device_table& t = *w->device()->table;
   std::vector<size_t> sizes;
@@ -122,10 +130,14 @@ std::shared_ptr<PlanGraphs::Graph> PlanGraphs::Capture(const Key& key, int parts
   graph->key = key, graph->device = w->device();
   std::string why;
   try {
+    if (random_ & parts) {
+      graph->parameters = w->Scratch(DeviceWork::kParameterBytes), graph->block = w->KeepScratch();
+      w->Use(graph->block);  // also if nothing comes of it: what used the memory before may be under way
+    }
     for (size_t bytes : sizes) w->Scratch(int64_t(bytes));
     w->NextStep(nullptr);
     if (int32_t r = t.capture_begin(w->queue())) throw w->device()->CallError(r, "capture_begin");
-    DeviceWork::Recording recording(w);
+    DeviceWork::Recording recording(w, first, graph->parameters);
     try {
       issue();
     } catch (const Error& e) {

@@ -6,6 +6,7 @@
 #include "base/config.h"
 #include "base/small_vector.h"
 #include "base/text.h"
+#include "device/kernels.h"
 #include "storage/device_pool.h"
 
 namespace flx {
@@ -103,6 +104,11 @@ uint32_t CallFlags() {
 void DeviceWork::Refuse(const std::string& what) const {
   Fail(Status::kUnsupported, name_, "has no kernel for ", device()->name, " and ", what, ". Copy the inputs to the CPU (flx_ndarray_copy with device \"cpu\") and call it there.");
 }
+void DeviceWork::SetParameters(void* at, Ticket first) {
+  const TensorView words = MakeView(at, DType::kInt64, {2});
+  const int64_t ints[] = {int64_t(first.seed), int64_t(first.ticket)};
+  Call(kDeviceParameters, DeviceSignature(kDeviceParameters), {nullptr, 0, &words, 1, ints, 2});
+}
 void DeviceWork::Call(const char* kernel, uint64_t signature, const Given& g) {
   flx_device_function found = device()->Kernel(kernel, signature);
   if (!found) Refuse(Text(TypesOf(g), " (its module lacks `", kernel, "`)"));
@@ -115,6 +121,7 @@ void DeviceWork::Call(const char* kernel, uint64_t signature, const Given& g) {
   c.size = sizeof c, c.nin = g.nin, c.nout = g.nout, c.nints = g.nints, c.nnumbers = g.nnumbers;
   c.in = tensors.data(), c.out = tensors.data() + g.nin, c.ints = g.ints, c.numbers = g.numbers;
   c.seed = g.ticket.seed, c.ticket = g.ticket.ticket;
+  if (parameters_) c.seed -= first_.seed, c.ticket -= first_.ticket, c.parameters = static_cast<const uint64_t*>(parameters_);
   c.scratch = &ScratchOf, c.context = this, c.flags = CallFlags();
   int32_t result = reinterpret_cast<flx_device_kernel_function>(found)(queue_, &c);
   if (result == FLX_DEVICE_NO_KERNEL) Refuse(Text(TypesOf(g), " (its module's `", kernel, "` does not serve them)"));

@@ -58,10 +58,12 @@ class DeviceWork {
   std::vector<size_t> ScratchSizes() const;
   std::shared_ptr<DeviceScratch> KeepScratch();
   void Use(std::shared_ptr<DeviceScratch> scratch);
-  class Recording {  // while it lives nothing is allocated: Scratch serves from what is there, or fails
+  // While it lives nothing is allocated: Scratch serves from what is there, or fails. parameters: null, or memory of the device; what is recorded takes from
+  // it, when it runs, the ticket that `first` stands for now (SetParameters).
+  class Recording {
    public:
-    explicit Recording(DeviceWork* w) : w_(w) { w_->recording_ = true; }
-    ~Recording() { w_->recording_ = false; }
+    Recording(DeviceWork* w, Ticket first, const void* parameters) : w_(w) { w_->recording_ = true, w_->first_ = first, w_->parameters_ = parameters; }
+    ~Recording() { w_->recording_ = false, w_->parameters_ = nullptr; }
     Recording(const Recording&) = delete;
 
    private:
@@ -78,6 +80,8 @@ class DeviceWork {
     int nnumbers = 0;
     Ticket ticket = {};
   };
+  static constexpr int64_t kParameterBytes = 16;
+  void SetParameters(void* at, Ticket first);   // in the queue: for what is issued behind it
   // Calls a kernel of the module (device/kernels.h). One that is missing, or refuses these dtypes, is an error that says how to go on without it.
   void Call(const char* kernel, uint64_t signature, const Given& g);
   [[noreturn]] void Refuse(const std::string& what) const;  // the operator has no kernel here for `what`
@@ -92,6 +96,8 @@ class DeviceWork {
   DeviceWork* outer_;
   const char* name_;
   bool recording_ = false;
+  Ticket first_;
+  const void* parameters_ = nullptr;
   static __thread DeviceWork* t_current_ __attribute__((tls_model("initial-exec")));
 };
 

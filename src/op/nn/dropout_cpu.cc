@@ -76,7 +76,7 @@ void DropoutCpu(KernelContext& ctx, const DropoutAttrs& a, const TensorView& x0,
     const int64_t ints[] = {kRandomMask, 0, 0};
     // kept elements grow as the CPU's do: by a factor rounded to the array's type
     const double factor = a.p < 1 ? 1 / (1 - double(a.p)) : 0, numbers[] = {a.p, x.dtype == DType::kFloat64 ? factor : double(float(factor))};
-    w->Call(kDeviceRandom, DeviceSignature(kDeviceRandom), {nullptr, 0, &m, 1, ints, 3, numbers, 2, ctx.random});
+    w->Call(kDeviceRandom, kDeviceRandomForm, {nullptr, 0, &m, 1, ints, 3, numbers, 2, ctx.random});
     FillStrided(zero, 0);
     const TensorView factors[] = {x, m}, choice[] = {m, product, zero};
     RunElementwise(*ctx.op, CpuLoops("mul"), ctx, nullptr, factors, 2, product);

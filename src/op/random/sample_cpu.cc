@@ -33,7 +33,7 @@ bool DrawnOnDevice(KernelContext& ctx, Out y, int64_t which, double p, double q,
   DeviceWork* w = DeviceWork::Current();
   const int64_t ints[] = {which, low, range};
   const double numbers[] = {p, q};
-  if (w) w->Call(kDeviceRandom, DeviceSignature(kDeviceRandom), {nullptr, 0, &y, 1, ints, 3, numbers, 2, ctx.random});
+  if (w) w->Call(kDeviceRandom, kDeviceRandomForm, {nullptr, 0, &y, 1, ints, 3, numbers, 2, ctx.random});
   return w != nullptr;
 }
 template <class D, class At> void Fill(KernelContext& ctx, Out y, const At& at) {

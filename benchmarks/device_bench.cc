@@ -61,6 +61,15 @@ int main(int argc, char** argv) try {
     rate("sum over all", bytes, [&] { Invoke1("sum", {a}); });
     rate("sum over rows", bytes, [&] { Invoke1("sum", {a}, {{"axis", "0"}}); });
     rate("softmax", 2 * bytes, [&] { Invoke1("softmax", {a}); });
+    NDArray gain = Array::Filled({256}, DType::kFloat32, 1, d), mean = Array::Filled({256}, DType::kFloat32, 0, d), var = Array::Filled({256}, DType::kFloat32, 1, d);
+    for (const std::string layout : {"NCHW", "NHWC"}) {
+      const bool last = layout == "NHWC";
+      NDArray x = Array::Filled(last ? Shape{64, 64, 64, 256} : Shape{64, 256, 64, 64}, t, 1, d);
+      for (int mode : {int(kPlain), int(kTrain)})
+        rate(("BatchNorm " + std::string(mode ? "in training " : "") + layout).c_str(), (mode ? 3 : 2) * bytes,
+             [&] { Invoke("BatchNorm", {x, gain, gain, mean, var}, {{"axis", last ? "3" : "1"}, {"fix_gamma", "False"}}, mode); });
+      rate(("Pooling 2x2 " + layout).c_str(), 1.25 * bytes, [&] { Invoke1("Pooling", {x}, {{"kernel", "(2, 2)"}, {"stride", "(2, 2)"}, {"layout", layout}}); });
+    }
     rate("copy of a transpose", 2 * bytes, [&] { Invoke1("_copy", {Invoke1("transpose", {a})}); });
   }
   for (DType t : {DType::kFloat32, DType::kFloat16, DType::kBfloat16})

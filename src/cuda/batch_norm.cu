@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Batch normalization of (outer, channels, inner). A channel's sums are taken part by part, by a block for each, or by a thread where channels lie side by
 // side; the parts are joined in float64 in their order: the same bits at every run. Then each element is computed by itself.
+#include "cuda/divide.h"
 #include "cuda/elements.h"
 #include "cuda/math.h"
 #include "cuda/together.h"
@@ -15,10 +16,11 @@ struct Job {
   void* factors; // four of each channel
   int32_t x_type, dy_type, y_type;
   int64_t outer, channels, inner, parts, part_size;
+  Divisor by_inner, by_channels;
   bool batch, fixed;
   double eps, momentum;
   FLX_HD int64_t total() const { return outer * inner; }
-  FLX_HD int64_t At(int64_t e, int64_t c) const { return (e / inner * channels + c) * inner + e % inner; }  // element e of channel c
+  FLX_HD int64_t At(int64_t e, int64_t c) const { return by_inner.Of(e) * (channels - 1) * inner + c * inner + e; }  // element e of channel c
   FLX_HD int64_t First(int64_t part) const { return part * part_size; }
   FLX_HD int64_t Last(int64_t part) const { return First(part) + part_size < total() ? First(part) + part_size : total(); }
 };
@@ -94,13 +96,21 @@ template <class C> __global__ void JoinGradKernel(Job j) {
     if (j.dbeta) static_cast<C*>(j.dbeta)[c] = C(s);
   }
 }
+constexpr int64_t kAtOnce = 4;  // elements that a thread reads before it writes, so that their ways to memory and back overlap
 template <class C, bool kGrad> __global__ void EachKernel(Job j, int64_t n) {
   const auto* f = static_cast<const C*>(j.factors);
-  for (int64_t i = Index(); i < n; i += Step()) {
-    const int64_t c = i / j.inner % j.channels * 4;
-    const C d = Load<C>(j.x, j.x_type, i) - f[c];
-    if constexpr (kGrad) Store<C>(j.y, j.y_type, i, Load<C>(j.dy, j.dy_type, i) * f[c + 1] + d * f[c + 2] + f[c + 3]);
-    else Store<C>(j.y, j.y_type, i, d * f[c + 1] + f[c + 2]);
+  const int64_t step = Step();
+  for (int64_t from = Index(); from < n; from += step * kAtOnce) {
+    C y[kAtOnce];
+    for (int64_t k = 0; k < kAtOnce && from + k * step < n; ++k) {
+      const int64_t i = from + k * step;
+      int64_t plane = j.by_inner.Of(i);
+      const int64_t c = j.by_channels.Split(&plane) * 4;
+      const C d = Load<C>(j.x, j.x_type, i) - f[c];
+      if constexpr (kGrad) y[k] = Load<C>(j.dy, j.dy_type, i) * f[c + 1] + d * f[c + 2] + f[c + 3];
+      else y[k] = d * f[c + 1] + f[c + 2];
+    }
+    for (int64_t k = 0; k < kAtOnce && from + k * step < n; ++k) Store<C>(j.y, j.y_type, from + k * step, y[k]);
   }
 }
 template <class C, bool kGrad> int32_t Run(flx_device_queue* q, const flx_device_call* c, Job j) {
@@ -120,7 +130,7 @@ template <class C, bool kGrad> int32_t Run(flx_device_queue* q, const flx_device
   int32_t r = FLX_DEVICE_OK;
   if constexpr (kGrad) r = Launch(q, BlocksFor(j.channels), &JoinGradKernel<C>, j);
   else r = Launch(q, BlocksFor(j.channels), &JoinKernel<C>, j);
-  return r || n == 0 || !j.y ? r : Launch(q, BlocksFor(n), &EachKernel<C, kGrad>, j, n);
+  return r || n == 0 || !j.y ? r : Launch(q, BlocksFor(n, kAtOnce), &EachKernel<C, kGrad>, j, n);
 }
 template <bool kGrad> int32_t BatchNorm(flx_device_queue* q, const flx_device_call* c) {
   if (c->nin != 5 || c->nout != (kGrad ? 3 : 5) || c->nints != 5 || c->nnumbers != (kGrad ? 0 : 2)) return FLX_DEVICE_NO_KERNEL;
@@ -136,6 +146,7 @@ template <bool kGrad> int32_t BatchNorm(flx_device_queue* q, const flx_device_ca
   j.outer = c->ints[0], j.channels = c->ints[1], j.inner = c->ints[2], j.batch = c->ints[3] != 0, j.fixed = c->ints[4] != 0;
   if (!kGrad) j.eps = c->numbers[0], j.momentum = c->numbers[1];
   if (j.channels == 0) return FLX_DEVICE_OK;
+  j.by_inner = Divisor(j.inner), j.by_channels = Divisor(j.channels);
   return wide ? Run<double, kGrad>(q, c, j) : Run<float, kGrad>(q, c, j);
 }
 }  // namespace

@@ -19,6 +19,7 @@ constexpr int kBlock = 256;
 constexpr int64_t kMostBlocks = 1 << 16;
 constexpr int64_t kColumnBytes = int64_t(128) << 20;  // of a part of a convolution's columns
 constexpr int64_t kSortWidth = 2048;                  // places that a block sorts in shared memory
+constexpr int64_t kShortRow = 32;                     // elements that one thread is better off with than a block, whose threads wait for each other
 constexpr int64_t kPartSize = 16384;                  // elements of a channel that one block adds up
 template <class... P, class... A> int32_t Launch(flx_device_queue* q, int64_t blocks, void (*kernel)(P...), A... a) {
   OnDevice on(q->device);

@@ -3,6 +3,7 @@
 // chance. For maxima the windows say first where theirs is: the first of equal ones, or of NaN.
 #include <cstring>
 
+#include "cuda/divide.h"
 #include "cuda/elements.h"
 #include "cuda/math.h"
 
@@ -16,13 +17,18 @@ struct Job {
   void* y;
   int64_t* place;     // of each window's maximum
   int32_t x_type, v_type, y_type;
+  Divisor lanes, places[3], strides[3];  // places: of what a thread has an element of
+  void Over(const int64_t* dim) {
+    lanes = Divisor(g.lanes);
+    for (int a = 0; a < 3; ++a) places[a] = Divisor(dim[a]), strides[a] = Divisor(g.s[a]);
+  }
 };
-// Element i of (plane, a, b, c, lane), of sizes `dim`.
+// Element i of (plane, a, b, c, lane).
 struct Spot { int64_t plane, at[3], lane; };
-FLX_HD inline Spot SpotOf(const PoolInts& g, const int64_t* dim, int64_t i) {
+FLX_HD inline Spot SpotOf(const Job& j, int64_t i) {
   Spot s;
-  s.lane = i % g.lanes, i /= g.lanes;
-  for (int a = 2; a >= 0; --a) s.at[a] = i % dim[a], i /= dim[a];
+  s.lane = j.lanes.Split(&i);
+  for (int a = 2; a >= 0; --a) s.at[a] = j.places[a].Split(&i);
   s.plane = i;
   return s;
 }
@@ -66,7 +72,7 @@ template <class C> __device__ int64_t MaxPlace(const Job& j, const Spot& s, C* v
 template <class C> __global__ void PoolKernel(Job j, int64_t n) {
   const PoolInts& g = j.g;
   for (int64_t i = Index(); i < n; i += Step()) {
-    const Spot s = SpotOf(g, g.out, i);
+    const Spot s = SpotOf(j, i);
     C y = C(0);
     if (g.type == kMax) {
       const int64_t at = MaxPlace(j, s, &y);
@@ -90,10 +96,10 @@ template <class C> __global__ void PoolKernel(Job j, int64_t n) {
 template <class C> __global__ void GradKernel(Job j, int64_t n) {
   const PoolInts& g = j.g;
   for (int64_t i = Index(); i < n; i += Step()) {
-    const Spot s = SpotOf(g, g.in, i);
+    const Spot s = SpotOf(j, i);
     int64_t first[3], last[3];  // the windows that show it
     for (int a = 0; a < 3; ++a) {
-      const int64_t at = s.at[a] + g.p[a], end = at / g.s[a] + 1, begin = at - g.k[a] < 0 ? 0 : (at - g.k[a]) / g.s[a] + 1;
+      const int64_t at = s.at[a] + g.p[a], end = j.strides[a].Of(at) + 1, begin = at - g.k[a] < 0 ? 0 : j.strides[a].Of(at - g.k[a]) + 1;
       first[a] = begin, last[a] = end < g.out[a] ? end : g.out[a];
     }
     C sum = C(0);
@@ -116,7 +122,8 @@ bool JobOf(const flx_device_call* c, Job* j) {
   return true;
 }
 int64_t Count(const PoolInts& g, const int64_t* dim) { return g.planes * dim[0] * dim[1] * dim[2] * g.lanes; }
-int32_t RunPool(flx_device_queue* q, const Job& j, int32_t dtype) {
+int32_t RunPool(flx_device_queue* q, Job j, int32_t dtype) {
+  j.Over(j.g.out);
   const int64_t n = Count(j.g, j.g.out);
   return DType(dtype) == DType::kFloat64 ? Launch(q, BlocksFor(n), &PoolKernel<double>, j, n) : Launch(q, BlocksFor(n), &PoolKernel<float>, j, n);
 }
@@ -137,6 +144,7 @@ int32_t PoolGrad(flx_device_queue* q, const flx_device_call* c) {
     if (int32_t r = RunPool(q, j, j.x_type)) return r;
   }
   j.v = c->in[0].data, j.v_type = c->in[0].dtype;
+  j.Over(j.g.in);
   const int64_t n = Count(j.g, j.g.in);
   return DType(j.v_type) == DType::kFloat64 ? Launch(q, BlocksFor(n), &GradKernel<double>, j, n) : Launch(q, BlocksFor(n), &GradKernel<float>, j, n);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Softmax, its logarithm, and their gradients, over the middle of (outer, n, inner): a block for each row where rows are contiguous, else a thread.
+// Softmax, its logarithm, and their gradients, over the middle of (outer, n, inner): a block for each row where rows are contiguous and not short, else a thread.
 #include "cuda/elements.h"
 #include "cuda/math.h"
 #include "cuda/together.h"
@@ -77,7 +77,7 @@ template <bool kGrad> int32_t Softmax(flx_device_queue* q, const flx_device_call
   if (c->nin == 2) j.b = c->in[1].data, j.b_type = c->in[1].dtype;
   j.outer = c->ints[0], j.n = c->ints[1], j.inner = c->ints[2], j.log = c->ints[3] != 0, j.scale = c->numbers[0];
   if (j.outer * j.n * j.inner == 0) return FLX_DEVICE_OK;
-  const bool wide = DType(j.a_type) == DType::kFloat64 || DType(j.to_type) == DType::kFloat64, rows = j.inner == 1;
+  const bool wide = DType(j.a_type) == DType::kFloat64 || DType(j.to_type) == DType::kFloat64, rows = j.inner == 1 && j.n > kShortRow;
   if (!IsFloat(DType(j.to_type))) return FLX_DEVICE_NO_KERNEL;
   if (wide) return rows ? LaunchBlocks(q, j.outer, &RowsKernel<double, kGrad>, j) : Launch(q, BlocksFor(j.outer * j.inner), &ColumnsKernel<double, kGrad>, j);
   return rows ? LaunchBlocks(q, j.outer, &RowsKernel<float, kGrad>, j) : Launch(q, BlocksFor(j.outer * j.inner), &ColumnsKernel<float, kGrad>, j);

@@ -17,7 +17,7 @@ namespace flx::cuda {
 struct Dim { unsigned x; };
 extern thread_local Dim threadIdx, blockIdx, blockDim, gridDim;
 constexpr int kBlock = 256;
-constexpr int64_t kColumnBytes = 2048, kPartSize = 24, kSortWidth = 4;  // small, so that there are several parts
+constexpr int64_t kColumnBytes = 2048, kPartSize = 24, kSortWidth = 4, kShortRow = 2;  // small, so that there are several parts
 
 void Meet();
 inline void AtomicMax(int64_t* p, int64_t v) { if (*p < v) *p = v; }  // in kernels whose threads run one after another

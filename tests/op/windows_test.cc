@@ -72,6 +72,24 @@ TEST_F(DeviceWindows, Random) {
     ASSERT_EQ(o.wrong + o.missing, "") << text;
   }
 }
+TEST_F(DeviceWindows, RandomChannelsAreNormalized) {
+  Windows w;
+  for (int i = 0; i < 150; ++i) {
+    Shape s;
+    const int64_t axes = w.Of(2, 5);
+    for (int64_t a = 0; a < axes; ++a) s.push_back(w.Of(1, axes < 4 ? 14 : 5));
+    const int64_t axis = w.Of(0, axes - 1), n = s[int(axis)];
+    if (s.size() / n < 3) continue;  // of two elements the gradient is a difference of nearly equal numbers
+    Case c{"BatchNorm", {Uniform(s, -2, 2), Uniform({n}, 0.5, 1.5), Uniform({n}, -1, 1), Constant(Uniform({n}, -0.5, 0.5)), Constant(Uniform({n}, 0.5, 1.5))},
+           {{"axis", Text(axis)}, {"fix_gamma", w.Of(0, 2) ? "False" : "True"}, {"use_global_stats", w.Of(0, 3) ? "False" : "True"}}};
+    c.tolerance = 5;
+    static constexpr DType kOf[] = {DType::kFloat32, DType::kFloat64, DType::kFloat16, DType::kBfloat16};
+    const DType t = kOf[w.Of(0, 3)];
+    if (DTypeSize(t) == 2) for (size_t k = 1; k < c.inputs.size(); ++k) c.inputs[k].dtype = DType::kFloat32;  // as they are beside 16-bit data
+    const Outcome o = RunCase(c, t, w.Of(0, 3) == 0);
+    ASSERT_EQ(o.wrong + o.missing, "") << DTypeName(t) << " " << Text(s, " axis ", axis);
+  }
+}
 
 }  // namespace
 }  // namespace flx::cases

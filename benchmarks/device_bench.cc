@@ -31,7 +31,7 @@ double Each(int times, const std::function<void()>& f) {
                     }) / times);
   return best;
 }
-void Row(const char* name, double value, const char* unit) { std::printf("%-44s %12.3f %s\n", name, value, unit); }
+void Row(const char* name, double value, const char* unit) { std::printf("%-48s %12.3f %s\n", name, value, unit); }
 }  // namespace
 
 int main(int argc, char** argv) try {

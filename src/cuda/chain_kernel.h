@@ -11,7 +11,7 @@
 #define FLX_UNROLL
 namespace flx::cuda {
 struct Dim { unsigned x; };
-inline thread_local Dim threadIdx{0}, blockIdx{0}, blockDim{1}, gridDim{1};
+inline Dim threadIdx{0}, blockIdx{0}, blockDim{1}, gridDim{1};  // not a thread's own: who calls the launcher calls it once at a time
 }  // namespace flx::cuda
 // How the emulated device calls a kernel, and how long its argument is.
 #define FLX_CHAIN_LAUNCHER(name, ...)                                                                                                         \

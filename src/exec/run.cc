@@ -255,7 +255,7 @@ inline bool SmallTile(const Call& call, const void* attrs, Array* const* in, int
 
   int held = 0;  // the same array twice is held twice: readers are counted
   bool free = true;
-  while (held < nin && (free = Engine::TryAcquire(&in[held]->storage->var, Access::kRead))) free = !in[held++]->storage->var.poisoned();
+  while (free && held < nin && (free = Engine::TryAcquire(&in[held]->storage->var, Access::kRead))) free = !in[held++]->storage->var.poisoned();
   if (free) {
     Engine::CountInline();
     if (n) f(from, to, n, scalars);

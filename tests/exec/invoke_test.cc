@@ -128,6 +128,26 @@ TEST(Async, PoisonReachesWhatReadsItAndIsClearedByAnOverwrite) {
   InvokeInto(*Call::New("_full", {{"shape", "(1024, 1024, 8)"}, {"value", "2"}}), kPlain, nullptr, 0, nullptr, 0, &to, 1);
   EXPECT_TRUE(WaitToRead(*big));
 }
+// Small elementwise calls have a way of their own, which must see a failed input wherever it stands.
+TEST(Async, PoisonOfAnyInputReachesSmallResults) {
+  auto bad = Array::New({4}, DType::kFloat32), fine = Array::Filled({4}, DType::kFloat32, 1);
+  bad->storage->var.SetPoison(Make<const Poison>(Error(Status::kMemory, "[made] it failed")));
+  auto three = [&](int at) { return std::vector<NDArray>{at == 0 ? bad : fine, at == 1 ? bad : fine, at == 2 ? bad : fine}; };
+  for (const char* mode : {"auto", "threaded"}) {
+    EngineMode m(mode);
+    for (int at = 0; at < 3; ++at) {
+      auto in = three(at);
+      for (const char* op : {"elemwise_add", "elemwise_mul", "add_n", "where"}) {
+        if (std::string(op) != "where" && std::string(op) != "add_n") in.resize(2);
+        else in = three(at);
+        if (at >= int(in.size())) continue;
+        std::string text = MessageOf([&] { Read(Invoke(op, in, {})[0]); }, Status::kMemory);
+        EXPECT_NE(text.find("it failed"), std::string::npos) << op << ", input " << at << ", " << mode << ": " << text;
+      }
+    }
+  }
+  while (Engine::Get().NextUnseen()) {}
+}
 TEST(Async, OriginIsInTheMessage) {
   EngineMode m("threaded");
   SetOrigin("script.R:12");

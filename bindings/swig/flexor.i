@@ -56,3 +56,4 @@ static void flx_wait_again(struct flx_wait *w) { *w->answer = INT_MIN; }
 #endif
 %apply (const flx_ndarray *arrays, int32_t narrays) { (const flx_ndarray *grads, int32_t ngrads), (const flx_ndarray *targets, int32_t ntargets), (const flx_symbol *symbols, int32_t nsymbols) };
 %include <flexor/c_api.h>
+%include <flexor/c_api_train.h>

@@ -9,8 +9,8 @@ import tempfile
 import xml.etree.ElementTree as ET
 
 # The public headers, in the order in which they include each other. One that does not exist is left out.
-HEADERS = ("flexor/c_api.h", "flexor/c_api_native.h")
-BINDING_HEADERS = HEADERS[:1]  # what bindings wrap: no function pointer stands in it
+HEADERS = ("flexor/c_api.h", "flexor/c_api_train.h", "flexor/c_api_native.h")
+BINDING_HEADERS = HEADERS[:2]  # what bindings wrap: no function pointer stands in them
 
 Function = collections.namedtuple("Function", "name returns args")  # returns: a SWIG type; args: [(name, SWIG type)]
 

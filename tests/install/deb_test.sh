@@ -50,7 +50,7 @@ grep -qx "libflexor 0 flexor (= $version)" "$work/control/shlibs" || fail "shlib
 # All that cmake --install brings, and nothing else; only the binaries may differ: they are stripped.
 quietly cmake --install "$build" --prefix "$work/plain"
 diff -r --no-dereference -x "libflexor.so.$version" -x libflexor_cuda.so -x "libflexor_ps.so.$version" -x flexor-ps "$work/plain" "$tree" || fail "the package and cmake --install differ"
-for part in include/flexor/c_api.h include/flexor/op.hpp include/flexor/nn.hpp share/doc/flexor/copyright; do [ -s "$tree/$part" ] || fail "no $part"; done
+for part in include/flexor/c_api.h include/flexor/c_api_train.h include/flexor/op.hpp include/flexor/nn.hpp share/doc/flexor/copyright; do [ -s "$tree/$part" ] || fail "no $part"; done
 grep -q "Apache License" "$tree/share/doc/flexor/copyright" || fail "the copyright names no licence"
 names_no_place "$build"
 # Each library that it needs comes with a package that it depends on.

@@ -352,8 +352,14 @@ void Engine::Complete(Operation* op, const Error* error) {
 // Streams do not keep each other from a variable here: events order them.
 static bool TryAcquireForStream(Var* v, Access a) {
   uint64_t w = v->word.load(std::memory_order_relaxed);
-  while (!(w & (Var::kQueued | Var::kLock)) && Granted(w, a))
-    if (v->word.compare_exchange_weak(w, a == Access::kRead ? w + 1 : w | Var::kWriter, std::memory_order_acquire, std::memory_order_relaxed)) return true;
+  while (!(w & Var::kQueued) && Granted(w, a)) {
+    if (w & Var::kLock) {  // somebody looks at it for a moment: no reason to queue, after which a failure would not be the call's
+      std::this_thread::yield();
+      w = v->word.load(std::memory_order_relaxed);
+    } else if (v->word.compare_exchange_weak(w, a == Access::kRead ? w + 1 : w | Var::kWriter, std::memory_order_acquire, std::memory_order_relaxed)) {
+      return true;
+    }
+  }
   return false;
 }
 void IssueOrPush(StreamOp* op, const VarUse* uses, int n) {

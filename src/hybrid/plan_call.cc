@@ -196,7 +196,7 @@ void RunPlan(const Ref<const Plan>& plan, int parts, Array* const* in, Array* co
     if (arena) uses.emplace_back(VarUse{&arena->var, parts & kForward ? Access::kWrite : Access::kUpdate});
     for (auto& c : p.ir().constants) uses.emplace_back(VarUse{&c.second->storage->var, Access::kRead});
     if (state && parts & kBackward && !again) state->arena = nullptr;  // this run's from here on
-    return IssueCalled(new DevicePlan(run, plan, state, std::move(arena)), uses.data(), uses.size());
+    return IssueCalled(new DevicePlan(run, plan, state, arena), uses.data(), uses.size());  // which looks at the arena's variable after the operation is gone
   }
   auto op = std::make_unique<QueuedPlan>(run, plan, state);
   op->cost_us = float(run.estimate);

@@ -20,7 +20,7 @@ NDArray KeptValues::Find(const std::string& key, const std::vector<Source>& sour
   if (it == entries_.end() || it->second.sources.size() != sources.size()) return nullptr;
   for (size_t i = 0; i < sources.size(); ++i)
     if (it->second.sources[i].version != sources[i].version || !Same(it->second.sources[i], sources[i].array)) return nullptr;
-  return it->second.value;
+  return it->second.value->storage->var.poisoned() ? nullptr : it->second.value;  // what failed once, as without memory, is tried again
 }
 void KeptValues::Put(const std::string& key, std::vector<Source> sources, NDArray value) {
   constexpr size_t kMost = 4096;  // entries of plans that went stay until then
@@ -122,6 +122,7 @@ Prologue::Values Prologue::Get(const NDArray* inputs, KeptValues* kept) const {
   std::lock_guard<std::mutex> lock(mutex_);
   bool same = values_ && seen_.size() == inputs_.size();
   for (size_t i = 0; i < inputs_.size() && same; ++i) same = Same(seen_[i], inputs[inputs_[i]]);
+  for (size_t k = 0; same && k < values_->size(); ++k) same = !(*values_)[k]->storage->var.poisoned();
   if (same) return values_;
   auto fresh = std::make_shared<std::vector<NDArray>>();
   bool all = true;

@@ -24,6 +24,7 @@ struct Pool {
   std::vector<DeviceBlock> free[kClasses];
   std::vector<void*> pinned[kClasses];
   int64_t held = 0, live = 0, requested = 0, peak = 0, limit = 0, pinned_cached = 0;
+  int64_t going = 0;  // of what is held: another thread is giving it back
 
   void AddLive(int64_t n, int64_t asked) {  // under the mutex
     live += n, requested += asked;
@@ -62,7 +63,7 @@ DeviceBlock DeviceAlloc(const Device* device, size_t bytes) {
   if (bytes > kLargest) NoMemory(pool, bytes, "no device has so much");
   const int c = ClassOf(bytes);
   const auto size = int64_t(ClassSize(c)), asked = int64_t(bytes);
-  auto over = [&] { return pool.limit && pool.held + size > pool.limit; };
+  auto over = [&] { return pool.limit && pool.held - pool.going + size > pool.limit; };
   bool limited = false;
   {
     std::lock_guard<std::mutex> lock(pool.mutex);
@@ -174,22 +175,22 @@ void DeviceMemoryReleaseUnused(const Device* device) {
   Pool& pool = PoolOf(device);
   std::vector<std::pair<DeviceBlock, int>> blocks;
   std::vector<std::pair<void*, int>> pinned;
+  int64_t going = 0;
   {
     std::lock_guard<std::mutex> lock(pool.mutex);
     for (int c = 0; c < kClasses; ++c) {
-      for (auto& b : pool.free[c]) blocks.emplace_back(std::move(b), c);
+      for (auto& b : pool.free[c]) blocks.emplace_back(std::move(b), c), going += int64_t(ClassSize(c));
       for (void* p : pool.pinned[c]) pinned.emplace_back(p, c);
       pool.free[c].clear(), pool.pinned[c].clear();
     }
-    pool.pinned_cached = 0;
+    pool.pinned_cached = 0, pool.going += going;
   }
   bool used = std::any_of(blocks.begin(), blocks.end(), [](auto& b) { return bool(b.first.uses); });
   if (used && g_device_rest) g_device_rest(device);
-  int64_t freed = 0;
-  for (auto& b : blocks) device->table->free(device->index, b.first.p, int64_t(ClassSize(b.second))), freed += int64_t(ClassSize(b.second));
+  for (auto& b : blocks) device->table->free(device->index, b.first.p, int64_t(ClassSize(b.second)));
   for (auto& b : pinned) device->table->pinned_free(device->index, b.first, int64_t(ClassSize(b.second)));
   std::lock_guard<std::mutex> lock(pool.mutex);
-  pool.held -= freed;
+  pool.held -= going, pool.going -= going;
 }
 
 }  // namespace flx

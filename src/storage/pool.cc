@@ -61,6 +61,7 @@ struct ThreadCache {
 };
 
 struct Central {
+  std::mutex release;                            // held by who gives everything back: another that needs room waits for it. Taken before `mutex`
   std::mutex mutex;                              // the lists and the registry of threads; taken before a thread's lock
   Block* head[kClasses] = {};
   ThreadCache *threads = nullptr, *unused = nullptr;
@@ -122,7 +123,8 @@ void SystemFree(Central& s, void* p, int c) {
   Cpu().free(0, p, int64_t(ClassSize(c)));
   s.held.fetch_sub(int64_t(ClassSize(c)), std::memory_order_relaxed);
 }
-void ReleaseAll(Central& s) {
+bool ReleaseAll(Central& s) {  // false: there was nothing
+  std::lock_guard<std::mutex> release(s.release);
   Block* lists[kClasses];
   {
     std::lock_guard<std::mutex> lock(s.mutex);
@@ -133,8 +135,10 @@ void ReleaseAll(Central& s) {
       t->Unlock();
     }
   }
+  bool some = false;
   for (int c = 0; c < kClasses; ++c)
-    while (Block* b = lists[c]) lists[c] = b->next, SystemFree(s, b, c);
+    while (Block* b = lists[c]) lists[c] = b->next, SystemFree(s, b, c), some = true;
+  return some;
 }
 
 [[noreturn]] void NoMemory(size_t asked, const char* why) {
@@ -146,15 +150,15 @@ void ReleaseAll(Central& s) {
 void* SystemAlloc(Central& s, int c, size_t asked) {
   auto size = int64_t(ClassSize(c));
   auto reserve = [&] {
-    int64_t limit = s.limit.load(std::memory_order_relaxed), held = s.held.fetch_add(size, std::memory_order_relaxed) + size;
-    if (limit == 0 || held <= limit) return true;
-    s.held.fetch_sub(size, std::memory_order_relaxed);
-    return false;
+    int64_t limit = s.limit.load(std::memory_order_relaxed), held = s.held.load(std::memory_order_relaxed);
+    do {  // what does not fit is never counted, not even for a moment: it would be in another's way
+      if (limit != 0 && held + size > limit) return false;
+    } while (!s.held.compare_exchange_weak(held, held + size, std::memory_order_relaxed));
+    return true;
   };
-  if (!reserve()) {
-    ReleaseAll(s);
-    if (!reserve()) NoMemory(asked, "the limit would be passed");
-  }
+  // Others free and take memory meanwhile: what one of them has just put into a cache counts as held, and is room all the same.
+  for (int vain = 0; !reserve();)
+    if (!ReleaseAll(s) && ++vain == 2) NoMemory(asked, "the limit would be passed");
   void* p = nullptr;
   for (bool again : {true, false}) {
     if (Cpu().alloc(0, size, &p) == FLX_DEVICE_OK) return p;
@@ -202,12 +206,14 @@ inline ThreadCache* Cache() {
 Central& C() {
   static Central* s = [] {
     auto lock = [] {
+      C().release.lock();
       C().mutex.lock();
       for (ThreadCache* t = C().threads; t; t = t->next) t->Lock();
     };
     auto unlock = [] {
       for (ThreadCache* t = C().threads; t; t = t->next) t->Unlock();
       C().mutex.unlock();
+      C().release.unlock();
     };
     auto child = [] {  // the other threads are gone: what they kept is everybody's
       Central& c = C();
@@ -221,6 +227,7 @@ Central& C() {
       c.threads = t_cache && t_cache != &g_gone ? t_cache : nullptr;
       if (c.threads) c.threads->next = c.threads->prev = nullptr;
       c.mutex.unlock();
+      c.release.unlock();
     };
     AddForkHooks(ForkStage::kStorage, {lock, unlock, child});
     AddProfileSampler([] {

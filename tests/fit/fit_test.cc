@@ -166,7 +166,7 @@ TEST(Fit, NextKeepsItsTime) {
   Event e = task->Next(50);
   while (e == Event::kEpoch && std::chrono::steady_clock::now() - begin < std::chrono::milliseconds(40)) e = task->Next(50);
   double ms = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
-  EXPECT_LT(ms, 2000);
+  EXPECT_LT(ms, 20000);
   task->Stop();
   EXPECT_EQ(task->Next(-1), Event::kDone);
 }

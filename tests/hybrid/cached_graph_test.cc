@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <thread>
 
+#include "base/config.h"
 #include "compare.h"
 #include "storage/pool.h"
 
@@ -62,6 +63,28 @@ TEST(CachedGraph, ComputesOnceWhatDependsOnParametersOnly) {
   EXPECT_EQ(Difference("result", g->Run(kPlain, {x, w}), RunImperatively(f, kPlain, {x, w}).results, 0), "");
   NDArray other = Uniform({3});  // another array
   EXPECT_EQ(Difference("result", g->Run(kPlain, {x, other}), RunImperatively(f, kPlain, {x, other}).results, 0), "");
+}
+// What is computed once may fail once, without memory, after the call has returned: it is not kept for ever.
+TEST(CachedGraph, ComputesAgainWhatFailed) {
+  auto f = [](Builder&, const std::vector<Val>& x) { return std::vector<Val>{x[0] * Op1("exp", Op1("sin", x[1]))}; };
+  NDArray w = Uniform({1 << 20}), x = Uniform({1 << 20});
+  WaitToRead(*w), WaitToRead(*x);
+  auto want = RunImperatively(f, kPlain, {x, w}).results;
+  WaitToRead(*want[0]);
+  SetOption("FLEXOR_ENGINE", "threaded");
+  auto g = Make<CachedGraph>("scaled", f, std::vector<bool>{false, true}, NoPasses());
+  HostMemoryReleaseUnused();
+  HostMemoryLimit(HostMemoryStats().live + (1 << 20));
+  try {
+    WaitToRead(*g->Run(kPlain, {x, w})[0]);
+    ADD_FAILURE() << "there was memory";
+  } catch (const Error& e) {
+    EXPECT_EQ(e.status(), Status::kMemory) << e.message();
+  }
+  HostMemoryLimit(0);
+  EXPECT_EQ(Difference("result", g->Run(kPlain, {x, w}), want, 0), "");
+  SetOption("FLEXOR_ENGINE", "");
+  while (Engine::Get().NextUnseen()) {}
 }
 TEST(CachedGraph, BackwardTwiceWithRetain) {
   auto g = Make<CachedGraph>("net", &Net, std::vector<bool>(), NoPasses());

@@ -7,6 +7,7 @@
 #include "../device/under_test.h"
 #include "compare.h"
 #include "hybrid/plan_graph.h"
+#include "storage/device_pool.h"
 #include "tensor/device_array.h"
 
 namespace flx {
@@ -120,6 +121,22 @@ TEST_F(PlanGraph, FailuresRunStepByStep) {
     EXPECT_EQ(plan->graphs().counts().issued, 5) << what;
     EXPECT_NE(plan->graphs().why().find("a test asked for this failure"), std::string::npos) << plan->graphs().why();
   }
+}
+TEST_F(PlanGraph, ARunWithoutMemoryFailsTheCall) {
+  auto plan = NewPlan();
+  Arrays a = NewArrays();
+  RunAndCompare(plan, &a, 0, "before");
+  EXPECT_TRUE(Engine::Get().WaitAll(60000));
+  DeviceMemoryLimit(d, 1);  // what the plan works in is its own, and goes with it
+  DeviceMemoryReleaseUnused(d);
+  try {
+    RunAndCompare(plan, &a, 1, "without");
+    ADD_FAILURE() << "it ran";
+  } catch (const Error& e) {
+    EXPECT_NE(e.message().find("the limit would be passed"), std::string::npos) << e.message();
+  }
+  DeviceMemoryLimit(d, 0);
+  RunAndCompare(plan, &a, 2, "after");
 }
 // ---- random numbers: each run draws its own, whichever way it is issued
 std::vector<Val> Noisy(Builder& b, const std::vector<Val>& x) {

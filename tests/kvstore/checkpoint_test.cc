@@ -91,7 +91,7 @@ TEST(Checkpoint, IsWrittenAndNumbered) {
   EXPECT_EQ(Number(job.workers[0], "checkpoint_round"), 1);
   EXPECT_EQ(Number(job.workers[0], "returns"), 0);
   job.Cut();
-  for (int i = 0; i < 500 && place.Parts().size() > 5; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  for (int i = 0; i < 6000 && place.Parts().size() > 5; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
   EXPECT_EQ(place.Parts(), (std::vector<std::string>{"job.0.2", "job.0.3", "job.1.2", "job.1.3", "job.last"})) << "the first is of no more use";
   EXPECT_EQ(job.workers[0]->Recover(), -1) << "there was no return";
   job.Finish();
@@ -310,7 +310,7 @@ Disturbed Fit(const char* kind, int lost_at, const Settings& more) {
     threads.emplace_back([&, r] {
       d.bits[r] = FitBits(job.workers[size_t(r)], r, 2, options, true, [&, r](Task&, Event e) {
         if (r != 0 || e != Event::kBatch || ++batches != lost_at) return;
-        for (int i = 0; i < 1000 && job.workers[0]->Progress().checkpoint == 0; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+        for (int i = 0; i < 6000 && job.workers[0]->Progress().checkpoint == 0; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
         job.LoseServer(0);
       });
     });

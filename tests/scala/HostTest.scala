@@ -150,7 +150,7 @@ class HostTest {
       assertEquals(150, run.result.predict(data.x).length) // the model stays usable
     }
     assertTrue(s"$longest s", longest < 60)
-    for (_ <- 1 to 100 if Flexor.live() > live + 60) { System.gc(); Thread.sleep(10) } // what the layers keep for runs is freed by the collector
+    for (_ <- 1 to 3000 if Flexor.live() > live + 60) { System.gc(); Thread.sleep(10) } // what the layers keep for runs is freed by the collector
     assertTrue(s"${Flexor.live()} $live", Flexor.live() <= live + 60)
   }
 }

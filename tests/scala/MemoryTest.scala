@@ -43,7 +43,7 @@ class MemoryTest {
   @Test def whatIsForgottenIsFreedInTheEnd(): Unit = {
     // 2 GB in a heap of 32 MB: the hint lets the collector run.
     for (_ <- 1 to 500) Using.scope { implicit s => NDArray.ones(1000, 1000).detach }
-    for (_ <- 1 to 100 if Flexor.live("ndarray") > 0) { System.gc(); Thread.sleep(20) }
+    for (_ <- 1 to 1500 if Flexor.live("ndarray") > 0) { System.gc(); Thread.sleep(20) }
     assertTrue(Flexor.live("ndarray").toString, Flexor.live("ndarray") < 10)
   }
 

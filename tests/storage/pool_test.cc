@@ -115,6 +115,29 @@ TEST_F(PoolTest, TheLimitReachesMemoryCachedByOtherThreads) {
   step = 2;
   other.join();
 }
+// What all threads hold together fits at any time; the rest of the limit is full of blocks of other sizes that they have cached, and give back at once.
+TEST_F(PoolTest, NoThreadFailsForWhatOthersHaveCached) {
+  constexpr int kThreads = 4, kRounds = 2000;
+  constexpr size_t kLargest = 1 << 20;
+  HostMemoryReleaseUnused();
+  HostMemoryLimit(base + kThreads * int64_t(ClassSize(ClassOf(kLargest))) + (1 << 20));
+  std::atomic<int> failed{0};
+  std::vector<std::thread> threads;
+  for (int t = 0; t < kThreads; ++t)
+    threads.emplace_back([&, t] {
+      std::mt19937 g{unsigned(t)};
+      for (int i = 0; i < kRounds; ++i) {
+        const size_t n = kLargest / 8 * (4 + g() % 5);
+        try {
+          HostFree(HostAlloc(n), n);
+        } catch (const Error&) {
+          ++failed;
+        }
+      }
+    });
+  for (auto& t : threads) t.join();
+  EXPECT_EQ(failed, 0);
+}
 TEST_F(PoolTest, TheLimitIsAnOptionToo) {
   SetOption("FLEXOR_MEMORY_LIMIT", "1M");
   EXPECT_EQ(HostMemoryStats().limit, 1 << 20);

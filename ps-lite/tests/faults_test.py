@@ -15,8 +15,7 @@ NODE = os.path.abspath(sys.argv[1])
 
 class Job(jobs.Job):
     def __init__(self, workers, servers, *options, rounds=100000, pause=10, **env):
-        if SLOW > 1:
-            env.setdefault("TEST_BEAT_MS", int(400 * SLOW))
+        env.setdefault("TEST_BEAT_MS", int(1000 * SLOW))  # a machine that is busy for a moment is not silence
         super().__init__([NODE, "worker", str(rounds), str(pause)], workers, servers, *options, program=NODE, **env)
 
     def everybody_at(self, number, workers, after=0):
@@ -53,7 +52,7 @@ def a_worker_dies_and_the_job_fails(number=signal.SIGKILL):
         job.send("worker 1", number)
         if number == signal.SIGSTOP:
             job.wait(r"^\[worker [02]\] failed: .*worker 1")
-        assert job.end(15) != 0, job.tail()
+        assert job.end() != 0, job.tail()
         print(f"  {time.monotonic() - begin:.1f} s")
 
 
@@ -65,16 +64,16 @@ def everybody_hears_who_died(role):
         job.send(role, signal.SIGKILL)
         left = [w for w in range(3) if role != f"worker {w}"]
         for w in left:
-            job.wait(rf"^\[worker {w}\] failed: .*{role}", seconds=8)
+            job.wait(rf"^\[worker {w}\] failed: .*{role}")
         print(f"  {time.monotonic() - begin:.1f} s: " + next(line for line in job.lines if re.search(rf"^\[worker {left[0]}\] failed", line)))
-        assert job.end(20) != 0, job.tail()
+        assert job.end() != 0, job.tail()
 
 
 def a_worker_is_lost_and_the_others_go_on(number=signal.SIGKILL):
     with Job(3, 2, "--elastic", rounds=100) as job:
         job.everybody_at(5, range(3))
         job.send("worker 1", number)
-        where = job.wait(r"^\[worker [02]\] round \d+ by 02 ", seconds=15)
+        where = job.wait(r"^\[worker [02]\] round \d+ by 02 ")
         if number == signal.SIGSTOP:
             job.send("worker 1", signal.SIGCONT)
             job.wait(r"^\[worker 1\] failed: .*\(code 8\)", where)  # it is told that it was taken out
@@ -111,24 +110,24 @@ def the_scheduler_starts_again(log=True):
 
 def the_scheduler_is_stopped():
     """Longer than silence: when it goes on it has heard nobody, and nobody is lost."""
-    with Job(2, 2, "--elastic", rounds=200, pause=int(20 * SLOW)) as job:
+    with Job(2, 2, "--elastic", rounds=400, pause=int(20 * SLOW)) as job:
         job.everybody_at(5, range(2))
         job.send("scheduler", signal.SIGSTOP)
-        time.sleep(2.5 * SLOW)
+        time.sleep(4 * SLOW)
         at = job.round()
         job.send("scheduler", signal.SIGCONT)
-        assert at < 190, "the scheduler went on too late"
+        assert at < 390, "the scheduler went on too late"
         assert job.end() == 0, job.tail()
-        all_counted(job, 2, 200)
+        all_counted(job, 2, 400)
 
 
-def a_worker_comes_back():
-    with Job(3, 2, "--elastic", "--restarts", "1", rounds=150) as job:
+def a_worker_comes_back():  # before the others have made all their rounds, however slowly it starts
+    with Job(3, 2, "--elastic", "--restarts", "1", rounds=600) as job:
         job.everybody_at(5, range(3))
         job.send("worker 1", signal.SIGKILL)
         job.wait(r"started again")
         where = job.wait(r"^\[worker 1\] pid", count=2)
-        job.wait(r"^\[worker 1\] round \d+ by 012 ", where, seconds=20)
+        job.wait(r"^\[worker 1\] round \d+ by 012 ", where)
         assert job.end() == 0, job.tail()
         finals = job.texts(r"^\[worker \d\] final (\d+) ")
         assert len(finals) == 3 and len(set(finals)) == 1, finals
@@ -136,11 +135,11 @@ def a_worker_comes_back():
 
 def a_worker_comes_back_where_keys_are_pushed_unevenly():
     """It begins in the same step of every key; a call waits for the one before it, so that any other number would stop the job."""
-    with Job(3, 2, "--elastic", "--restarts", "1", rounds=149, TEST_SELDOM=7) as job:
+    with Job(3, 2, "--elastic", "--restarts", "1", rounds=599, TEST_SELDOM=7) as job:
         job.everybody_at(15, range(3))
         job.send("worker 1", signal.SIGKILL)
         where = job.wait(r"^\[worker 1\] pid", count=2)
-        job.wait(r"^\[worker 1\] round \d+ by 012 ", where, seconds=20)
+        job.wait(r"^\[worker 1\] round \d+ by 012 ", where)
         assert job.end() == 0, job.tail()
         finals = job.texts(r"^\[worker \d\] final (\d+ big.*)$")
         assert len(finals) == 3 and len(set(finals)) == 1, finals
@@ -148,15 +147,15 @@ def a_worker_comes_back_where_keys_are_pushed_unevenly():
 
 def a_server_comes_back_and_another_is_lost():
     """The copy that came back is brought up to date, and is good enough to take over."""
-    with Job(2, 2, "--elastic", "--restarts", "1", rounds=300, FLEXOR_PS_REPLICAS=1) as job:
+    with Job(2, 2, "--elastic", "--restarts", "1", rounds=900, FLEXOR_PS_REPLICAS=1) as job:
         job.everybody_at(5, range(2))
         job.send("server 0", signal.SIGKILL)
         where = job.wait(r"^\[server 0\] pid", count=2)
-        job.wait(r"^\[server 0\] notice 7", where, seconds=20)
+        job.wait(r"^\[server 0\] notice 7", where)
         time.sleep(1.5 * SLOW)
         job.send("server 1", signal.SIGKILL)
-        assert job.end(60) == 0, job.tail()
-        all_counted(job, 2, 300)
+        assert job.end() == 0, job.tail()
+        all_counted(job, 2, 900)
 
 
 CASES = {

@@ -51,7 +51,7 @@ class Job:
             self.lines.append("[end]")
             self.changed.notify_all()
 
-    def wait(self, pattern, after=0, seconds=30, count=1):
+    def wait(self, pattern, after=0, seconds=100, count=1):
         """The index behind the count-th line from `after` on that has the pattern."""
         end = time.monotonic() + seconds * SLOW
         with self.changed:
@@ -74,7 +74,7 @@ class Job:
     def send(self, node, number):
         os.kill(self.pid(node), number)
 
-    def end(self, seconds=40):
+    def end(self, seconds=120):
         try:
             self.process.wait(seconds * SLOW)
         except subprocess.TimeoutExpired:

@@ -41,7 +41,7 @@ def start(*arguments, program=PROGRAM):
     return subprocess.Popen(command(*arguments, program=program), env=ENV, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def until(condition, seconds=20):
+def until(condition, seconds=60):
     end = time.monotonic() + seconds
     while not condition() and time.monotonic() < end:
         time.sleep(0.02)
@@ -76,7 +76,7 @@ def the_first_failure_is_the_jobs():
     begin = time.monotonic()
     r = launch("-n", "3", "sh", "-c", f"echo $$ >> {work}/failing; [ $FLEXOR_PS_RANK = 1 ] && sleep 0.3 && exit 7; exec sleep 60")
     assert r.returncode == 7 and "worker 1 ended with status 7" in r.stderr, r
-    assert time.monotonic() - begin < 15 and not alive(f"{work}/failing")
+    assert time.monotonic() - begin < 45 and not alive(f"{work}/failing")
     r = launch("-n", "1", "sh", "-c", "kill -SEGV $$")
     assert r.returncode == 128 + signal.SIGSEGV and "SIGSEGV" in r.stderr, r
 

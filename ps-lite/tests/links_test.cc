@@ -37,7 +37,7 @@ int NoWake() {
   return fd[0];
 }
 // Turns both ends until it holds.
-bool Until(std::vector<End*> ends, const std::function<bool()>& ready, int64_t ms = 15000) {
+bool Until(std::vector<End*> ends, const std::function<bool()>& ready, int64_t ms = 60000) {
   for (int64_t end = NowMs() + ms; NowMs() < end;) {
     for (End* e : ends) e->links.poll(NoWake(), 2, e->events);
     if (ready()) return true;
@@ -416,7 +416,7 @@ TEST(Links, SilentByTheHundred) {
   gigabytes.write(ZmtpGreeting() + std::string("\x06\x7f\xff\xff\xff\xff\xff\xff\xff", 9));  // a command of 2^63 bytes
   ASSERT_TRUE(p.up());  // at once, not after they are gone
   p.client.links.send(1, Lane::kExpress, Frame("served"), Frame(""));
-  ASSERT_TRUE(Until(p.both(), [&] { return p.server.count(LinkEvent::kMessage) == 1; }, 5000));
+  ASSERT_TRUE(Until(p.both(), [&] { return p.server.count(LinkEvent::kMessage) == 1; }));
   // All are hung up on.
   ASSERT_TRUE(Until(p.both(), [&] {
     for (RawTcp& s : silent)
@@ -462,7 +462,7 @@ TEST(Links, MessagesWithoutEndAreCutOff) {
       });
       uint64_t cut = p.server.links.counters().endless;
       long before = Resident(), most = before;
-      EXPECT_TRUE(Until(p.both(), [&] { return most = std::max(most, Resident()), bool(over); }, 60000));
+      EXPECT_TRUE(Until(p.both(), [&] { return most = std::max(most, Resident()), bool(over); }));
       hostile.join();
       EXPECT_EQ(p.server.links.counters().endless, cut + 1);
       EXPECT_TRUE(!greeted || Until({&p.server}, [&] { return p.server.events.back().kind == LinkEvent::kDown; }));
@@ -494,7 +494,7 @@ TEST(Links, ManyLargeMessagesAreNoOffence) {
       EXPECT_EQ(p.server.count(LinkEvent::kDown), 0u);
       p.server.events.clear();
       return got == 3300;
-    }, 60000));
+    }));
     EXPECT_EQ(p.server.links.counters().endless, 0u);
   }
 }

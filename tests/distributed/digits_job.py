@@ -16,7 +16,7 @@ DATA = os.path.join(ROOT, "examples", "data", "digits")
 
 class DigitsJob(jobs.Job):
     def __init__(self, optimizer, steps, *options, pause=10, last=0, workers=4, servers=2, wrap="", **env):
-        beat = 0.5 * jobs.SLOW
+        beat = 1.0 * jobs.SLOW  # a machine that is busy for a moment is not silence
         self.silence, self.workers, self.optimizer, self.steps = 3 * beat, workers, optimizer, steps
         env = {"FLEXOR_PS_HEARTBEAT": beat, "FLEXOR_PS_REPLICAS": 1, "FLEXOR_PS_TIMEOUT": 60 * jobs.SLOW, "FLEXOR_PS_RENDEZVOUS": 30 * jobs.SLOW,
                "MXNET_KVSTORE_BIGARRAY_BOUND": 10000, "FLEXOR_PS_SLICE": 65536,  # so that the largest weight lies on both servers, in slices
@@ -24,7 +24,7 @@ class DigitsJob(jobs.Job):
         program = f"{wrap} sh -c 'echo pid $$; exec {shlex.quote(PS)} $0'"
         super().__init__([*shlex.split(wrap), WORKER, DATA, optimizer, str(steps), str(int(pause * jobs.SLOW)), str(last)], workers, servers, "--elastic", *options, program=program.strip(), **env)
 
-    def everybody_at(self, step, seconds=30):
+    def everybody_at(self, step, seconds=100):
         for w in range(self.workers):
             self.wait(rf"^\[worker {w}\] step {step} ", seconds=seconds)
 

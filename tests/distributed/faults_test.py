@@ -8,8 +8,8 @@ import time
 from digits_job import DigitsJob, undisturbed
 from jobs import run
 
-STEPS = 150   # with a pause of 10 ms after each the job outlasts a kill,
-LONGER = 300  # and with these a stop
+STEPS = 300   # with a pause of 10 ms after each the job outlasts a kill,
+LONGER = 700  # and with these a stop
 
 
 def same_without_copies():
@@ -50,7 +50,7 @@ def a_worker_is_lost(number):
     with DigitsJob("SGD", STEPS) as job:
         job.everybody_at(30)
         job.send("worker 1", number)
-        where = job.wait(r"^\[worker 0\] step (\d+) counts (?!\1 \1 \1)", seconds=15)
+        where = job.wait(r"^\[worker 0\] step (\d+) counts (?!\1 \1 \1)")
         if number == signal.SIGSTOP:
             job.in_time()
             job.send("worker 1", signal.SIGCONT)

@@ -7,6 +7,7 @@
 #include <functional>
 #include <string>
 
+#include "base/config.h"
 #include "device/device.h"
 #include "exec/invoke.h"
 #include "tensor/device_array.h"
@@ -55,20 +56,26 @@ int main(int argc, char** argv) try {
     NDArray a = Array::Filled({8192, n / 8192}, t, 1, d), b = Array::Filled({8192, n / 8192}, t, 2, d), row = Array::Filled({1, n / 8192}, t, 2, d);
     const double bytes = double(n) * DTypeSize(t);
     auto rate = [&](const char* what, double moved, const std::function<void()>& f) { Row((type + " " + what + ", 64 M elements").c_str(), moved / Each(10, f) * 1e-9, "GB/s"); };
+    auto both = [&](const std::string& what, double moved, const std::function<void()>& f) {  // ours, and cuDNN's where it is installed
+      rate(what.c_str(), moved, f);
+      SetOption("FLEXOR_CUDNN", "all");
+      rate((what + " by cuDNN").c_str(), moved, f);
+      SetOption("FLEXOR_CUDNN", "");
+    };
     rate("add", 3 * bytes, [&] { Invoke1("elemwise_add", {a, b}); });
     rate("add of a row", 2 * bytes, [&] { Invoke1("broadcast_add", {a, row}); });
     rate("exp", 2 * bytes, [&] { Invoke1("exp", {a}); });
     rate("sum over all", bytes, [&] { Invoke1("sum", {a}); });
     rate("sum over rows", bytes, [&] { Invoke1("sum", {a}, {{"axis", "0"}}); });
-    rate("softmax", 2 * bytes, [&] { Invoke1("softmax", {a}); });
+    both("softmax", 2 * bytes, [&] { Invoke1("softmax", {a}); });
     NDArray gain = Array::Filled({256}, DType::kFloat32, 1, d), mean = Array::Filled({256}, DType::kFloat32, 0, d), var = Array::Filled({256}, DType::kFloat32, 1, d);
     for (const std::string layout : {"NCHW", "NHWC"}) {
       const bool last = layout == "NHWC";
       NDArray x = Array::Filled(last ? Shape{64, 64, 64, 256} : Shape{64, 256, 64, 64}, t, 1, d);
-      for (int mode : {int(kPlain), int(kTrain)})
-        rate(("BatchNorm " + std::string(mode ? "in training " : "") + layout).c_str(), (mode ? 3 : 2) * bytes,
-             [&] { Invoke("BatchNorm", {x, gain, gain, mean, var}, {{"axis", last ? "3" : "1"}, {"fix_gamma", "False"}}, mode); });
-      rate(("Pooling 2x2 " + layout).c_str(), 1.25 * bytes, [&] { Invoke1("Pooling", {x}, {{"kernel", "(2, 2)"}, {"stride", "(2, 2)"}, {"layout", layout}}); });
+      auto norm = [&](int mode) { Invoke("BatchNorm", {x, gain, gain, mean, var}, {{"axis", last ? "3" : "1"}, {"fix_gamma", "False"}}, mode); };
+      rate(("BatchNorm " + layout).c_str(), 2 * bytes, [&] { norm(kPlain); });
+      both("BatchNorm in training " + layout, 3 * bytes, [&] { norm(kTrain); });
+      both("Pooling 2x2 " + layout, 1.25 * bytes, [&] { Invoke1("Pooling", {x}, {{"kernel", "(2, 2)"}, {"stride", "(2, 2)"}, {"layout", layout}}); });
     }
     rate("copy of a transpose", 2 * bytes, [&] { Invoke1("_copy", {Invoke1("transpose", {a})}); });
   }

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/hash.h"
 #include "base/text.h"
 
 namespace flx {
@@ -82,7 +83,7 @@ std::string InWords(std::string type, std::string_view given = {}) {
 void Schema::Set(std::string_view who, void* attrs, std::string_view key, std::string_view value) const {
   const Field* f = Find(key);
   if (!f) {
-    if (key.size() > 4 && key.substr(0, 2) == "__" && key.substr(key.size() - 2) == "__") return;  // hidden keys of MXNet's files
+    if (key.size() > 4 && key.substr(0, 2) == "__" && EndsWith(key, "__")) return;  // hidden keys of MXNet's files
     std::vector<std::string> names;
     for (auto& x : fields_) names.emplace_back(x.name);
     Fail(Status::kName, who, "no attribute is named `", key, "`.", DidYouMean(key, names), names.empty() ? " It has none." : " It has: ",
@@ -124,14 +125,14 @@ bool Schema::Equal(const void* a, const void* b) const {
 }
 
 uint64_t Schema::Hash(const void* attrs) const {
-  uint64_t h = 1469598103934665603ull;
+  uint64_t h = kHashBasis;
   std::string s;
   for (auto& f : fields_) {
     if (f.runtime) continue;
     s.clear();
     f.type->print(f.ptr(attrs), &s);
     s.push_back('\0');
-    for (char c : s) h = (h ^ uint8_t(c)) * 1099511628211ull;
+    h = HashBytes(s, h);
   }
   return h;
 }

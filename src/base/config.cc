@@ -52,6 +52,11 @@ constexpr Row kTable[] = {
      {"FLEXOR_DETERMINISTIC", "", "choice", "0",
       "1: on a GPU only kernels run that give the same bits each time; where there is none, the call fails and names it. On the CPU it is always so."},
      Form::kChoice, "0|1"},
+    {Opt::kCudnn,
+     {"FLEXOR_CUDNN", "", "choice", "auto",
+      "What a GPU computes with cuDNN, where it is installed. none: nothing; auto: convolutions; all: pooling, batch normalization and softmax, too, as far "
+      "as it defines them as Flexor does."},
+     Form::kChoice, "none|auto|all"},
     {Opt::kCudnnAutotune,
      {"FLEXOR_CUDNN_AUTOTUNE", "MXNET_CUDNN_AUTOTUNE_DEFAULT", "choice", "0",
       "How cuDNN's algorithm for a convolution is chosen, once for each shape. 0: by its own guess; 1 or 2: the algorithms are measured at the first call, which "

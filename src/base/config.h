@@ -2,6 +2,7 @@
 // The one table of options: environment variables, flx_config_* and docs/options.md are made from it.
 // A new option is a name in Opt and a row in config.cc (the compiler checks that both are there, in the same order).
 #pragma once
+#include <atomic>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -10,7 +11,7 @@
 namespace flx {
 
 enum class Opt : int {
-  kEngine, kEngineInlineUs, kNumThreads, kMemoryLimit, kMemoryCacheLimit, kDeviceMemoryLimit, kCudaTf32, kDeterministic, kCudnnAutotune, kSeed, kLogLevel, kLogSink, kProfile, kOrigin, kTestDevice, kCacheFolder, kCacheLimit,
+  kEngine, kEngineInlineUs, kNumThreads, kMemoryLimit, kMemoryCacheLimit, kDeviceMemoryLimit, kCudaTf32, kDeterministic, kCudnn, kCudnnAutotune, kSeed, kLogLevel, kLogSink, kProfile, kOrigin, kTestDevice, kCacheFolder, kCacheLimit,
   kFusedKernels, kCudaGraphs,
   kPsRole, kPsRootHost, kPsRootPort, kPsWorkers, kPsServers, kPsInterface, kPsHost, kPsRank, kPsJob, kPsStaleBound, kPsPolicy, kPsReplicas, kPsSlice, kPsBigArray, kPsMemory, kPsTimeout,
   kPsRendezvous, kPsHeartbeat, kPsPatience, kPsLog, kPsCheckpoint, kPsResume, kPsKeyFile, kPsKey, kPsSchedulerKey, kPsAllow, kCount
@@ -30,6 +31,21 @@ std::string GetOption(std::string_view name);
 std::string CacheFolder();                // FLEXOR_CACHE_DIR, or the user's; "": none is known, "none": switched off
 std::string OptionTable();                // aligned text: name, type, value, default, meaning
 uint64_t OptionGeneration();              // counts changes, so that a reader may cache
+// A few bits made of options, for what is asked at every call: read anew when an option has changed.
+class WatchedOptions {
+ public:
+  explicit constexpr WatchedOptions(uint8_t (*read)()) : read_(read) {}
+  uint8_t Get() {
+    const uint64_t now = OptionGeneration();
+    uint64_t seen = seen_.load(std::memory_order_relaxed);
+    if (seen >> 8 != now) seen_.store(seen = now << 8 | read_(), std::memory_order_relaxed);
+    return uint8_t(seen);
+  }
+
+ private:
+  uint8_t (*const read_)();
+  std::atomic<uint64_t> seen_{0};  // the generation, and below it the bits
+};
 // Called after each change, in the thread that made it, with no lock held. For rooms that keep a value where their hot path finds it.
 void OnOptionChange(void (*hook)(Opt changed));
 

@@ -9,6 +9,7 @@
 #include <cstring>
 #include <deque>
 #include <mutex>
+#include <set>
 
 #include "base/config.h"
 #include "base/descriptor.h"
@@ -106,6 +107,16 @@ void WriteLog(LogLevel level, std::string text) noexcept try {
   }
 } catch (...) {
   // No memory for a record: the program's work is worth more than its log.
+}
+
+void LogOnce(LogLevel level, const std::string& key, const std::string& text) {
+  static auto* mutex = new std::mutex;  // never destroyed: other threads may log at exit
+  static auto* known = new std::set<std::string>;
+  {
+    std::lock_guard<std::mutex> lock(*mutex);
+    if (!known->insert(key).second) return;
+  }
+  Log(level, text);
 }
 
 void ConfigureLog(std::string_view key, std::string_view value) {

@@ -13,6 +13,7 @@ enum class LogLevel : int { kDebug = 0, kInfo = 1, kWarning = 2, kError = 3, kNo
 const char* LogLevelName(LogLevel level);  // "warning"
 void WriteLog(LogLevel level, std::string text) noexcept;  // one record; whole lines are written by one call, so that threads do not mix
 bool LogEnabled(LogLevel level);
+void LogOnce(LogLevel level, const std::string& key, const std::string& text);  // the first with this key in the process
 template <class... A> void Log(LogLevel level, const A&... a) { if (LogEnabled(level)) WriteLog(level, Text(a...)); }
 void ConfigureLog(std::string_view key, std::string_view value);  // level = debug|info|warning|error|none; sink = stderr|buffer|none|<file path>
 bool NextLog(LogLevel* level, std::string* text);                 // oldest buffered record; false: none. The buffer keeps the last 1,000.

@@ -22,6 +22,7 @@ bool ParseInt(std::string_view s, int64_t* out);
 bool ParseDouble(std::string_view s, double* out);
 bool ParseBool(std::string_view s, bool* out);  // true false 1 0, any case
 std::string_view Trim(std::string_view s);
+inline bool EndsWith(std::string_view s, std::string_view end) { return s.size() >= end.size() && s.substr(s.size() - end.size()) == end; }
 std::vector<std::string> Split(std::string_view s, char at);
 std::string Join(const std::vector<std::string>& parts, std::string_view with);
 

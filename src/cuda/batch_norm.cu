@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Batch normalization of (outer, channels, inner). A channel's sums are taken part by part, by a block for each, or by a thread where channels lie side by
 // side; the parts are joined in float64 in their order: the same bits at every run. Then each element is computed by itself.
+#include "cuda/cudnn.h"
 #include "cuda/divide.h"
 #include "cuda/elements.h"
 #include "cuda/math.h"
@@ -96,6 +97,22 @@ template <class C> __global__ void JoinGradKernel(Job j) {
     if (j.dbeta) static_cast<C*>(j.dbeta)[c] = C(s);
   }
 }
+// What a step makes of the moving statistics where cuDNN has computed the batch's.
+template <class C> __global__ void MoveKernel(Job j) {
+  const C keep = C(j.momentum), take = C(1 - j.momentum);
+  for (int64_t c = Index(); c < j.channels; c += Step()) {
+    const double inv = double(static_cast<const C*>(j.inv)[c]), var = 1 / (inv * inv) - j.eps;
+    if (j.new_mean) static_cast<C*>(j.new_mean)[c] = static_cast<const C*>(j.moving_mean)[c] * keep + static_cast<const C*>(j.mean)[c] * take;
+    if (j.new_var) static_cast<C*>(j.new_var)[c] = static_cast<const C*>(j.moving_var)[c] * keep + C(var > 0 ? var : 0) * take;
+  }
+}
+template <class C, bool kGrad> int32_t ByCudnn(flx_device_queue* q, const flx_device_call* c, const Job& j) {
+  if (!j.batch || j.fixed || j.x_type != j.y_type || (kGrad && j.dy_type != j.x_type)) return FLX_DEVICE_NO_KERNEL;
+  const CudnnNorm n{j.x_type, j.outer, j.channels, j.inner, j.eps};
+  if (kGrad) return CudnnBatchNormGrad(q, n, j.x, j.dy, j.gamma, j.mean_in, j.inv_in, j.y, j.dgamma, j.dbeta, c);
+  if (int32_t r = CudnnBatchNorm(q, n, j.x, j.gamma, j.beta, j.y, j.mean, j.inv, c)) return r;
+  return Launch(q, BlocksFor(j.channels), &MoveKernel<C>, j);
+}
 constexpr int64_t kAtOnce = 4;  // elements that a thread reads before it writes, so that their ways to memory and back overlap
 template <class C, bool kGrad> __global__ void EachKernel(Job j, int64_t n) {
   const auto* f = static_cast<const C*>(j.factors);
@@ -114,6 +131,7 @@ template <class C, bool kGrad> __global__ void EachKernel(Job j, int64_t n) {
   }
 }
 template <class C, bool kGrad> int32_t Run(flx_device_queue* q, const flx_device_call* c, Job j) {
+  if (const int32_t r = ByCudnn<C, kGrad>(q, c, j); r != FLX_DEVICE_NO_KERNEL) return r;
   const bool threads = j.inner == 1, sums = j.batch || kGrad;
   j.part_size = threads ? (kPartSize + 63) / 64 : kPartSize;
   // At most so many parts that joining them is little work; a channel alone is cut further than one of many.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the kernels of fused chains share, as text (op/elementwise/chain_source.h): their one argument, and how elements come and go.
 #pragma once
-#include "cuda/convert.h"
+#include "base/convert.h"
 #include "cuda/math.h"
 
 #ifdef __CUDACC_RTC__

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Matrix products by cuBLASLt, which is opened at run time. Without it, or where it has no way, the caller's own kernel does them.
 #include <cublasLt.h>
-#include <dlfcn.h>
 
 #include <cstring>
 #include <map>
@@ -9,6 +8,7 @@
 #include <string>
 
 #include "base/dtype.h"
+#include "cuda/library.h"
 #include "cuda/matmul.h"
 #include "cuda/runtime.h"
 
@@ -28,29 +28,20 @@ struct Library {
   decltype(&cublasLtMatmulPreferenceDestroy) preference_destroy = nullptr;
   decltype(&cublasLtMatmulPreferenceSetAttribute) preference_set = nullptr;
   decltype(&cublasLtMatmulAlgoGetHeuristic) heuristic = nullptr;
-  bool whole = false;
+  OpenedLibrary so{"cuBLASLt", {"libcublasLt.so." + Number(CUBLAS_VER_MAJOR), "libcublasLt.so"}};
 
   static const Library& Get() {
-    static const Library* lib = [] {
-      auto* l = new Library;
-      void* so = nullptr;
-      const std::string versioned = "libcublasLt.so." + Number(CUBLAS_VER_MAJOR);
-      for (const char* name : {versioned.c_str(), "libcublasLt.so"})
-        if (!so) so = dlopen(name, RTLD_NOW | RTLD_LOCAL);
-      if (!so) return l;
-      l->whole = true;
-      auto find = [&](auto* f, const char* name) {
-        *f = reinterpret_cast<std::remove_reference_t<decltype(*f)>>(dlsym(so, name));
-        l->whole &= *f != nullptr;
-      };
-      find(&l->create, "cublasLtCreate"), find(&l->matmul, "cublasLtMatmul");
-      find(&l->desc_create, "cublasLtMatmulDescCreate"), find(&l->desc_destroy, "cublasLtMatmulDescDestroy"), find(&l->desc_set, "cublasLtMatmulDescSetAttribute");
-      find(&l->layout_create, "cublasLtMatrixLayoutCreate"), find(&l->layout_destroy, "cublasLtMatrixLayoutDestroy"), find(&l->layout_set, "cublasLtMatrixLayoutSetAttribute");
-      find(&l->preference_create, "cublasLtMatmulPreferenceCreate"), find(&l->preference_destroy, "cublasLtMatmulPreferenceDestroy");
-      find(&l->preference_set, "cublasLtMatmulPreferenceSetAttribute"), find(&l->heuristic, "cublasLtMatmulAlgoGetHeuristic");
-      return l;
-    }();
+    static const Library* lib = new Library;
     return *lib;
+  }
+
+ private:
+  Library() {
+    so.Find(&create, "cublasLtCreate"), so.Find(&matmul, "cublasLtMatmul");
+    so.Find(&desc_create, "cublasLtMatmulDescCreate"), so.Find(&desc_destroy, "cublasLtMatmulDescDestroy"), so.Find(&desc_set, "cublasLtMatmulDescSetAttribute");
+    so.Find(&layout_create, "cublasLtMatrixLayoutCreate"), so.Find(&layout_destroy, "cublasLtMatrixLayoutDestroy"), so.Find(&layout_set, "cublasLtMatrixLayoutSetAttribute");
+    so.Find(&preference_create, "cublasLtMatmulPreferenceCreate"), so.Find(&preference_destroy, "cublasLtMatmulPreferenceDestroy");
+    so.Find(&preference_set, "cublasLtMatmulPreferenceSetAttribute"), so.Find(&heuristic, "cublasLtMatmulAlgoGetHeuristic");
   }
 };
 
@@ -82,21 +73,13 @@ struct PerDevice {
   bool tried = false;
   std::map<std::string, cublasLtMatmulHeuristicResult_t> chosen;
 };
-PerDevice& Of(int32_t device) {
-  static std::mutex& mutex = *new std::mutex;
-  static auto& all = *new std::map<int32_t, PerDevice*>;
-  std::lock_guard<std::mutex> lock(mutex);
-  PerDevice*& d = all[device];
-  if (!d) d = new PerDevice;
-  return *d;
-}
 bool Aligned(const void* p) { return reinterpret_cast<uintptr_t>(p) % 16 == 0; }
 }  // namespace
 
 int32_t CublasProduct(flx_device_queue* q, const Product& p, const flx_device_call* call) try {
   const Library& lib = Library::Get();
   // Its leading dimensions must not be below the rows' lengths; a batch is counted in 32 bits.
-  if (!lib.whole || p.batch > INT32_MAX || p.lda < (p.trans_a ? p.m : p.k) || p.ldb < (p.trans_b ? p.k : p.n) || p.ldc < p.n) return FLX_DEVICE_NO_KERNEL;
+  if (!lib.so.whole() || p.batch > INT32_MAX || p.lda < (p.trans_a ? p.m : p.k) || p.ldb < (p.trans_b ? p.k : p.n) || p.ldc < p.n) return FLX_DEVICE_NO_KERNEL;
   OnDevice on(q->device);
   if (on.result() != cudaSuccess) return Result(on.result(), "cudaSetDevice");
   const auto t = DType(p.dtype);
@@ -115,7 +98,7 @@ int32_t CublasProduct(flx_device_queue* q, const Product& p, const flx_device_ca
               plan.Layout(&plan.c, type, p.n, p.m, p.ldc, p.batch, p.step_c);
   if (!made) return FLX_DEVICE_NO_KERNEL;
 
-  PerDevice& device = Of(q->device);
+  PerDevice& device = OfDevice<PerDevice>(q->device);
   cublasLtMatmulHeuristicResult_t way;
   {
     std::lock_guard<std::mutex> lock(device.mutex);

@@ -175,9 +175,9 @@ int32_t EventRecord(flx_device_event* e, flx_device_queue* q) {
   if (int32_t r = On(on)) return r;
   return Result(cudaEventRecord(e->event, q->stream), "cudaEventRecord");
 }
-int32_t Done(cudaError_t e) {
+int32_t Done(int32_t device, cudaError_t e) {
   const int32_t r = Result(e, "work on the device");
-  if (r == FLX_DEVICE_LOST) AbortGroups();
+  if (r == FLX_DEVICE_LOST) AbortGroups(device);
   return r;
 }
 int32_t EventQuery(flx_device_event* e) {
@@ -186,9 +186,9 @@ int32_t EventQuery(flx_device_event* e) {
     cudaGetLastError();
     return FLX_DEVICE_NOT_READY;
   }
-  return Done(r);
+  return Done(e->device, r);
 }
-int32_t EventWait(flx_device_event* e) { return Done(cudaEventSynchronize(e->event)); }
+int32_t EventWait(flx_device_event* e) { return Done(e->device, cudaEventSynchronize(e->event)); }
 int32_t QueueWait(flx_device_queue* q, flx_device_event* e) {
   OnDevice on(q->device);
   if (int32_t r = On(on)) return r;

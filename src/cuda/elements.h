@@ -2,8 +2,8 @@
 // Elements of any dtype as a computing type and back, and where they lie. Loops exist for few types; what is not of the loop's type is converted on its
 // way, by a switch that all threads of a launch take alike.
 #pragma once
+#include "base/convert.h"
 #include "base/dtype.h"
-#include "cuda/convert.h"
 #include "cuda/kernel.h"
 
 namespace flx::cuda {

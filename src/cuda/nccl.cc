@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Collectives over the GPUs of one process by NCCL, which is opened at run time. Its header is no part of the toolkit: what is used of it, whose binary form
 // NCCL keeps since version 2.0, is declared here.
-#include <dlfcn.h>
-
+#include <algorithm>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <vector>
 
 #include "base/dtype.h"
+#include "cuda/library.h"
 #include "cuda/nccl.h"
 #include "cuda/runtime.h"
 
@@ -29,28 +29,18 @@ struct Library {
   int (*reduce)(const void*, void*, size_t, int, int, int, Communicator, cudaStream_t) = nullptr;
   int (*broadcast)(const void*, void*, size_t, int, int, Communicator, cudaStream_t) = nullptr;
   const char* (*error_text)(int) = nullptr;
-  std::string missing;  // why there is none
+  OpenedLibrary so{"NCCL", {"libnccl.so.2", "libnccl.so"}};
 
   static const Library& Get() {
-    static const Library* lib = [] {
-      auto* l = new Library;
-      void* so = nullptr;
-      for (const char* name : {"libnccl.so.2", "libnccl.so"})
-        if (!so) so = dlopen(name, RTLD_NOW | RTLD_LOCAL);
-      if (!so) {
-        l->missing = "there is no libnccl.so.2";
-        return l;
-      }
-      auto find = [&](auto* f, const char* name) {
-        *f = reinterpret_cast<std::remove_reference_t<decltype(*f)>>(dlsym(so, name));
-        if (!*f) l->missing = std::string("libnccl.so.2 has no ") + name;
-      };
-      find(&l->init_all, "ncclCommInitAll"), find(&l->destroy, "ncclCommDestroy"), find(&l->abort, "ncclCommAbort");
-      find(&l->group_start, "ncclGroupStart"), find(&l->group_end, "ncclGroupEnd");
-      find(&l->all_reduce, "ncclAllReduce"), find(&l->reduce, "ncclReduce"), find(&l->broadcast, "ncclBroadcast"), find(&l->error_text, "ncclGetErrorString");
-      return l;
-    }();
+    static const Library* lib = new Library;
     return *lib;
+  }
+
+ private:
+  Library() {
+    so.Find(&init_all, "ncclCommInitAll"), so.Find(&destroy, "ncclCommDestroy"), so.Find(&abort, "ncclCommAbort");
+    so.Find(&group_start, "ncclGroupStart"), so.Find(&group_end, "ncclGroupEnd");
+    so.Find(&all_reduce, "ncclAllReduce"), so.Find(&reduce, "ncclReduce"), so.Find(&broadcast, "ncclBroadcast"), so.Find(&error_text, "ncclGetErrorString");
   }
 };
 
@@ -87,7 +77,7 @@ Groups& All() { static auto* g = new Groups; return *g; }
 
 int32_t GroupCreate(int32_t n, const int32_t* devices, void** out) try {
   const Library& lib = Library::Get();
-  if (!lib.missing.empty()) return Failed(FLX_DEVICE_ERROR, lib.missing.c_str());
+  if (!lib.so.whole()) return Failed(FLX_DEVICE_ERROR, lib.so.missing().c_str());
   auto group = std::make_unique<Group>();
   group->devices.assign(devices, devices + n);
   group->members.resize(size_t(n), nullptr);
@@ -139,12 +129,12 @@ int32_t Collective(void* given, int32_t what, flx_device_queue* const* queues, c
 }
 }  // namespace
 
-void AbortGroups() {
+void AbortGroups(int32_t device) {
   Groups& all = All();
   std::lock_guard<std::mutex> lock(all.mutex);
   for (auto* g : all.all) {
     std::lock_guard<std::mutex> own(g->mutex);
-    if (g->aborted) continue;
+    if (g->aborted || std::find(g->devices.begin(), g->devices.end(), device) == g->devices.end()) continue;
     g->aborted = true;
     for (auto c : g->members) Library::Get().abort(c);
   }

@@ -3,6 +3,7 @@
 // chance. For maxima the windows say first where theirs is: the first of equal ones, or of NaN.
 #include <cstring>
 
+#include "cuda/cudnn.h"
 #include "cuda/divide.h"
 #include "cuda/elements.h"
 #include "cuda/math.h"
@@ -132,12 +133,15 @@ int32_t Pool(flx_device_queue* q, const flx_device_call* c) {
   if ((c->nin != 1 && c->nin != 2) || !JobOf(c, &j)) return FLX_DEVICE_NO_KERNEL;
   j.x = c->in[0].data, j.x_type = c->in[0].dtype;
   if (c->nin == 2) j.g.type = kMax, j.v = c->in[1].data, j.v_type = c->in[1].dtype;
+  if (const int32_t r = !j.v && j.x_type == j.y_type ? CudnnPool(q, j.g, j.x_type, j.x, j.y, c) : int32_t(FLX_DEVICE_NO_KERNEL); r != FLX_DEVICE_NO_KERNEL) return r;
   return RunPool(q, j, j.x_type);
 }
 int32_t PoolGrad(flx_device_queue* q, const flx_device_call* c) {
   Job j = {};
   if ((c->nin != 1 && c->nin != 2) || !JobOf(c, &j) || (j.g.type == kMax && c->nin != 2)) return FLX_DEVICE_NO_KERNEL;
   if (j.g.type == kMax) {
+    const bool one = c->in[0].dtype == j.y_type && c->in[1].dtype == j.y_type;
+    if (const int32_t r = one ? CudnnPoolGrad(q, j.g, j.y_type, c->in[1].data, c->in[0].data, j.y, c) : int32_t(FLX_DEVICE_NO_KERNEL); r != FLX_DEVICE_NO_KERNEL) return r;
     void* place = nullptr;
     if (int32_t r = c->scratch(c->context, Count(j.g, j.g.out) * int64_t(sizeof(int64_t)) + 8, &place)) return r;
     j.x = c->in[1].data, j.x_type = c->in[1].dtype, j.place = static_cast<int64_t*>(place);

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Programs: source to a binary by NVRTC, which is opened at run time (its header is not needed, its types are plain), and binaries by the runtime.
-#include <dlfcn.h>
-
 #include <cstring>
 #include <new>
 #include <vector>
 
+#include "cuda/library.h"
 #include "cuda/runtime.h"
 
 namespace flx::cuda {
@@ -28,7 +27,7 @@ struct Nvrtc {
   int (*destroy)(Program*) = nullptr;
   int (*arch_count)(int*) = nullptr;
   int (*archs)(int*) = nullptr;
-  std::string missing;  // why there is none
+  OpenedLibrary so{"NVRTC", {"libnvrtc.so." + Number(CUDART_VERSION / 1000), "libnvrtc.so"}};
 
   static const Nvrtc& Get() {
     static const Nvrtc* lib = new Nvrtc;
@@ -37,23 +36,9 @@ struct Nvrtc {
 
  private:
   Nvrtc() {
-    void* so = nullptr;
-    const std::string versioned = "libnvrtc.so." + Number(CUDART_VERSION / 1000);
-    for (const char* name : {versioned.c_str(), "libnvrtc.so"}) {
-      if (!so) so = dlopen(name, RTLD_NOW | RTLD_LOCAL);
-      if (so || !missing.empty()) continue;
-      const char* why = dlerror();
-      missing = std::string("there is no NVRTC (") + (why ? why : name) + ")";
-    }
-    if (!so) return;
-    missing.clear();
-    auto find = [&](auto* f, const char* name) {
-      *f = reinterpret_cast<std::remove_reference_t<decltype(*f)>>(dlsym(so, name));
-      if (!*f && missing.empty()) missing = std::string("NVRTC lacks ") + name;
-    };
-    find(&version, "nvrtcVersion"), find(&create, "nvrtcCreateProgram"), find(&compile, "nvrtcCompileProgram"), find(&destroy, "nvrtcDestroyProgram");
-    find(&log_size, "nvrtcGetProgramLogSize"), find(&log, "nvrtcGetProgramLog"), find(&cubin_size, "nvrtcGetCUBINSize"), find(&cubin, "nvrtcGetCUBIN");
-    find(&ptx_size, "nvrtcGetPTXSize"), find(&ptx, "nvrtcGetPTX"), find(&arch_count, "nvrtcGetNumSupportedArchs"), find(&archs, "nvrtcGetSupportedArchs");
+    so.Find(&version, "nvrtcVersion"), so.Find(&create, "nvrtcCreateProgram"), so.Find(&compile, "nvrtcCompileProgram"), so.Find(&destroy, "nvrtcDestroyProgram");
+    so.Find(&log_size, "nvrtcGetProgramLogSize"), so.Find(&log, "nvrtcGetProgramLog"), so.Find(&cubin_size, "nvrtcGetCUBINSize"), so.Find(&cubin, "nvrtcGetCUBIN");
+    so.Find(&ptx_size, "nvrtcGetPTXSize"), so.Find(&ptx, "nvrtcGetPTX"), so.Find(&arch_count, "nvrtcGetNumSupportedArchs"), so.Find(&archs, "nvrtcGetSupportedArchs");
   }
 };
 
@@ -74,7 +59,7 @@ int32_t TargetOf(int32_t device, const Nvrtc& lib, Target* to) {
 }
 int32_t Ready(int32_t device, Target* target) {
   const Nvrtc& lib = Nvrtc::Get();
-  return lib.missing.empty() ? TargetOf(device, lib, target) : Failed(FLX_DEVICE_ERROR, lib.missing.c_str());
+  return lib.so.whole() ? TargetOf(device, lib, target) : Failed(FLX_DEVICE_ERROR, lib.so.missing().c_str());
 }
 
 int32_t Compiler(int32_t device, char* text, int64_t capacity) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Softmax, its logarithm, and their gradients, over the middle of (outer, n, inner): a block for each row where rows are contiguous and not short, else a thread.
+#include "cuda/cudnn.h"
 #include "cuda/elements.h"
 #include "cuda/math.h"
 #include "cuda/together.h"
@@ -79,6 +80,11 @@ template <bool kGrad> int32_t Softmax(flx_device_queue* q, const flx_device_call
   if (j.outer * j.n * j.inner == 0) return FLX_DEVICE_OK;
   const bool wide = DType(j.a_type) == DType::kFloat64 || DType(j.to_type) == DType::kFloat64, rows = j.inner == 1 && j.n > kShortRow;
   if (!IsFloat(DType(j.to_type))) return FLX_DEVICE_NO_KERNEL;
+  if (j.scale == 1 && c->nin == (kGrad ? 2 : 1) && j.a_type == j.to_type && (!kGrad || j.b_type == j.to_type)) {
+    const CudnnRows rows{j.to_type, j.outer, j.n, j.inner, j.log};
+    const int32_t r = kGrad ? CudnnSoftmaxGrad(q, rows, j.a, j.b, j.to, c) : CudnnSoftmax(q, rows, j.a, j.to, c);
+    if (r != FLX_DEVICE_NO_KERNEL) return r;
+  }
   if (wide) return rows ? LaunchBlocks(q, j.outer, &RowsKernel<double, kGrad>, j) : Launch(q, BlocksFor(j.outer * j.inner), &ColumnsKernel<double, kGrad>, j);
   return rows ? LaunchBlocks(q, j.outer, &RowsKernel<float, kGrad>, j) : Launch(q, BlocksFor(j.outer * j.inner), &ColumnsKernel<float, kGrad>, j);
 }

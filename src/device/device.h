@@ -47,13 +47,6 @@ class DeviceManager {
   Impl* impl_;
 };
 
-// FNV-1a, for kernel signatures: the same in every build that spells the signature the same.
-constexpr uint64_t SignatureHash(const char* s) {
-  uint64_t h = 1469598103934665603ull;
-  for (; *s; ++s) h = (h ^ uint64_t(static_cast<unsigned char>(*s))) * 1099511628211ull;
-  return h;
-}
-
 inline std::string NameOf(const Device* d) { return d ? d->name : "cpu(0)"; }
 
 const flx_device_table* CpuDeviceTable();  // cpu_device.cc

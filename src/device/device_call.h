@@ -39,7 +39,9 @@ enum {
   FLX_CALL_TF32_PRODUCTS = 1,     /* float32 matrix products may use TF32 */
   FLX_CALL_TF32_CONVOLUTIONS = 2, /* and convolutions */
   FLX_CALL_DETERMINISTIC = 4,     /* the same bits each time, or FLX_DEVICE_NOT_DETERMINISTIC */
-  FLX_CALL_AUTOTUNE = 8           /* a library's algorithms may be measured before one is chosen */
+  FLX_CALL_AUTOTUNE = 8,          /* a library's algorithms may be measured before one is chosen */
+  FLX_CALL_CUDNN_ALL = 16,        /* cuDNN also where the module's own kernels are thought to be as good */
+  FLX_CALL_NO_CUDNN = 32          /* nowhere */
 };
 /* A library of before a field gives a shorter call. */
 #define FLX_CALL_HOLDS(call, field) ((call)->size >= offsetof(flx_device_call, field) + sizeof((call)->field))

@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/hash.h"
 #include "base/text.h"
 
 namespace flx {
@@ -23,10 +24,6 @@ constexpr size_t kMagicSize = sizeof kMagic - 1, kHead = kMagicSize + 16;
 constexpr char kSuffix[] = ".flxcache", kNewPrefix[] = ".new-";
 constexpr int64_t kMostBytes = int64_t(1) << 30;  // of a file
 
-uint64_t Hash(std::string_view s, uint64_t h = 1469598103934665603ull) {
-  for (unsigned char c : s) h = (h ^ c) * 1099511628211ull;
-  return h;
-}
 void AppendWord(std::string* s, uint64_t word) { s->append(reinterpret_cast<const char*>(&word), 8); }
 uint64_t WordAt(const std::string& s, size_t at) {
   uint64_t word;
@@ -80,7 +77,6 @@ bool MakeFolders(const std::string& path) {
   }
   return true;
 }
-bool EndsWith(std::string_view s, std::string_view end) { return s.size() >= end.size() && s.substr(s.size() - end.size()) == end; }
 }  // namespace
 
 std::string DiskCache::why() const {
@@ -104,7 +100,7 @@ bool DiskCache::Ready() {
   else usable_ = true;
   return usable_;
 }
-std::string DiskCache::PathOf(std::string_view key) const { return Text(folder_, "/", Hex(Hash(key)), Hex(Hash(key, 0x9e3779b97f4a7c15ull)), kSuffix); }
+std::string DiskCache::PathOf(std::string_view key) const { return Text(folder_, "/", Hex(HashBytes(key)), Hex(HashBytes(key, 0x9e3779b97f4a7c15ull)), kSuffix); }
 
 bool DiskCache::Get(std::string_view key, std::string* value) {
   if (!Ready()) return false;
@@ -114,7 +110,7 @@ bool DiskCache::Get(std::string_view key, std::string* value) {
   if (!f) return false;
   const bool whole = f.ReadAll(&all) && all.size() >= kHead + 8 && all.compare(0, kMagicSize, kMagic) == 0 && WordAt(all, kMagicSize) <= all.size() &&
                      WordAt(all, kMagicSize + 8) <= all.size() && WordAt(all, kMagicSize) + WordAt(all, kMagicSize + 8) + kHead + 8 == all.size() &&
-                     Hash(std::string_view(all).substr(0, all.size() - 8)) == WordAt(all, all.size() - 8);
+                     HashBytes(std::string_view(all).substr(0, all.size() - 8)) == WordAt(all, all.size() - 8);
   if (!whole) {
     unlink(path.c_str());
     return false;
@@ -130,7 +126,7 @@ void DiskCache::Put(std::string_view key, std::string_view value) {
   std::string all(kMagic, kMagicSize);
   AppendWord(&all, key.size()), AppendWord(&all, value.size());
   all += key, all += value;
-  AppendWord(&all, Hash(all));
+  AppendWord(&all, HashBytes(all));
   static std::atomic<uint64_t> count{0};
   const std::string fresh = Text(folder_, "/", kNewPrefix, int64_t(getpid()), "-", count++, "-", Hex(reinterpret_cast<uintptr_t>(this)));
   bool written;

@@ -5,14 +5,13 @@
 #include <cstdint>
 #include <initializer_list>
 
+#include "base/hash.h"
+
 namespace flx {
 
 // Of what a name stands for here: a module of another build whose call looks different is refused, not believed. A changed meaning is a changed `form`.
 constexpr uint64_t DeviceSignature(const char* name, int inputs = 1, int numbers = 0, const char* form = "flx_device_call 1") {
-  uint64_t h = 1469598103934665603ull;
-  for (const char* text : {form, name})
-    for (const char* p = text; *p; ++p) h = (h ^ uint64_t(static_cast<unsigned char>(*p))) * 1099511628211ull;
-  return (h ^ uint64_t(inputs * 64 + numbers)) * 1099511628211ull;
+  return (HashBytes(name, HashBytes(form)) ^ uint64_t(inputs * 64 + numbers)) * kHashPrime;
 }
 
 // copy: out[0] = in[0], of one shape, converted (floats become integers toward zero and saturate, NaN is 0; anything but zero is true).

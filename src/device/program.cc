@@ -5,11 +5,11 @@
 #include <map>
 #include <memory>
 #include <mutex>
-#include <set>
 #include <utility>
 #include <vector>
 
 #include "base/config.h"
+#include "base/hash.h"
 #include "base/log.h"
 #include "device/disk_cache.h"
 
@@ -25,20 +25,12 @@ struct Known {
   std::mutex mutex;
   std::map<std::pair<const Device*, std::string>, std::unique_ptr<Made>> programs;  // by what stands behind the prelude
   std::map<const char*, std::string> preludes;                                      // their hashes, for keys
-  std::set<std::string> said;
   std::vector<std::pair<std::string, std::unique_ptr<DiskCache>>> caches;  // by the options they were made with; a thread may still use an older one
   std::atomic<int64_t> compiled{0}, loaded{0}, failed{0};
 };
 Known& K() {
   static Known* k = new Known;  // never destroyed
   return *k;
-}
-void SayOnce(const std::string& text) {
-  {
-    std::lock_guard<std::mutex> lock(K().mutex);
-    if (!K().said.insert(text).second) return;
-  }
-  Log(LogLevel::kWarning, text);
 }
 DiskCache* Cache() {  // null: switched off
   const std::string folder = CacheFolder();
@@ -58,10 +50,11 @@ int32_t Keep(void* to, const void* binary, int64_t bytes) noexcept {
     return FLX_DEVICE_MEMORY;
   }
 }
+void SayOnce(const std::string& text) { LogOnce(LogLevel::kWarning, text, text); }
 std::string PreludeHash(const char* prelude) {
   std::lock_guard<std::mutex> lock(K().mutex);
   std::string& s = K().preludes[prelude];
-  if (s.empty()) s = Text(SignatureHash(prelude));
+  if (s.empty()) s = Text(HashBytes(prelude));
   return s;
 }
 void* Make(const Device* device, const char* prelude, const std::string& text, const char* name) {
@@ -95,12 +88,8 @@ void* Make(const Device* device, const char* prelude, const std::string& text, c
 bool Programs::Can(const Device* device) {
   const flx_device_table& t = *device->table;
   if (!t.compiler || !t.compile || !t.program_load || !t.program_launch) return false;
-  static std::atomic<uint64_t> seen{0};  // the options' generation, twice, and in the last bit whether it is allowed
-  const uint64_t generation = OptionGeneration(), before = seen.load(std::memory_order_relaxed);
-  if (before >> 1 == generation) return before & 1;
-  const bool allowed = GetText(Opt::kFusedKernels) != "0";
-  seen.store(generation << 1 | uint64_t(allowed), std::memory_order_relaxed);
-  return allowed;
+  static WatchedOptions allowed([] { return uint8_t(GetText(Opt::kFusedKernels) != "0"); });
+  return allowed.Get();
 }
 void* Programs::Get(const Device* device, const char* prelude, const std::string& text, const char* name) {
   Made* made;

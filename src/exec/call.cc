@@ -76,6 +76,7 @@ NDArray CopyOf(const NDArray& a, const Device* device) {
   CopyInto(a, y);
   return y;
 }
+NDArray ArrayOn(const NDArray& a, const Device* device) { return a->device() == device ? a : CopyOf(a, device); }
 // Between devices: converted where it comes from, carried over, through pinned memory where there is no way to the other's, and put in place where it goes.
 static void CopyAcross(const NDArray& from, const NDArray& target) {
   NDArray same = from;

@@ -57,6 +57,7 @@ inline NDArray Invoke1(std::string_view op, const std::vector<NDArray>& in, cons
 void CopyInto(const NDArray& from, const NDArray& target);
 NDArray CopyOf(const NDArray& a);
 NDArray CopyOf(const NDArray& a, const Device* device);  // null: the CPU
+NDArray ArrayOn(const NDArray& a, const Device* device); // the array itself where it lies there
 
 // A builder that runs at once: Val is an index into its list. Layers, gradients and compositions run on it.
 class EagerBuilder final : public Builder {

@@ -1,23 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "fit/files.h"
 
+#include "base/text.h"
 #include "interop/mxnet_params.h"
 #include "interop/safetensors.h"
 #include "io/bytes.h"
 
 namespace flx {
 namespace {
-bool Ends(std::string_view s, std::string_view end) { return s.size() >= end.size() && s.substr(s.size() - end.size()) == end; }
 // Files do not say which arrays are states; Gluon's and MXNet's names do.
 bool IsStateName(std::string_view name) {
   for (const char* end : {"running_mean", "running_var", "moving_mean", "moving_var"})
-    if (Ends(name, end)) return true;
+    if (EndsWith(name, end)) return true;
   return false;
 }
 }  // namespace
 
 void SaveParams(const Params& params, const std::string& path, std::string_view format) {
-  if (format.empty()) format = Ends(path, ".params") ? "mxnet" : Ends(path, ".safetensors") || Ends(path, ".flx") ? "safetensors" : "";
+  if (format.empty()) format = EndsWith(path, ".params") ? "mxnet" : EndsWith(path, ".safetensors") || EndsWith(path, ".flx") ? "safetensors" : "";
   if (format.empty())
     Fail(Status::kArgument, "params", "the extension of `", path, "` tells no format. Use .safetensors or .params, or give the format: safetensors or mxnet.");
   Safetensors f;

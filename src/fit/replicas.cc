@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "device/device.h"
 #include "exec/autograd.h"
+#include "kvstore/store.h"
 #include "tensor/collective.h"
 
 namespace flx {
@@ -63,10 +64,7 @@ void Replicas::SumGradients(const std::vector<Share>& shares) const {
     const NDArray sum = GradOf(*params_[0]->Get(name));
     std::vector<NDArray> parts;
     for (auto& s : shares) parts.push_back(Invoke1("_mul_scalar", {GradOf(*s.params->Get(name))}, {{"scalar", Text(double(s.batch.rows) / double(rows))}}));
-    if (collective::Reduce(parts, sum)) continue;
-    NDArray total = CopyOf(parts[0], sum->device());
-    for (size_t i = 1; i < parts.size(); ++i) total = Invoke1("elemwise_add", {total, CopyOf(parts[i], sum->device())});
-    CopyInto(total, sum);
+    if (!collective::Reduce(parts, sum)) CopyInto(SumOn(parts, sum->device()), sum);
   }
 }
 void Replicas::GiveWeights() const {
@@ -79,7 +77,7 @@ void Replicas::GiveWeights() const {
 }
 NDArray Replicas::Gather(const std::vector<NDArray>& parts) const {
   std::vector<NDArray> here;
-  for (auto& p : parts) here.push_back(p->device() == devices_[0] ? p : CopyOf(p, devices_[0]));
+  for (auto& p : parts) here.push_back(ArrayOn(p, devices_[0]));
   return here.size() == 1 ? here[0] : Invoke1("concat", here, {{"dim", "0"}});
 }
 

@@ -4,19 +4,20 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/text.h"
 #include "exec/autograd.h"
+#include "exec/invoke.h"
 
 namespace flx {
 
 bool IsLabelName(std::string_view name) {
   constexpr std::string_view label = "label";
-  return name.substr(0, label.size()) == label || (name.size() > label.size() && name.substr(name.size() - label.size()) == label);
+  return name.substr(0, label.size()) == label || EndsWith(name, label);
 }
 
 void Batch::MoveTo(const Device* device) {
   for (auto* list : {&data, &labels})
-    for (auto& a : *list)
-      if (a->device() != device) a = CopyOf(a, device);
+    for (auto& a : *list) a = ArrayOn(a, device);
 }
 
 void BatchSource::Begin(int64_t epoch) {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <map>
 
+#include "base/text.h"
 #include "graph/infer.h"
 #include "op/control/control.h"
 
@@ -99,7 +100,7 @@ namespace {
 // Names that MXNet's initializers and pictures know parameters by; "sample_weight" weighs data.
 bool EndsAsParameter(std::string_view name) {
   for (std::string_view end : {"weight", "bias", "gamma", "beta", "moving_mean", "moving_var", "running_mean", "running_var", "parameters"}) {
-    if (name.size() < end.size() || name.substr(name.size() - end.size()) != end) continue;
+    if (!EndsWith(name, end)) continue;
     char before = name.size() == end.size() ? '_' : name[name.size() - end.size() - 1];
     if (before == '_' || before == '.') return name.find("sample_weight") == name.npos;
   }

@@ -5,8 +5,6 @@
 namespace flx::graph_json {
 namespace {
 
-bool EndsWith(std::string_view s, std::string_view end) { return s.size() >= end.size() && s.substr(s.size() - end.size()) == end; }
-
 // The ports an operator's inputs have, in the file's order; none for those that take a list.
 std::vector<int> PresentPorts(const OpDef& op, const void* attrs) {
   std::vector<int> ports;

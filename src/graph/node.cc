@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "graph/node.h"
 
+#include "base/text.h"
 #include "graph/infer.h"
 
 namespace flx {
 namespace {
 std::atomic<uint64_t> g_text_version{1};
 
-bool Dunder(std::string_view key) { return key.size() > 4 && key.substr(0, 2) == "__" && key.substr(key.size() - 2) == "__"; }
+bool Dunder(std::string_view key) { return key.size() > 4 && key.substr(0, 2) == "__" && EndsWith(key, "__"); }
 
 uint64_t PresentPorts(const OpDef& op, const void* attrs) {
   uint64_t present = 0;

@@ -2,7 +2,6 @@
 #include "hybrid/plan_graph.h"
 
 #include <algorithm>
-#include <atomic>
 
 #include "base/config.h"
 #include "base/log.h"
@@ -22,9 +21,10 @@ uint64_t Hash(const std::vector<uint64_t>& key) {
   for (uint64_t w : key) h = (h ^ w) * 1099511628211ull, h ^= h >> 29;
   return h;
 }
-void SayOnce(const std::string& text) {
-  static std::atomic<bool> said{false};
-  if (!said.exchange(true)) Log(LogLevel::kWarning, text);
+void SayOnce(const std::string& text) { LogOnce(LogLevel::kWarning, "graphs of plans", text); }
+bool Wanted() {
+  static WatchedOptions wanted([] { return uint8_t(GetText(Opt::kCudaGraphs) != "0"); });
+  return wanted.Get();
 }
 }  // namespace
 
@@ -56,6 +56,10 @@ PlanGraphs::Counts PlanGraphs::counts() const {
 std::string PlanGraphs::why() const {
   std::lock_guard<std::mutex> lock(mutex_);
   return why_;
+}
+bool PlanGraphs::over() const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return !why_.empty();
 }
 std::string PlanGraphs::Print() const {
   std::lock_guard<std::mutex> lock(mutex_);
@@ -91,7 +95,7 @@ void PlanGraphs::Run(int parts, const void* arena, void* const* bases, int n, Ti
     std::lock_guard<std::mutex> lock(mutex_);
     ++counts_.issued, scratch_[parts] = w->ScratchSizes();
   };
-  if (!t.capture_begin || !t.capture_end || !t.graph_launch || !t.graph_destroy || !why().empty() || Profiling(ProfileKind::kPlanned) || GetText(Opt::kCudaGraphs) == "0") return plain();
+  if (!t.capture_begin || !t.capture_end || !t.graph_launch || !t.graph_destroy || !Wanted() || Profiling(ProfileKind::kPlanned) || over()) return plain();
   Key key{uint64_t(parts), OptionGeneration(), reinterpret_cast<uintptr_t>(w->queue()), reinterpret_cast<uintptr_t>(arena)};
   for (int i = 0; i < n; ++i) key.push_back(reinterpret_cast<uintptr_t>(bases[i]));
   std::shared_ptr<Graph> graph = Find(key);

@@ -34,6 +34,7 @@ class PlanGraphs {
 
  private:
   struct Graph;
+  bool over() const;
   using Key = std::vector<uint64_t>;
   std::shared_ptr<Graph> Find(const Key& key);
   bool SeenBefore(const Key& key);

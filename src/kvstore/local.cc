@@ -13,13 +13,6 @@
 namespace flx {
 namespace {
 
-NDArray On(const NDArray& a, const Device* device) { return a->device() == device ? a : CopyOf(a, device); }
-NDArray SumOn(const std::vector<NDArray>& arrays, const Device* device) {
-  std::vector<NDArray> there;
-  for (auto& a : arrays) there.push_back(On(a, device));
-  return SumInOrder(there);
-}
-
 class LocalStore : public Store {
  public:
   explicit LocalStore(const StoreDef& d) : Store(d) {}
@@ -121,7 +114,7 @@ class DeviceStore final : public LocalStore {
     if (settled_.count(g.key)) return value;
     const Device* least = g.arrays[0]->device();
     for (auto& a : g.arrays) if (loads_[a->device()] < loads_[least]) least = a->device();
-    value = On(value, least);
+    value = ArrayOn(value, least);
     loads_[least] += value->bytes(), settled_[g.key] = least;
     return value;
   }

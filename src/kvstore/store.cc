@@ -129,6 +129,11 @@ void Store::Set(std::string_view key, std::string_view value) {
   DoSet(key, value);
 }
 
+NDArray SumOn(const std::vector<NDArray>& arrays, const Device* device) {
+  std::vector<NDArray> there;
+  for (auto& a : arrays) there.push_back(ArrayOn(a, device));
+  return SumInOrder(there);
+}
 NDArray SumInOrder(const std::vector<NDArray>& arrays) {
   NDArray sum = arrays[0];
   for (size_t i = 1; i < arrays.size(); ++i) sum = Invoke1("elemwise_add", {sum, arrays[i]});

@@ -115,6 +115,7 @@ class Store : public Object {
 Ref<Store> NewLocalStore(const StoreDef& def, const void* settings);
 Ref<Store> NewDeviceStore(const StoreDef& def, const void* settings);  // local.cc
 void AddDistStores(std::vector<StoreDef>* all);            // dist_store.cc
+NDArray SumOn(const std::vector<NDArray>& arrays, const Device* device);  // SumInOrder of arrays from anywhere, by copies to `device`
 NDArray SumInOrder(const std::vector<NDArray>& arrays);    // of one shape and dtype; the array itself if there is one
 
 }  // namespace flx

@@ -20,6 +20,7 @@
 
 #include "base/attrs.h"
 #include "base/error.h"
+#include "base/hash.h"
 #include "base/random.h"
 #include "base/small_vector.h"
 #include "base/text.h"
@@ -89,11 +90,7 @@ struct KernelSlot { std::string name; uint64_t hash = 0; AnyFn fn[kDeviceKinds] 
 // A key is a struct: struct SoftmaxKernel { using Signature = void(KernelContext&, const SoftmaxAttrs&, const TensorView& x, TensorView& y);
 //                                           static constexpr const char* kName = "softmax"; };
 // Parameters after the attributes: const TensorView& (an input port), TensorView& (an output port), Views, OutViews (all of them).
-template <class S> constexpr uint64_t SignatureHash() {
-  uint64_t h = 1469598103934665603ull;
-  for (const char* p = __PRETTY_FUNCTION__; *p; ++p) h = (h ^ uint8_t(*p)) * 1099511628211ull;
-  return h;
-}
+template <class S> constexpr uint64_t SignatureHash() { return HashBytes(__PRETTY_FUNCTION__); }
 template <class K> KernelEntry Kernel(typename K::Signature* fn) { return {K::kName, SignatureHash<typename K::Signature>(), reinterpret_cast<AnyFn>(fn), nullptr}; }
 inline KernelEntry TileKernel(const char* op_name, const TileLoops* loops) { return {op_name, 0, nullptr, loops}; }
 using KernelList = std::vector<KernelEntry>;

@@ -5,10 +5,11 @@
 #include <map>
 #include <mutex>
 
-#include "base/config.h"
 #include "base/text.h"
+#include "device/device_call.h"
 #include "profiler/profiler.h"
 #include "tensor/device_array.h"
+#include "tensor/device_work.h"
 
 namespace flx {
 namespace {
@@ -78,7 +79,7 @@ bool Fits(const std::vector<Member>& members) {
   return t.group_create && t.collective && Served(first.dtype);
 }
 bool Collect(int32_t what, std::vector<Member> members, const Device* root_device) {
-  if (!root_device || !Fits(members) || (what != FLX_COLLECTIVE_BROADCAST && GetText(Opt::kDeterministic) == "1")) return false;
+  if (!root_device || !Fits(members) || (what != FLX_COLLECTIVE_BROADCAST && (CallFlags() & FLX_CALL_DETERMINISTIC))) return false;
   std::sort(members.begin(), members.end(), [](auto& a, auto& b) { return DeviceOf(a)->index < DeviceOf(b)->index; });
   int root = -1;
   for (size_t i = 0; i < members.size(); ++i) {

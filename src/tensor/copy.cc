@@ -2,9 +2,9 @@
 // Copies between strided arrays of any dtypes, and fills. Work is split by shape only.
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "base/cache.h"
+#include "base/convert.h"
 #include "base/thread_pool.h"
 #include "device/kernels.h"
 #include "tensor/array.h"
@@ -14,27 +14,6 @@
 namespace flx {
 namespace {
 
-// A value of one type as another. Floats to integers truncate toward zero and saturate, NaN is 0; anything to bool is "not zero".
-template <class To, class From> To ConvertTo(From v) {
-  if constexpr (std::is_same_v<From, Half> || std::is_same_v<From, Bfloat16>) {
-    if constexpr (std::is_same_v<From, To>) return v;
-    else return ConvertTo<To>(ToFloat(v));
-  } else if constexpr (std::is_same_v<To, Half>) {
-    return ToHalf(static_cast<float>(v));
-  } else if constexpr (std::is_same_v<To, Bfloat16>) {
-    return ToBfloat16(static_cast<float>(v));
-  } else if constexpr (std::is_same_v<To, bool>) {
-    return v != From(0);
-  } else if constexpr (std::is_floating_point_v<From> && std::is_integral_v<To>) {
-    if (!(v == v)) return 0;
-    // the largest float below To's limit may not be the limit itself: compare before casting
-    if (v >= static_cast<From>(std::numeric_limits<To>::max())) return std::numeric_limits<To>::max();
-    if (v <= static_cast<From>(std::numeric_limits<To>::lowest())) return std::numeric_limits<To>::lowest();
-    return static_cast<To>(v);
-  } else {
-    return static_cast<To>(v);
-  }
-}
 using RunFn = void (*)(const void* from, int64_t from_stride, void* to, int64_t to_stride, int64_t n);
 
 template <class From, class To> void Run(const void* from, int64_t fs, void* to, int64_t ts, int64_t n) {

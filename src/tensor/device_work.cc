@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tensor/device_work.h"
 
-#include <atomic>
-
 #include "base/config.h"
 #include "base/small_vector.h"
 #include "base/text.h"
@@ -17,29 +15,23 @@ void DeviceOp::Issue(flx_device_queue* queue) {
   DeviceWork work(*this, queue);
   Run();
 }
-void DeviceOp::Issued(uint64_t ticket) noexcept {
-  for (auto& b : scratch_) {
+void DeviceOp::FreeBlocks(std::vector<Block>* blocks, const Device* device, const Ref<Stream>& stream, uint64_t ticket) noexcept {
+  for (auto& b : *blocks) {
     try {
-      DeviceFree(stream->device(), b.p, b.bytes, UsesOf(stream, ticket));
+      DeviceFree(device, b.p, b.bytes, stream ? UsesOf(stream, ticket) : nullptr);
     } catch (...) {  // no memory to remember it by
-      DeviceRest(stream->device());
-      DeviceFree(stream->device(), b.p, b.bytes, nullptr);
+      DeviceRest(device);
+      DeviceFree(device, b.p, b.bytes, nullptr);
     }
   }
-  scratch_.clear();
+  blocks->clear();
+}
+void DeviceOp::Issued(uint64_t ticket) noexcept {
+  FreeBlocks(&scratch_, stream->device(), stream, ticket);
   for (auto& kept : kept_) kept->stream_ = stream, kept->ticket_ = ticket;
   kept_.clear();
 }
-DeviceScratch::~DeviceScratch() {
-  for (auto& b : blocks_) {
-    try {
-      DeviceFree(device_, b.p, b.bytes, stream_ ? UsesOf(stream_, ticket_) : nullptr);
-    } catch (...) {  // no memory to remember it by
-      DeviceRest(device_);
-      DeviceFree(device_, b.p, b.bytes, nullptr);
-    }
-  }
-}
+DeviceScratch::~DeviceScratch() { DeviceOp::FreeBlocks(&blocks_, device_, stream_, ticket_); }
 std::vector<size_t> DeviceWork::ScratchSizes() const {
   std::vector<size_t> sizes;
   for (auto& b : op_.scratch_) sizes.push_back(b.bytes);
@@ -86,21 +78,17 @@ int32_t ScratchOf(void* context, int64_t bytes, void** out) noexcept {
     return FLX_DEVICE_MEMORY;
   }
 }
-// What the options allow, read again when one of them has changed.
-uint32_t CallFlags() {
-  static std::atomic<uint64_t> seen{0};  // the options' generation, and below it the flags
-  const uint64_t now = OptionGeneration();
-  uint64_t s = seen.load(std::memory_order_relaxed);
-  if (s >> 8 != now) {
-    const std::string tf32 = GetText(Opt::kCudaTf32);
-    s = now << 8 | (tf32 == "all" ? FLX_CALL_TF32_PRODUCTS | FLX_CALL_TF32_CONVOLUTIONS : tf32 == "convolutions" ? FLX_CALL_TF32_CONVOLUTIONS : 0) |
-        (GetText(Opt::kDeterministic) == "1" ? FLX_CALL_DETERMINISTIC : 0) | (GetText(Opt::kCudnnAutotune) != "0" ? FLX_CALL_AUTOTUNE : 0);
-    seen.store(s, std::memory_order_relaxed);
-  }
-  return uint32_t(s & 0xff);
-}
 }  // namespace
 
+uint32_t CallFlags() {
+  static WatchedOptions flags([] {
+    const std::string tf32 = GetText(Opt::kCudaTf32), cudnn = GetText(Opt::kCudnn);
+    return uint8_t((tf32 == "all" ? FLX_CALL_TF32_PRODUCTS | FLX_CALL_TF32_CONVOLUTIONS : tf32 == "convolutions" ? FLX_CALL_TF32_CONVOLUTIONS : 0) |
+                   (GetText(Opt::kDeterministic) == "1" ? FLX_CALL_DETERMINISTIC : 0) | (GetText(Opt::kCudnnAutotune) != "0" ? FLX_CALL_AUTOTUNE : 0) |
+                   (cudnn == "all" ? FLX_CALL_CUDNN_ALL : cudnn == "none" ? FLX_CALL_NO_CUDNN : 0));
+  });
+  return flags.Get();
+}
 void DeviceWork::Refuse(const std::string& what) const {
   Fail(Status::kUnsupported, name_, "has no kernel for ", device()->name, " and ", what, ". Copy the inputs to the CPU (flx_ndarray_copy with device \"cpu\") and call it there.");
 }

@@ -28,6 +28,7 @@ class DeviceOp : public StreamOp {
   void Issued(uint64_t ticket) noexcept final;  // scratch memory goes back to the pool, with the ticket of what still uses it
   friend class DeviceScratch;
   struct Block { void* p; size_t bytes; bool idle; };
+  static void FreeBlocks(std::vector<Block>* blocks, const Device* device, const Ref<Stream>& stream, uint64_t ticket) noexcept;  // what the ticket's work may still use
   std::vector<Block> scratch_;
   std::vector<std::shared_ptr<class DeviceScratch>> kept_;  // of others, that it uses
 };
@@ -45,6 +46,8 @@ class DeviceScratch {
   Ref<Stream> stream_;
   uint64_t ticket_ = 0;  // written under the stream's lock
 };
+
+uint32_t CallFlags();  // FLX_CALL_..., as the options have it now
 
 class DeviceWork {
  public:

@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "base/hash.h"
 #include "base/thread_pool.h"
 
 namespace flx {
@@ -152,11 +153,6 @@ std::vector<Def> List() {
   return all;
 }
 
-uint64_t HashName(std::string_view s) {
-  uint64_t h = 1469598103934665603ull;
-  for (char c : s) h = (h ^ uint8_t(c)) * 1099511628211ull;
-  return h;
-}
 template <class T> void FillAs(const InitializerDef& def, const void* settings, const FillTask& t, const NDArray& array, DType host) {
   int64_t n = t.shape.size();
   double plan = def.prepare ? def.prepare(settings, t) : 0;
@@ -189,7 +185,7 @@ Ref<Initializer> Initializer::Parse(std::string_view text) {
 
 void Initializer::Fill(const std::string& name, uint64_t seed, const NDArray& array) const {
   if (!IsFloat(array->dtype)) Fail(Status::kType, def.name, "parameter `", name, "` must be of a floating dtype, given ", array->dtype, ".");
-  FillTask t{name, array->shape, Philox({seed, HashName(name)})};
+  FillTask t{name, array->shape, Philox({seed, HashBytes(name)})};
   if (array->dtype == DType::kFloat64) FillAs<double>(def, settings.get(), t, array, DType::kFloat64);
   else FillAs<float>(def, settings.get(), t, array, DType::kFloat32);
 }

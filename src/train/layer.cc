@@ -4,6 +4,7 @@
 #include <mutex>
 
 #include "base/reword.h"
+#include "base/text.h"
 #include "exec/invoke.h"
 #include "exec/node_name.h"
 #include "train/hybrid_layer.h"
@@ -55,7 +56,7 @@ Ref<Layer> Layer::New(std::string_view kind, const Settings& settings, std::stri
   if (def.check) def.check(a.get());
   for (auto& f : def.schema.fields()) {  // a typo in an initializer's name is told now, not at the first run
     std::string_view key = f.name, end = "_initializer";
-    if (key.size() <= end.size() || key.substr(key.size() - end.size()) != end) continue;
+    if (key.size() <= end.size() || !EndsWith(key, end)) continue;
     std::string text = def.schema.Print(f, a.get());
     if (!text.empty()) Initializer::Parse(text);
   }

@@ -275,8 +275,7 @@ void Metric::Update(const std::vector<NDArray>& labels, const std::vector<NDArra
       // labels mostly lie on the CPU, where the batches are made: they follow the predictions
       const Device* device = preds[i]->device();
       EagerBuilder b(kPlain, device);
-      NDArray label = p.def->needs_label ? labels[i] : nullptr;
-      if (label && label->device() != device) label = CopyOf(label, device);
+      NDArray label = p.def->needs_label ? ArrayOn(labels[i], device) : nullptr;
       MetricUpdate u(b, b.Add(preds[i]), label ? b.Add(label) : Val{}, p.def->sums);
       if (!IsFloat(preds[i]->dtype)) u.pred = CastTo(u.pred, DType::kFloat32);
       p.def->update(p.settings.get(), &u);
@@ -285,8 +284,7 @@ void Metric::Update(const std::vector<NDArray>& labels, const std::vector<NDArra
         if (!u.arrays[size_t(k)]) continue;
         NDArray& sum = p.arrays[size_t(k)];
         NDArray more = b.array(u.arrays[size_t(k)]);
-        if (sum && sum->device() != more->device()) sum = CopyOf(sum, more->device());
-        sum = sum ? Invoke1("elemwise_add", {sum, more}) : more;
+        sum = sum ? Invoke1("elemwise_add", {ArrayOn(sum, more->device()), more}) : more;
       }
     }
   }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "train/optimizer.h"
 
+#include "base/text.h"
 #include "device/device.h"
 #include "exec/autograd.h"
 
@@ -14,7 +15,7 @@ std::vector<OptimizerDef> List() {
   return all;
 }
 bool IsMultiplier(std::string_view key) {
-  return key.size() > 8 && (key.substr(key.size() - 8) == ".lr_mult" || key.substr(key.size() - 8) == ".wd_mult");
+  return key.size() > 8 && (EndsWith(key, ".lr_mult") || EndsWith(key, ".wd_mult"));
 }
 bool IsNarrow(DType t) { return IsFloat(t) && DTypeSize(t) == 2; }
 NDArray CastOf(const NDArray& a, DType t) { return Invoke1("Cast", {a}, {{"dtype", DTypeName(t)}}); }
@@ -113,9 +114,8 @@ void Optimizer::Advance(const std::string& name, Slot* s, const NDArray& weight,
   for (auto& state : slot.states)
     if (state->shape != weight->shape || state->dtype != t)
       Fail(Status::kShape, def.name, "parameter `", name, "` is now ", Describe(*weight), ", its state from earlier updates is ", Describe(*state), ".");
-  for (auto& state : slot.states)  // they follow a parameter that was moved, or come from a file
-    if (state->device() != weight->device()) state = CopyOf(state, weight->device());
-  if (slot.master && slot.master->device() != weight->device()) slot.master = CopyOf(slot.master, weight->device());
+  for (auto& state : slot.states) state = ArrayOn(state, weight->device());  // they follow a parameter that was moved, or come from a file
+  if (slot.master) slot.master = ArrayOn(slot.master, weight->device());
   while (slot.states.size() < want) slot.states.push_back(Array::Filled(weight->shape, t, 0, weight->device()));
   if (mixed && !slot.master) slot.master = CastOf(weight, t);
   auto mult = [&](const char* what) {

@@ -16,7 +16,7 @@ NUMBERS = re.compile(r"\b(to_string|stoi|stol|stoll|stoul|stoull|stof|stod|stold
 # Nothing ends the host's process.
 ENDING = re.compile(r"(?<![\w.>])(?:std::)?(abort|exit|_Exit|quick_exit|terminate|assert)\s*\(")
 # What a device module may see of the library: plain C tables, constants and inline conversions, and the formulas that every device instantiates (tests emulate one).
-MODULE_SEES = re.compile(r"^(cuda/.*|device/(device_table|device_call|kernels)\.h|base/(dtype|random|host_device)\.h|op/.*formula(s|_types)?\.h|emulate\.h)$")
+MODULE_SEES = re.compile(r"^(cuda/.*|device/(device_table|device_call|kernels)\.h|base/(convert|dtype|random|host_device)\.h|op/.*formula(s|_types)?\.h|emulate\.h)$")
 CUDA_HEADER = re.compile(r"#\s*include\s*[<\"]((?:cuda|cublas|cudnn|nvrtc|nccl|cub/|thrust/)[\w./]*)")
 HEAVY = re.compile(r"#\s*include\s*[<\"](dmlc/|nlohmann/|dnnl|gtest/)")
 INCLUDE = re.compile(r"^\s*#\s*include\s*\"([^\"]+)\"", re.M)

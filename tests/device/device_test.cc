@@ -9,6 +9,7 @@
 
 #include "../device/fake_kernels.h"
 #include "base/config.h"
+#include "device/kernels.h"
 #include "../base/failing.h"
 
 namespace flx {
@@ -90,7 +91,8 @@ TEST_F(DeviceTest, KernelsByNameAndSignature) {
   EXPECT_NE(FakeDevice()->Kernel("fake_add", 1), nullptr);
   EXPECT_EQ(FakeDevice()->Kernel("fake_add", 2), nullptr) << "another signature is another kernel";
   EXPECT_EQ(devices.Cpu()->Kernel("fake_add", 1), nullptr);
-  EXPECT_NE(SignatureHash("void(int)"), SignatureHash("void(float)"));
+  EXPECT_NE(DeviceSignature("exp", 1), DeviceSignature("exp", 2)) << "what a kernel is called with is in its signature";
+  EXPECT_NE(DeviceSignature("exp", 1), DeviceSignature("log", 1));
 }
 
 }  // namespace

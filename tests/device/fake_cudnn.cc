@@ -1,23 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "fake_cudnn.h"
 
-#include <cudnn.h>
-
 #include <cstring>
-#include <functional>
 #include <vector>
 
-#include "base/dtype.h"
+#include "fake_cudnn_types.h"
 
 using flx::Bfloat16;
 using flx::Half;
 
-struct cudnnTensorStruct { cudnnDataType_t type; int n = 0, dim[5], stride[5]; };
-struct cudnnFilterStruct { cudnnDataType_t type; cudnnTensorFormat_t format; int n = 0, dim[5]; };
-struct cudnnConvolutionStruct { cudnnDataType_t compute; cudnnMathType_t math = CUDNN_DEFAULT_MATH; int n = 0, groups = 1, pad[3], stride[3], dilate[3]; };
-struct cudnnContext { FakeStream* stream = nullptr; };
+namespace fake_cudnn {
 
-namespace {
 FakeCudnn g_fake;
 
 double At(const void* p, cudnnDataType_t t, int64_t i) {
@@ -36,6 +29,20 @@ void Put(void* p, cudnnDataType_t t, int64_t i, double v) {
     default: static_cast<float*>(p)[i] = float(v);
   }
 }
+bool Plain(const void* alpha, const void* beta, cudnnDataType_t t) {
+  auto of = [t](const void* p) { return t == CUDNN_DATA_DOUBLE ? *static_cast<const double*>(p) : double(*static_cast<const float*>(p)); };
+  return of(alpha) == 1 && of(beta) == 0;
+}
+cudnnStatus_t Issue(cudnnHandle_t h, std::function<void()> work) {
+  using Work = std::function<void()>;
+  h->stream->issue(h->stream->queue, [](void* p) { (*static_cast<Work*>(p))(); }, [](void* p) { delete static_cast<Work*>(p); }, new Work(std::move(work)));
+  return CUDNN_STATUS_SUCCESS;
+}
+}  // namespace fake_cudnn
+
+using namespace fake_cudnn;
+
+namespace {
 // The strides of a filter follow from its format.
 cudnnTensorStruct Laid(const cudnnFilterStruct& f) {
   cudnnTensorStruct t{f.type, f.n, {}, {}};
@@ -86,12 +93,10 @@ cudnnStatus_t Compute(int pass, cudnnHandle_t h, const void* alpha, const void* 
                       const cudnnConvolutionStruct* c, const cudnnTensorStruct* y, void* py, int algorithm, void* space, size_t bytes) {
   if (!Fits(*x, *f, *c, *y) || bytes < SpaceOf(algorithm) || (bytes && !space)) return CUDNN_STATUS_BAD_PARAM;
   if (g_fake.fail) return cudnnStatus_t(g_fake.fail);
-  const bool wide = c->compute == CUDNN_DATA_DOUBLE;
-  if ((wide ? *static_cast<const double*>(alpha) : double(*static_cast<const float*>(alpha))) != 1 || (wide ? *static_cast<const double*>(beta) : double(*static_cast<const float*>(beta))) != 0)
-    return CUDNN_STATUS_NOT_SUPPORTED;
+  if (!Plain(alpha, beta, c->compute)) return CUDNN_STATUS_NOT_SUPPORTED;
   ++g_fake.ran[pass];
   g_fake.algorithm = algorithm, g_fake.math = int(c->math), g_fake.workspace = int64_t(bytes);
-  auto* work = new std::function<void()>([=, x = *x, c = *c, y = *y, w = Laid(*f)] {
+  return Issue(h, [=, x = *x, c = *c, y = *y, w = Laid(*f)] {
     if (bytes) std::memset(space, 0xee, bytes);
     const cudnnTensorStruct& to = pass == 0 ? y : pass == 1 ? x : w;
     void* out = pass == 0 ? py : pass == 1 ? px : pw;
@@ -103,9 +108,6 @@ cudnnStatus_t Compute(int pass, cudnnHandle_t h, const void* alpha, const void* 
     });
     for (size_t i = 0; i < sum.size(); ++i) Put(out, to.type, int64_t(i), sum[i]);
   });
-  using Work = std::function<void()>;
-  h->stream->issue(h->stream->queue, [](void* p) { (*static_cast<Work*>(p))(); }, [](void* p) { delete static_cast<Work*>(p); }, work);
-  return CUDNN_STATUS_SUCCESS;
 }
 // The best first: one that does not serve this after all, one that gives other bits at each run, and two more. Measured, the last is the best.
 template <class Perf> cudnnStatus_t List(const cudnnTensorStruct& x, const cudnnFilterStruct& w, const cudnnConvolutionStruct& c, const cudnnTensorStruct& y, bool measured, int most, int* n, Perf* out) {
@@ -124,11 +126,8 @@ template <class Perf> cudnnStatus_t List(const cudnnTensorStruct& x, const cudnn
   return CUDNN_STATUS_SUCCESS;
 }
 cudnnStatus_t Space(int algorithm, size_t* bytes) { return *bytes = SpaceOf(algorithm), CUDNN_STATUS_SUCCESS; }
-template <class D> cudnnStatus_t Make(D** d) { return *d = new D, ++g_fake.made, CUDNN_STATUS_SUCCESS; }
-template <class D> cudnnStatus_t Destroy(D* d) { return delete d, ++g_fake.destroyed, CUDNN_STATUS_SUCCESS; }
 }  // namespace
 
-#define FAKE(name) extern "C" __attribute__((visibility("default"))) cudnnStatus_t name
 extern "C" __attribute__((visibility("default"))) FakeCudnn* flx_fake_cudnn(void) { return &g_fake; }
 extern "C" __attribute__((visibility("default"))) const char* cudnnGetErrorString(cudnnStatus_t) { return "a test asked for this failure"; }
 FAKE(cudnnCreate)(cudnnHandle_t* h) {

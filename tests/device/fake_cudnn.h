@@ -18,6 +18,7 @@ struct FakeCudnn {
   int64_t asked = 0, measured = 0;
   int64_t misfits = 0;          // descriptors that do not go together
   int64_t ran[3] = {};          // forward, for data, for the weight
+  int64_t pooled[2] = {}, normed[2] = {}, softened[2] = {};  // forward, backward
   int32_t algorithm = -1, math = -1;  // of the last one
   int64_t workspace = 0;
 };

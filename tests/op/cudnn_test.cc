@@ -23,7 +23,7 @@ const auto* const g_on = testing::AddGlobalTestEnvironment(new SwitchedOn);
 struct DeviceCudnn : OnDeviceTest {
   void TearDown() override {
     Fake().refuse = Fake().fail = 0;
-    for (const char* name : {"FLEXOR_CUDNN_AUTOTUNE", "FLEXOR_DETERMINISTIC", "FLEXOR_CUDA_TF32"}) SetOption(name, "");
+    for (const char* name : {"FLEXOR_CUDNN", "FLEXOR_CUDNN_AUTOTUNE", "FLEXOR_DETERMINISTIC", "FLEXOR_CUDA_TF32"}) SetOption(name, "");
     OnDeviceTest::TearDown();
   }
 };
@@ -83,6 +83,50 @@ TEST_F(DeviceCudnn, WhatItRefusesOurKernelsDo) {
   EXPECT_EQ(Wrong(Case{"Convolution", {Integers({1, 1, 3, 3}, {1, 2, 3, 4, 5, 6, 7, 8, 9}), Integers({1, 1, 2, 2}, {1, 2, 3, 4})}, {{"kernel", "(2, 2)"}, {"num_filter", "1"}, {"no_bias", "True"}}},
                   DType::kFloat32), "");  // int64: it is not even asked
   for (int pass = 0; pass < 3; ++pass) EXPECT_EQ(Fake().ran[pass], before.ran[pass]) << pass;
+}
+TEST_F(DeviceCudnn, NoneMeansOurKernels) {
+  SetOption("FLEXOR_CUDNN", "none");
+  const FakeCudnn before = Fake();
+  EXPECT_EQ(Wrong(Conv(8), DType::kFloat32), "");
+  for (int pass = 0; pass < 3; ++pass) EXPECT_EQ(Fake().ran[pass], before.ran[pass]) << pass;
+}
+// Only where it is asked for, and as far as cuDNN defines them as Flexor does.
+TEST_F(DeviceCudnn, AllIsPoolingNormsAndSoftmax) {
+  const auto norm = [](const char* fixed, double eps) {
+    return Case{"BatchNorm", {Uniform({3, 4, 5, 6}, -2, 2), Uniform({4}, 0.5, 1.5), Uniform({4}, -1, 1), Constant(Uniform({4}, -0.5, 0.5)), Constant(Uniform({4}, 0.5, 1.5))},
+                {{"axis", "1"}, {"fix_gamma", fixed}, {"eps", Text(eps)}}}.Tolerance(5);
+  };
+  const auto pool = [](const char* type, const char* more, const char* what) {
+    return Case{"Pooling", {Uniform({2, 3, 7, 8}, -1, 1)}, {{"kernel", "(3, 2)"}, {"stride", "(2, 2)"}, {"pad", "(1, 0)"}, {"pool_type", type}, {more, what}}}.Tolerance(5);
+  };
+  struct Try { Case c; int64_t (FakeCudnn::*count)[2]; int64_t forward, backward; };
+  const Try tries[] = {
+      {pool("max", "layout", "NCHW"), &FakeCudnn::pooled, 2, 1},  // backward computes the maxima again
+      {pool("max", "layout", "NHWC"), &FakeCudnn::pooled, 2, 1},
+      {pool("avg", "count_include_pad", "True"), &FakeCudnn::pooled, 1, 0},
+      {pool("avg", "count_include_pad", "False"), &FakeCudnn::pooled, 1, 0},
+      {pool("sum", "layout", "NCHW"), &FakeCudnn::pooled, 0, 0},
+      {pool("max", "pooling_convention", "full"), &FakeCudnn::pooled, 2, 1},
+      {norm("False", 1e-3), &FakeCudnn::normed, 1, 1},
+      {norm("True", 1e-3), &FakeCudnn::normed, 0, 0},
+      {Case{"softmax", {Uniform({3, 40, 2}, -3, 3)}, {{"axis", "1"}}}, &FakeCudnn::softened, 1, 1},
+      {Case{"log_softmax", {Uniform({3, 40}, -3, 3)}, {}}, &FakeCudnn::softened, 1, 1},
+      {Case{"softmax", {Uniform({3, 40}, -3, 3)}, {{"temperature", "2"}}}, &FakeCudnn::softened, 0, 0},
+  };
+  for (const char* option : {"auto", "all", "deterministic"}) {
+    SetOption("FLEXOR_CUDNN", std::string(option) == "auto" ? "auto" : "all");
+    SetOption("FLEXOR_DETERMINISTIC", std::string(option) == "deterministic" ? "1" : "0");
+    const bool asked = std::string(option) == "all";
+    for (auto& t : tries)
+      for (DType dtype : {DType::kFloat32, DType::kFloat64}) {
+        Case c = t.c;
+        c.train = c.op == std::string("BatchNorm");
+        const FakeCudnn before = Fake();
+        EXPECT_EQ(Wrong(c, dtype), "") << c.op << " " << option;
+        EXPECT_EQ((Fake().*t.count)[0] - (before.*t.count)[0], asked ? t.forward : 0) << c.op << " " << option;
+        EXPECT_EQ((Fake().*t.count)[1] - (before.*t.count)[1], asked ? t.backward : 0) << c.op << " " << option;
+      }
+  }
 }
 TEST_F(DeviceCudnn, AFailureNamesTheOperator) {
   EXPECT_EQ(Wrong(Conv(14), DType::kFloat32), "");

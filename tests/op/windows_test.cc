@@ -36,8 +36,23 @@ struct Windows {
     return s;
   }
 };
-using DeviceWindows = OnDeviceTest;
-TEST_F(DeviceWindows, Random) {
+// As they are computed by themselves, and by whatever the device's libraries offer.
+struct DeviceWindows : OnDeviceTest, testing::WithParamInterface<const char*> {
+  void SetUp() override {
+    OnDeviceTest::SetUp();
+    SetOption("FLEXOR_CUDNN", GetParam());
+  }
+  void TearDown() override {
+    SetOption("FLEXOR_CUDNN", "");
+    OnDeviceTest::TearDown();
+  }
+};
+#ifdef FLEXOR_FAKE_CUDNN
+INSTANTIATE_TEST_SUITE_P(Cudnn, DeviceWindows, testing::Values("auto", "all"));
+#else
+INSTANTIATE_TEST_SUITE_P(Cudnn, DeviceWindows, testing::Values("auto"));
+#endif
+TEST_P(DeviceWindows, Random) {
   Windows w;
   for (int i = 0; i < 400; ++i) {
     const int kind = i % 4;
@@ -72,7 +87,7 @@ TEST_F(DeviceWindows, Random) {
     ASSERT_EQ(o.wrong + o.missing, "") << text;
   }
 }
-TEST_F(DeviceWindows, RandomChannelsAreNormalized) {
+TEST_P(DeviceWindows, RandomChannelsAreNormalized) {
   Windows w;
   for (int i = 0; i < 150; ++i) {
     Shape s;

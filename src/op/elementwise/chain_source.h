@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A chain as the source of one kernel in CUDA C++, to be compiled at run time. The text before it (ChainPrelude) is made at build time of the very headers
-// that the devices' other kernels are made of: the formulas (*_formulas.h), their mathematics (cuda/math.h), conversions (cuda/convert.h).
+// that the devices' other kernels are made of: the formulas (*_formulas.h), their mathematics (cuda/math.h), conversions (base/convert.h).
 #pragma once
 #include <cstring>
 #include <string>

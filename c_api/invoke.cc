@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Imperative calls, by name and prepared; gradients.
 #include "base/host_token.h"
+#include "devices.h"
 #include "exec/autograd.h"
 #include "guard.h"
 
@@ -16,6 +17,11 @@ void NeedCapacity(const char* who, const Call& call, flx_ndarray* out_arrays, in
   if (capacity < call.nvisible) Fail(Status::kArgument, who, "operator ", call.op.name, " makes ", call.nvisible, " arrays, `capacity` is ", capacity, ".");
   NeedPointer(who, "out_arrays", out_arrays);
 }
+// Where an operator without inputs makes its arrays: its attribute ctx. In graphs, whose arrays are elsewhere, it says nothing.
+const Device* PlaceOf(const Call& call) {
+  const Field* f = call.op.inputs.empty() ? call.op.schema.Find("ctx") : nullptr;
+  return f ? ResolveDevice(call.op.schema.Print(*f, call.attrs.get()).c_str()) : nullptr;
+}
 void RunNew(const char* who, const Call& call, int32_t mode, const flx_ndarray* arrays, int32_t narrays, const double* scalars, int32_t nscalars,
             flx_ndarray* out_arrays, int32_t capacity, int32_t* out_narrays) {
   NeedCapacity(who, call, out_arrays, capacity, out_narrays);
@@ -23,13 +29,13 @@ void RunNew(const char* who, const Call& call, int32_t mode, const flx_ndarray* 
   ArrayList in(who, "arrays", arrays, narrays);
   if (call.nvisible == 1) {
     NDArray out;
-    Invoke(call, mode, in.data(), in.size(), scalars, nscalars, &out, 1);
+    Invoke(call, mode, in.data(), in.size(), scalars, nscalars, &out, 1, PlaceOf(call));
     out_arrays[0] = GiveArray(std::move(out));
     *out_narrays = 1;
     return;
   }
   std::vector<NDArray> out(size_t(call.nvisible));
-  Invoke(call, mode, in.data(), in.size(), scalars, nscalars, out.data(), int(out.size()));
+  Invoke(call, mode, in.data(), in.size(), scalars, nscalars, out.data(), int(out.size()), PlaceOf(call));
   GiveArrays(who, std::move(out), out_arrays, capacity, out_narrays);
 }
 void RunInto(const char* who, const Call& call, int32_t mode, const flx_ndarray* arrays, int32_t narrays, const double* scalars, int32_t nscalars,

@@ -8,7 +8,7 @@ import re
 import shutil
 
 import registry as shared
-from registry import arguments, counts, effective, indices_out, is_index, is_whole, load, operators_by_function, presence, public, required_first, write
+from registry import arguments, counts, effective, indices_out, is_index, is_whole, key, load, operators_by_function, presence, public, required_first, write
 
 KEYWORDS = {"baremodule", "begin", "break", "catch", "const", "continue", "do", "else", "elseif", "end", "export", "false", "finally", "for", "function", "global", "if", "import", "let",
             "local", "macro", "module", "quote", "return", "struct", "true", "try", "using", "while"}
@@ -54,7 +54,7 @@ def keywords(attrs):
 
 
 def options(attrs, more=()):
-    parts = [f"{name_of(a['name'])} = " + (f"axis_in({name_of(a['name'])})" if is_axis(a) else name_of(a["name"])) for a in attrs] + list(more)
+    parts = [f"{name_of(key(a))} = " + (f"axis_in({name_of(a['name'])})" if is_axis(a) else name_of(a["name"])) for a in attrs] + list(more)
     return "(" + "".join(p + ", " for p in parts) + ")" if parts else "()"
 
 

@@ -11,7 +11,7 @@ import os
 import textwrap
 
 import python_classes
-from registry import arguments, choices, counts, load, operators_by_name, write
+from registry import arguments, choices, counts, key, load, operators_by_name, write
 
 TYPES = {"float": "float", "double": "float", "long": "int", "int": "int", "boolean": "bool", "string": "str", "dtype": "Any", "tuple of long": "IntOrTuple",
          "tuple of double": "FloatOrTuple"}
@@ -146,7 +146,7 @@ def operator_line(entry):
     attrs = attributes(entry)
     fixed, runtime = [a for a in attrs if not a["runtime"]] + counted(entry), [a for a in attrs if a["runtime"]]
     defaults = tuple_of(["..." if a["required"] or a in counted(entry) else literal(a) for a in fixed + runtime])
-    return f"_Operator({entry['name']!r}, {tuple(a['name'] for a in fixed)!r}, {tuple(a['name'] for a in runtime)!r}, {defaults}, {entry['outputs'] == 1})"
+    return f"_Operator({entry['name']!r}, {tuple(map(key, fixed))!r}, {tuple(map(key, runtime))!r}, {defaults}, {entry['outputs'] == 1})"
 
 
 HEAD = '''# SPDX-License-Identifier: Apache-2.0

@@ -2,7 +2,7 @@
 """The R functions of everything that is registered, as source with `#'` comments (r_docs.py makes the help pages of them)."""
 import re
 
-from registry import choices, counts, effective, indices_out, is_axis, is_index, operators_by_function, presence, public, required_first, shaped_call
+from registry import choices, counts, effective, indices_out, is_axis, is_index, key, operators_by_function, presence, public, required_first, shaped_call
 
 RESERVED = {"if", "else", "repeat", "while", "function", "for", "next", "break", "TRUE", "FALSE", "NULL", "Inf", "NaN", "NA", "in"}
 BEGIN = re.compile(r"(^|_)begin$")
@@ -69,7 +69,7 @@ def given(attrs, value=value):
     parts = []
     for a in attrs:
         name = r_name(a["name"])
-        one = f'c({quoted(a["name"])} = {value(a, name)})'
+        one = f'c({quoted(key(a))} = {value(a, name)})'
         unset = f"!is.null({name})" if default(a) == "NULL" else f"!missing({name})"
         parts.append(one if a["required"] else f"if ({unset}) {one}")
     return "NULL" if not parts else "c(" + ",\n    ".join(parts) + ")"

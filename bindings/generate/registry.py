@@ -19,8 +19,17 @@ def arguments(doc, *names):
 
 
 def load(path):
+    """The registry, with the packages' names: what MXNet calls ctx is the device in all of them."""
     with open(path, encoding="utf-8") as f:
-        return json.load(f)
+        registry = json.load(f)
+    for attr in (a for e in registry["operator"] for a in effective(e) if a["name"] == "ctx"):
+        attr["name"], attr["key"] = "device", "ctx"
+    return registry
+
+
+def key(attr):
+    """What the registry itself calls an attribute."""
+    return attr.get("key", attr["name"])
 
 
 def write(path, content):

@@ -9,7 +9,7 @@ import json
 import os
 import re
 
-from registry import arguments, load, operators_by_name, public, required_first, write
+from registry import arguments, key, load, operators_by_name, public, required_first, write
 from python import counted
 
 KEYWORDS = set("abstract case catch class def do else extends false final finally for forSome if implicit import lazy macro match new null object override package private "
@@ -97,7 +97,7 @@ def operator(name, entry):
     arrays = "Seq(" + ", ".join(n for n, _, _ in inputs) + ")" if inputs or not many else many
     if many and inputs:
         arrays += f" ++ {many}"
-    pairs = [f"{quoted(a['name'])} -> {camel(a['name'])}" for a in attrs]
+    pairs = [f"{quoted(key(a))} -> {camel(a['name'])}" for a in attrs]
     pairs += [f'"{a["name"]}" -> {many}.length' for a in counted(entry)]
     call = "one" if entry["outputs"] == 1 else "all"
     extra = f"[{one}]"

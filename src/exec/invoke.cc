@@ -192,7 +192,7 @@ void Invoke(const Call& call, int mode, Array* const* in, int nin, const double*
 void InvokeInto(const Call& call, int mode, Array* const* in, int nin, const double* scalars, int nscalars, Array* const* targets, int ntargets) {
   if (ntargets != call.nvisible) Fail(Status::kArgument, call.op.name, "makes ", call.nvisible, " outputs, targets given: ", ntargets, ".");
   SmallVector<NDArray, 4> all(call.noutputs);
-  InvokeAll(call, mode, in, nin, scalars, nscalars, all.data(), targets);
+  InvokeAll(call, mode, in, nin, scalars, nscalars, all.data(), targets, nin || !ntargets ? nullptr : targets[0]->device());
 }
 
 }  // namespace flx

@@ -44,7 +44,7 @@ class Call final : public Object {
 // `device` is for operators without inputs; null: the CPU.
 void Invoke(const Call& call, int mode, Array* const* in, int nin, const double* scalars, int nscalars, NDArray* out, int nout,
             const Device* device = nullptr);
-// The same, written into `targets` (whole arrays or views; shapes and dtypes must be the results'). A target may be an input.
+// The same, written into `targets` (whole arrays or views; shapes and dtypes must be the results'). A target may be an input. Without inputs it runs where they are.
 void InvokeInto(const Call& call, int mode, Array* const* in, int nin, const double* scalars, int nscalars, Array* const* targets, int ntargets);
 
 // Conveniences for code above exec.

@@ -52,6 +52,34 @@ static void test_arrays(void) {
   flx_ndarray all[] = {a, b, sum, host, row};
   for (size_t i = 0; i < sizeof all / sizeof *all; ++i) flx_free(all[i]);
 }
+/* Operators without inputs: their attribute ctx says where, and a target takes what it is given where it is. */
+static void test_makers(void) {
+  const char *keys[] = {"shape", "ctx"}, *values[] = {"(2, 3)", "emu(1)"}, *where = NULL;
+  flx_call call = NULL;
+  flx_ndarray a = NULL, b = NULL;
+  float here[6], there[6];
+  int32_t n = 0, ready = 0;
+  NEED(flx_call_create("_random_normal", keys, values, 2, &call));
+  EXPECT_OK(flx_random_seed(5, NULL));
+  EXPECT_OK(flx_call_run(call, 0, NULL, 0, NULL, 0, &a, 1, &n));
+  EXPECT_OK(flx_ndarray_device(a, &where));
+  EXPECT(strcmp(where, "emu(1)") == 0);
+  EXPECT_OK(flx_random_seed(5, NULL));
+  EXPECT_OK(flx_invoke("_random_normal", 0, NULL, 0, keys, values, 1, &b, 1, &n));
+  EXPECT_OK(flx_ndarray_device(b, &where));
+  EXPECT(strcmp(where, "cpu(0)") == 0);
+  EXPECT_OK(flx_ndarray_read(a, there, sizeof there, FLX_FLOAT32, 0, -1, &ready));
+  EXPECT_OK(flx_ndarray_read(b, here, sizeof here, FLX_FLOAT32, 0, -1, &ready));
+  for (int i = 0; i < 6; ++i) EXPECT(fabsf(here[i] - there[i]) < 1e-6f);
+  EXPECT_OK(flx_invoke_into("_ones", 0, NULL, 0, keys, values, 1, &a, 1));
+  EXPECT_OK(flx_ndarray_read(a, there, sizeof there, FLX_FLOAT32, 0, -1, &ready));
+  EXPECT(there[0] == 1 && there[5] == 1);
+  values[1] = "gpu(77)";
+  flx_ndarray none = NULL;
+  EXPECT_STATUS(FLX_ERROR_DEVICE, flx_invoke("_zeros", 0, NULL, 0, keys, values, 2, &none, 1, &n));
+  EXPECT(strstr(flx_last_error(), "gpu(77)") != NULL && none == NULL);
+  flx_free(call), flx_free(a), flx_free(b);
+}
 static void expect_device(flx_params params, const char *name, const char *device) {
   flx_ndarray a = NULL;
   const char *where = NULL;
@@ -168,6 +196,7 @@ int main(int argc, char **argv) {
   if (argc > 1) use_folder(argv[1]);
   NEED(flx_config_set("FLEXOR_TEST_DEVICE", FLEXOR_EMULATED_DEVICE));
   run_test("arrays on a device", test_arrays);
+  run_test("arrays made by operators", test_makers);
   run_test("networks on a device", test_networks);
   run_test("its memory", test_memory);
   run_test("what there is", test_devices);

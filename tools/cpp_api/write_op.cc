@@ -19,7 +19,9 @@ std::string OptionsClass(const Entry& op, const Names& n) {
   s += "struct " + n.options + " : Options {\n";
   for (auto& a : op.attrs) {
     if (a.required || Counted(op, a)) continue;
-    std::string setter = SafeName(a.name, {"set", "add", "pairs", n.options});
+    // What MXNet calls ctx, and means so, is the device here.
+    const bool place = a.name == "ctx" && op.inputs.empty();
+    std::string setter = SafeName(place ? "device" : a.name, {"set", "add", "pairs", n.options});
     s += Comment("  ", AttrDoc(a));
     s += "  " + n.options + "& " + setter + "(" + CppType(a.type) + " value) {\n    set(\"" + a.name + "\", value);\n    return *this;\n  }\n";
   }

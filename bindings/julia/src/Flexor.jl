@@ -51,7 +51,7 @@ include("library.jl")
 include("../generated/operators.jl")
 include("../generated/settings.jl")
 
-export NDArray, free!, nd, gradient, withgradient, pause, mean
+export NDArray, free!, device, to_device, nd, gradient, withgradient, pause, mean
 export FlexorError, GenericError, InvalidArgumentError, DTypeError, ShapeError, OutOfRangeError, UnknownNameError, HandleError, UnsupportedError, MemoryLimitError, FileError, FormatError,
        DeviceError, NetworkError, HostError, StateError, InternalError, RolledBackError
 export Layer, Param, Operator, Chain, Conv, MaxPool, MeanPool, flatten, relu, sigmoid, softmax, setup, summarize, draw, hybridize

@@ -29,8 +29,12 @@ evaluate(x::Union{NDArray,Number,Type,Function,Val}) = x
 evaluate(x::Ref) = x[]
 evaluate(x::AbstractArray) = NDArray(x)
 evaluate(x::Tuple) = NDArray(collect(x))
-function evaluate(e::Base.Broadcast.Broadcasted)
-    args = map(evaluate, e.args)
+# Julia's arrays in an expression go where the library's are.
+evaluate(e::Base.Broadcast.Broadcasted) = known_leaf(e) ? evaluated(e, map(evaluate, e.args)) : evaluate(e, place_of(arrays_of(e)))
+evaluate(e::Base.Broadcast.Broadcasted, near) = evaluated(e, map(a -> evaluate(a, near), e.args))
+evaluate(x::Union{AbstractArray,Tuple}, near) = x isa NDArray ? x : NDArray(x isa Tuple ? collect(x) : x; device = near)
+evaluate(x, near) = evaluate(x)
+function evaluated(e::Base.Broadcast.Broadcasted, args)
     out = keep_each(apply(e.f, args...), args)
     for k in 1:length(args)  # what only this expression knew is not needed any more
         made_by(e.args[k], args[k]) && !given_to(args[k], out) && free!(args[k])

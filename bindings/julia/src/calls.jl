@@ -70,7 +70,8 @@ end
 function call_op(name, @nospecialize(arrays), @nospecialize(options) = ())
     inputs = list_of(arrays)
     any(traced, inputs) && return seldom(compose, name, inputs, options)
-    inputs = Any[as_array(a) for a in inputs if a !== nothing]
+    near = all(a -> a isa NDArray || a === nothing, inputs) ? nothing : place_of(inputs)
+    inputs = Any[as_array(a, near) for a in inputs if a !== nothing]
     return Any[wrap(h) for h in Glue.flx_call_run(call_of(name, given(options)), mode(), inputs, ())]
 end
 call_one(name, @nospecialize(arrays), @nospecialize(options) = ()) = call_op(name, arrays, options)[1]
@@ -105,6 +106,7 @@ axis_in(x::Integer) = x > 0 ? x - 1 : x < 0 ? x : throw(OutOfRangeError("[axis] 
 axis_in(x::Union{Tuple,AbstractVector}) = map(axis_in, x)
 axis_in(x) = x
 from_one(::Nothing) = nothing
+from_one(x::Array{<:Union{Signed,Unsigned,AbstractFloat}}) = x .- one(eltype(x))  # it becomes an array where the others are
 from_one(x) = (a = as_array(x); a .- one(eltype(a)))
 to_one(a) = a .+ one(eltype(a))
 # What an operator with `ret_typ` gives: indices among its results count from 1.

@@ -118,7 +118,7 @@ function on_host(f, args...)
     any(traced, args) && throw(UnsupportedError("[broadcast] `$f` is no operator of the library, so this layer cannot be traced. Operator(...) makes one of plain Julia."))
     recording() && any(a -> a isa NDArray && Glue.flx_autograd_recorded(a.handle) != 0, args) &&
         throw(UnsupportedError("[broadcast] `$f` is no operator of the library, so it has no gradient. Write it with operators, or outside of what is recorded."))
-    return NDArray(broadcast(f, map(a -> a isa NDArray ? Array(a) : a, args)...))
+    return NDArray(broadcast(f, map(a -> a isa NDArray ? Array(a) : a, args)...); device = place_of(args))
 end
 
 Base.:+(a::NDArray, b::NDArray) = same_sizes(+, a, b)
@@ -146,11 +146,11 @@ function product(a::NDArray{S}, b::NDArray{T}) where {S,T}
 end
 Base.:*(a::NDArray{<:Any,2}, b::NDArray{<:Any,2}) = product(a, b)
 Base.:*(a::NDArray{<:Any,2}, b::NDArray{<:Any,1}) = product(a, b)
-Base.:*(a::NDArray{<:Any,2}, b::Union{Matrix,Vector}) = product(a, NDArray(b))
-Base.:*(a::Matrix, b::Union{NDArray{<:Any,2},NDArray{<:Any,1}}) = product(NDArray(a), b)
+Base.:*(a::NDArray{<:Any,2}, b::Union{Matrix,Vector}) = product(a, NDArray(b; device = place(a)))
+Base.:*(a::Matrix, b::Union{NDArray{<:Any,2},NDArray{<:Any,1}}) = product(NDArray(a; device = place(b)), b)
 for Turned in (LinearAlgebra.Adjoint{<:Any,<:AbstractMatrix}, LinearAlgebra.Transpose{<:Any,<:AbstractMatrix})
-    @eval Base.:*(a::NDArray{<:Any,2}, b::$Turned) = product(a, NDArray(b))
-    @eval Base.:*(a::$Turned, b::NDArray{<:Any,2}) = product(NDArray(a), b)
+    @eval Base.:*(a::NDArray{<:Any,2}, b::$Turned) = product(a, NDArray(b; device = place(a)))
+    @eval Base.:*(a::$Turned, b::NDArray{<:Any,2}) = product(NDArray(a; device = place(b)), b)
 end
 LinearAlgebra.dot(a::NDArray{<:Any,1}, b::NDArray{<:Any,1}) = number_or_array(product(a, b))
 LinearAlgebra.norm(a::NDArray) = number_or_array(call_one("norm", (a,)))

@@ -22,11 +22,11 @@ function Base.getindex(a::NDArray{T,N}, I::Vararg{Part,N}) where {T,N}
         elseif i isa AbstractUnitRange && !isempty(i)
             out = first(i) == 1 && last(i) == size(a, axis) ? out : part(out, axis, first(i), last(i))
         elseif isempty(i)
-            return NDArray{T}(undef, Tuple(length(j) for (k, j) in zip(parts, axes(a, parts)) if !(k isa Int)))
+            return NDArray{T}(undef, Tuple(length(j) for (k, j) in zip(parts, axes(a, parts)) if !(k isa Int)); device = place(a))
         elseif traced(out)
             out = cat(map(j -> part(out, axis, j, j), i)...; dims = axis)
         else
-            out = call_one("take", (out, NDArray(Int32[j - 1 for j in i])), (axis = axis - 1,))
+            out = call_one("take", (out, NDArray(Int32[j - 1 for j in i]; device = place(out))), (axis = axis - 1,))
         end
     end
     kept = Tuple(size(out, k) for k in 1:N if !(parts[k] isa Int))
@@ -60,7 +60,7 @@ function assign!(a::NDArray{T,N}, x, parts) where {T,N}
             Glue.flx_invoke_into("_slice_assign_scalar", mode(), (a,), [edges; :scalar => text(x)], (a,))
         else
             length(x) == prod(map(length, ranges)) || throw(ShapeError("[setindex!] $(size(x)) does not fill a part of $(map(length, ranges))"))
-            source = x isa NDArray ? x : NDArray{T}(x)
+            source = x isa NDArray ? x : NDArray{T}(x; device = place(a))
             source = eltype(source) === T ? source : NDArray{T}(source)
             Glue.flx_invoke_into("_slice_assign", mode(), (a, reshape_rows(source, map(length, ranges))), edges, (a,))
         end
@@ -77,12 +77,12 @@ struct Place{A<:NDArray,P}
     parts::P
 end
 Base.Broadcast.dotview(a::NDArray{T,N}, parts::Vararg{Part,N}) where {T,N} = Place(a, parts)
-Base.Broadcast.materialize!(place::Place, e::Base.Broadcast.Broadcasted) = fill_place!(place, compute(e))
-Base.Broadcast.materialize!(place::Place, x) = fill_place!(place, evaluate(x))
-function fill_place!(place, x)
-    x isa Number && return assign!(place.array, x, place.parts)
-    target = place.array[place.parts...]
-    assign!(place.array, assign_all!(target isa NDArray ? target : NDArray(target), as_array(x)), place.parts)
+Base.Broadcast.materialize!(to::Place, e::Base.Broadcast.Broadcasted) = fill_place!(to, compute(e))
+Base.Broadcast.materialize!(to::Place, x) = fill_place!(to, evaluate(x, place(to.array)))
+function fill_place!(to, x)
+    x isa Number && return assign!(to.array, x, to.parts)
+    target, near = to.array[to.parts...], place(to.array)
+    assign!(to.array, assign_all!(target isa NDArray ? target : NDArray(target; device = near), as_array(x, near)), to.parts)
 end
 
 # Julia's order: the first axis runs first.

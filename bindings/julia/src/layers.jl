@@ -120,8 +120,10 @@ function params_handle(sets...)
     end
     return h
 end
+# Where the parameters are.
+place_of_sets(sets) = (k = findfirst(!isempty, sets); k === nothing ? nothing : place_of(values(sets[k])))
 function run_layer(l, x, sets...)
-    x = as_array(x)
+    x isa NDArray || (x = as_array(x, place_of_sets(sets)))
     found = Glue.flx_layer_run(layer_handle(l, size(x)), params_handle(sets...), mode(), (x,))
     return one_or_all(map(wrap, found))
 end
@@ -132,12 +134,13 @@ end
 shape_text(input) = text(map(d -> d === missing || d === nothing ? 1 : d, Tuple(input)))
 input_options(input) = ["data" => shape_text(input)]
 """
-    setup(layer, input; seed, initializer = nothing, dtype = Float32) -> parameters, states
+    setup(layer, input; seed, initializer = nothing, dtype = Float32, device = nothing) -> parameters, states
 
 First values for inputs of the sizes `input` (`missing` stands for the batch): two named tuples of arrays, by the names that all languages use (`ps[Symbol("0.weight")]`). States are what training
-changes without a gradient, such as running means. Values depend on seed, name and sizes alone; without `seed` it is drawn from Julia's generator."""
-function setup(l::Layer, input; seed = rand(Int32(0):typemax(Int32)), initializer = nothing, dtype = Float32)
-    options = [input_options(input); "dtype" => text(dtype)]
+changes without a gradient, such as running means. Values depend on seed, name and sizes alone; without `seed` it is drawn from Julia's generator. They are made on `device`, as "gpu(0)", with the
+values that they have on the CPU; `to_device` moves them."""
+function setup(l::Layer, input; seed = rand(Int32(0):typemax(Int32)), initializer = nothing, dtype = Float32, device = nothing)
+    options = [input_options(input); given((dtype = dtype, device = device))]
     h = Glue.flx_params_init(layer_handle(l, input), options, initializer === nothing ? nothing : core(initializer), seed)
     return split_params(h)
 end

@@ -71,10 +71,16 @@ function save(path::AbstractString, l::Layer, sets::NamedTuple...)
     return path
 end
 """
-    Flexor.load(path)
+    Flexor.load(path; device = nothing)
 
-Reads a .flx file of any language as a fitted model. `lenet-0010.params`, beside `lenet-symbol.json`, is a model of MXNet's; a classifier's classes are counted from 1 there."""
-load(path::AbstractString) = endswith(path, ".params") ? load_mxnet(path) : (name_operators(); fitted_from(Glue.flx_model_load(path, nothing)))
+Reads a .flx file of any language as a fitted model, whose parameters go to `device`, as "gpu(0)", and which predicts there; else that is the CPU. `lenet-0010.params`, beside `lenet-symbol.json`, is a model of MXNet's; a classifier's classes are counted from 1 there."""
+function load(path::AbstractString; device = nothing)
+    endswith(path, ".params") && return to_device(load_mxnet(path), device)
+    name_operators()
+    return fitted_from(Glue.flx_model_load(path, device))
+end
+device(f::Fitted) = device(f.parameters)
+to_device(f::Fitted, device) = (device === nothing || Glue.flx_params_move(Glue.flx_model_params(f.model), device); f)
 
 function Serialization.serialize(s::Serialization.AbstractSerializer, f::Fitted)
     Serialization.serialize_type(s, Fitted)

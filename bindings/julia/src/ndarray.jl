@@ -31,11 +31,11 @@ element_type(::Type{<:Real}) = Float32
 element_type(T::Type) = throw(DTypeError("[NDArray] numbers were expected, given elements of $T"))
 
 """
-    NDArray(x; reversed = false)
-    NDArray{T}(x)
+    NDArray(x; reversed = false, device = nothing)
+    NDArray{T}(x; device = nothing)
 
 An array of the library with the elements of `x`, which may be any array of numbers or a number. Element `(i, j)` is element `(i, j)`. The element type stays what it is, or
-becomes `T`. With `reversed = true` the axes are taken from last to first, without moving an element: what is width × height × channels × batch becomes batch × channels × height × width.
+becomes `T`. `device` is where it is made, as "gpu(0)"; else that is the CPU, or where `x` is. With `reversed = true` the axes are taken from last to first, without moving an element: what is width × height × channels × batch becomes batch × channels × height × width.
 
 Work on arrays is queued; reading one waits for it. `free!(a)` gives the memory back at once, which else happens when Julia's collector finds the array unused.
 """
@@ -86,37 +86,59 @@ Base.size(a::NDArray) = a.dims
 Base.IndexStyle(::Type{<:NDArray}) = IndexCartesian()
 const HostArray{T,N} = Union{Array{T,N}}
 
-function NDArray{T}(x::AbstractArray{S,N}; reversed::Bool = false) where {T,S,N}
+function NDArray{T}(x::AbstractArray{S,N}; reversed::Bool = false, device = nothing) where {T,S,N}
     host = x isa Array && S <: ElementType ? x : collect(element_type(S), x)
     host isa Array || (host = Array(host))
     dims = reversed ? reverse(size(x)) : size(x)
-    h = Glue.flx_ndarray_create_from(host, dtype_code(eltype(host)), reversed ? Glue.FLX_ROW_MAJOR : Glue.FLX_COLUMN_MAJOR, dims, dtype_code(T), nothing)
+    h = Glue.flx_ndarray_create_from(host, dtype_code(eltype(host)), reversed ? Glue.FLX_ROW_MAJOR : Glue.FLX_COLUMN_MAJOR, dims, dtype_code(T), device)
     collect_if_needed()
     return adopt(h, T, Tuple(dims))
 end
 NDArray(x::AbstractArray{S}; options...) where {S} = NDArray{element_type(S)}(x; options...)
-NDArray{T}(x::Real) where {T} = NDArray{T}(fill(T(x)))
-NDArray(x::Real) = NDArray{x isa ElementType && !(x isa Union{Int64,Float64}) ? typeof(x) : Float32}(x)
-NDArray{T}(a::NDArray{T}) where {T} = copy(a)
-NDArray{T}(a::NDArray) where {T} = call_one("Cast", (a,), (dtype = T,))
-NDArray(a::NDArray) = copy(a)
+NDArray{T}(x::Real; options...) where {T} = NDArray{T}(fill(T(x)); options...)
+NDArray(x::Real; options...) = NDArray{x isa ElementType && !(x isa Union{Int64,Float64}) ? typeof(x) : Float32}(x; options...)
+NDArray{T}(a::NDArray{T}; device = nothing) where {T} = device === nothing ? copy(a) : copied(a, device)
+NDArray{T}(a::NDArray; device = nothing) where {T} = to_device(call_one("Cast", (a,), (dtype = T,)), device)
+NDArray(a::NDArray{T}; device = nothing) where {T} = NDArray{T}(a; device = device)
 NDArray{T,N}(x::AbstractArray) where {T,N} = NDArray{T}(x)
 """
-    NDArray{T}(undef, sizes...)
+    NDArray{T}(undef, sizes...; device = nothing)
 
 A new array; its elements are zeros."""
-NDArray{T}(::UndefInitializer, dims::Integer...) where {T} = NDArray{T}(undef, dims)
-NDArray{T}(::UndefInitializer, dims::Tuple) where {T} = adopt(Glue.flx_ndarray_create(dims, dtype_code(T), nothing), T, map(Int, dims))
+NDArray{T}(::UndefInitializer, dims::Integer...; options...) where {T} = NDArray{T}(undef, dims; options...)
+NDArray{T}(::UndefInitializer, dims::Tuple; device = nothing) where {T} = adopt(Glue.flx_ndarray_create(dims, dtype_code(T), device), T, map(Int, dims))
 NDArray{T,N}(::UndefInitializer, dims::Integer...) where {T,N} = NDArray{T}(undef, dims)
 NDArray{T,N}(::UndefInitializer, dims::Tuple) where {T,N} = NDArray{T}(undef, dims)
 Base.convert(::Type{NDArray}, x::AbstractArray) = x isa NDArray ? x : NDArray(x)
-as_array(a::NDArray) = a
-as_array(x) = NDArray(x)
+as_array(a::NDArray, near = nothing) = a
+as_array(x, near = nothing) = NDArray(x; device = near)
 
-Base.similar(a::NDArray, ::Type{T}, dims::Dims) where {T} = T <: ElementType ? NDArray{T}(undef, dims) : Array{T}(undef, dims)
+# ---- devices
+"""
+    device(a)
+
+Where an array is, as "cpu(0)" or "gpu(0)"; of named tuples of arrays and fitted models, where the first of their arrays is."""
+device(a::NDArray) = Glue.flx_ndarray_device(present(a, "device"))
+device(ps::NamedTuple) = device(first(ps))
+"""
+    to_device(a, device)
+
+The array on `device`, "cpu" or "gpu(0)": itself if it is there, else a copy, through which no gradient goes. Of a named tuple of arrays, as `setup` gives, each of them. A fitted model
+is moved itself.
+
+An operator computes where its arrays are; arrays on different devices are an error, and nothing is copied between devices unasked. Julia's arrays and numbers beside an array go where it is."""
+to_device(a::NDArray, device) = device === nothing || at_device(Flexor.device(a), device) ? a : copied(a, device)
+to_device(ps::NamedTuple, device) = map(a -> to_device(a, device), ps)
+at_device(at, device) = at == device || at == string(device, "(0)") || startswith(at, "cpu") && startswith(device, "cpu")
+copied(a::NDArray{T}, device) where {T} = adopt(Glue.flx_ndarray_copy(present(a, "to_device"), device), T, a.dims, a.flags)
+# Where Julia's values go that meet these: where the first array is; nothing: on the CPU.
+place(a::NDArray) = traced(a) ? nothing : (at = Glue.flx_ndarray_device(a.handle); startswith(at, "cpu") ? nothing : at)
+place_of(@nospecialize(values)) = (k = findfirst(v -> v isa NDArray, values); k === nothing ? nothing : place(values[k]))
+
+Base.similar(a::NDArray, ::Type{T}, dims::Dims) where {T} = T <: ElementType ? NDArray{T}(undef, dims; device = place(a)) : Array{T}(undef, dims)
 Base.copy(a::NDArray{T,N}) where {T,N} = traced(a) ? call_one("_copy", (a,)) : adopt(Glue.flx_ndarray_copy(a.handle, nothing), T, a.dims)
 Base.zero(a::NDArray) = call_one("zeros_like", (a,))
-Base.fill!(a::NDArray, x) = (write_to!(a, call_one("_full", (), (shape = size(a), value = x, dtype = eltype(a)))); a)
+Base.fill!(a::NDArray, x) = (write_to!(a, call_one("_full", (), (shape = size(a), value = x, dtype = eltype(a), ctx = place(a)))); a)
 function write_to!(target::NDArray, source::NDArray)
     Glue.flx_ndarray_copy_into(present(source, "copyto!"), present(target, "copyto!"))
     return target
@@ -162,6 +184,7 @@ Base.hash(a::NDArray, h::UInt) = hash(Array(a), h)
 
 function Base.show(io::IO, mime::MIME"text/plain", a::NDArray)
     summary(io, a)
+    place(a) === nothing || print(io, " on ", place(a))
     traced(a) && return print(io, " that is being traced")
     isempty(a) && return nothing
     println(io, ":")

@@ -57,10 +57,10 @@ function run_mixed(l::Layer, x, ps)
         haskey(ps, Symbol(name)) || throw(StateError("[$(label(l))] the parameters have no `$name`; there are $(isempty(ps) ? "none" : join(keys(ps), ", "))"))
         return each(as_array(ps[Symbol(name)]))
     end
-    x = as_array(x)
+    x isa NDArray || (x = as_array(x, place_of(values(ps))))
     return l(x, own_values(value, (name, child) -> Bound(v -> run_own(child, v, below(ps, name * "."))), l, open_batch(size(x))))
 end
-run_mixed(c::Chain, x, ps) = run_children(c.layers, as_array(x), ps)
+run_mixed(c::Chain, x, ps) = run_children(c.layers, as_array(x, place_of(values(ps))), ps)
 function run_children(layers, x, ps)
     for (k, child) in enumerate(layers)
         x = run_own(child, x, below(ps, "$(k - 1)."))
@@ -68,8 +68,8 @@ function run_children(layers, x, ps)
     return x
 end
 function run_mixed(l::CoreLayer{K}, x, ps) where {K}
-    K === :Sequential && return run_children(l.children, as_array(x), ps)
-    K === :Residual && return (x = as_array(x); x .+ run_children(l.children, x, ps))
+    K === :Sequential && return run_children(l.children, as_array(x, place_of(values(ps))), ps)
+    K === :Residual && return (x = as_array(x, place_of(values(ps))); x .+ run_children(l.children, x, ps))
     return run_layer(l, x, ps)  # traced
 end
 run_mixed(l::Hybrid, x, ps) = run_layer(l, x, ps)
@@ -125,16 +125,17 @@ function name_operators()
 end
 
 many(x) = x isa Tuple ? x : (x,)
-like(x::NDArray, T) = eltype(x) === T ? x : NDArray{T}(x)
-like(x, T) = NDArray{T}(x isa Number ? fill(x) : x)
-like(::Nothing, T) = nothing
-operator_forward(o::Operator, arrays) = NDArray[like(y, eltype(arrays[1])) for y in many(o.f(map(Array, arrays)...))]
+# What Julia's function gave, in the type and the place of `a`.
+like(x::NDArray, a) = eltype(x) === eltype(a) ? x : NDArray{eltype(a)}(x)
+like(x, a) = NDArray{eltype(a)}(x isa Number ? fill(x) : x; device = place(a))
+like(::Nothing, a) = nothing
+operator_forward(o::Operator, arrays) = NDArray[like(y, arrays[1]) for y in many(o.f(map(Array, arrays)...))]
 function operator_backward(o::Operator, arrays)
     n = length(arrays) - 2 * o.outputs
     o.gradient === nothing && return Any[nothing for _ in 1:n]
     grads = many(o.gradient(map(Array, arrays)...))
     length(grads) == n || throw(InvalidArgumentError("[$(o.name)] the gradient gives one value for each of the $n inputs, given $(length(grads))"))
-    return Any[like(g, eltype(arrays[1])) for g in grads]
+    return Any[like(g, arrays[1]) for g in grads]
 end
 operator_answer(o::Operator, what, arrays) = what == "forward" ? operator_forward(o, arrays) : operator_backward(o, arrays)
 function (o::Operator)(inputs...)
@@ -144,7 +145,8 @@ function (o::Operator)(inputs...)
         o.shapes === nothing || push!(options, :shapes => "[" * join((text((missing, Base.tail(Tuple(s))...)) for s in one_per_output(o.shapes(map(size, inputs)...))), ", ") * "]")
         return one_or_all(compose("_host", inputs, options))
     end
-    arrays = NDArray[as_array(a) for a in inputs]
+    near = place_of(inputs)
+    arrays = NDArray[as_array(a, near) for a in inputs]
     out = pause(() -> operator_forward(o, arrays))
     length(out) == o.outputs || throw(InvalidArgumentError("[$(o.name)] $(o.outputs) results were expected, given $(length(out))"))
     if recording() && o.gradient !== nothing

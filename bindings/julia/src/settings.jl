@@ -77,7 +77,8 @@ update!(o::Optimizer, a::NDArray, g::NDArray; name = "weight") = (Glue.flx_optim
 const loss_handles = Dict{Any,Handle}()
 function run_loss(s::Setting{:loss}, arrays)
     h = alone(() -> get!(() -> core(s), loss_handles, s))
-    return one_or_all(map(wrap, Glue.flx_layer_run(h, nothing, mode(), [as_array(a) for a in arrays if a !== nothing], )))
+    near = place_of(arrays)
+    return one_or_all(map(wrap, Glue.flx_layer_run(h, nothing, mode(), [as_array(a, near) for a in arrays if a !== nothing])))
 end
 core_loss(s::Setting{:loss}) = core(s)
 core_loss(f::Function) = (s = f(); s isa Setting{:loss} ? core(s) : throw(InvalidArgumentError("[loss] a loss was expected, such as softmax_cross_entropy, given $f")))

@@ -29,7 +29,7 @@ _MODULES = ("autograd", "config", "contrib", "data", "datasets", "device", "esti
             "profiler", "random", "schedule", "store", "sym", "trainer")
 _NAMES = {
     "Store": "store", "Symbol": "sym", "Trainer": "trainer", "load": "model", "save": "model", "Classifier": "estimator", "Regressor": "estimator",
-    "History": "history", "split": "data", "DataLoader": "data", "waitall": "device", "seed": "random", "cpu": "device", "num_gpus": "device"}
+    "History": "history", "split": "data", "DataLoader": "data", "waitall": "device", "seed": "random", "cpu": "device", "gpu": "device", "num_gpus": "device"}
 # Modules all of whose names are the package's too (fx.Adam, fx.SGD ...), in this order, if they have them in __all__.
 _OPEN = ("optimizer", "schedule")
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:  # what __getattr__ finds, for those who read types
     from . import (autograd as autograd, config as config, contrib as contrib, data as data, datasets as datasets, device as device, init as init, metric as metric,
                    nd as nd, nn as nn, op as op, optimizer as optimizer, profiler as profiler, random as random, schedule as schedule, store as store, sym as sym)
     from .data import DataLoader as DataLoader, split as split
-    from .device import cpu as cpu, num_gpus as num_gpus, waitall as waitall
+    from .device import cpu as cpu, gpu as gpu, num_gpus as num_gpus, waitall as waitall
     from .estimator import Classifier as Classifier, Regressor as Regressor
     from .history import History as History
     from .model import load as load, save as save

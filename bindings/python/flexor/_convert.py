@@ -40,13 +40,30 @@ def from_numpy(host: np.ndarray, number: Optional[int] = None, device: Optional[
     return f.flx_ndarray_create_from(host, own, order, shape, own if number is None else number, device)
 
 
+def is_on(array: f.Handle, device: Any) -> bool:
+    """Whether `array` is on `device`, which may say its kind alone; the CPU has any number."""
+    kind, _, number = str(device).partition("(")
+    return f.flx_ndarray_device(array) == f"{kind}({number if number and kind != 'cpu' else '0)'}"
+
+
+def place(*arrays: Any) -> Optional[str]:
+    """Where a host's values go that meet these: where the first array among them is; None: on the CPU."""
+    device = next((f.flx_ndarray_device(a) for a in arrays if isinstance(a, f.Handle)), "cpu")
+    return None if device.startswith("cpu") else device
+
+
+def beside(value: Any, array: f.Handle, dtype: Any = None) -> "NDArray":
+    """`value` as an array: a host's value becomes one where `array` is; one that is an array stays where it is."""
+    return as_array(value, dtype, None if isinstance(value, f.Handle) else place(array), copy=False)
+
+
 def as_array(value: Any, dtype: Any = None, device: Optional[str] = None, copy: bool = True) -> "NDArray":
     """`value` as an array: an NDArray, NumPy array, number, nested list, buffer, or what speaks DLPack or NumPy's protocols."""
     number = None if dtype is None else _dtypes.number_of(dtype)
     if isinstance(value, f.Handle):
         if number is not None and f.flx_ndarray_describe(value)[0] != number:
-            return f.flx_invoke("Cast", None, [value], {"dtype": _dtypes.DTYPES[number].name})[0]
-        return f.flx_ndarray_copy(value, device) if copy or device is not None else value  # type: ignore[return-value]
+            value, copy = f.flx_invoke("Cast", None, [value], {"dtype": _dtypes.DTYPES[number].name})[0], False
+        return f.flx_ndarray_copy(value, device) if copy or device is not None and not is_on(value, device) else value  # type: ignore[return-value]
     if isinstance(value, (np.ndarray, np.generic)):
         return from_numpy(np.asarray(value), number, device)
     if isinstance(value, (bool, int, float, list, tuple, range)):
@@ -61,7 +78,9 @@ def as_array(value: Any, dtype: Any = None, device: Optional[str] = None, copy: 
 
 def _from_numbers(value: Any, number: Optional[int], device: Optional[str]) -> "NDArray":
     if isinstance(value, (list, tuple)) and value and any(isinstance(v, f.Handle) for v in value):
-        return f.flx_invoke("stack", None, [as_array(v, None if number is None else _dtypes.DTYPES[number], copy=False) for v in value], {"axis": "0"})[0]
+        dtype, near = None if number is None else _dtypes.DTYPES[number], place(*value)
+        made = f.flx_invoke("stack", None, [as_array(v, dtype, None if isinstance(v, f.Handle) else near, copy=False) for v in value], {"axis": "0"})[0]
+        return as_array(made, None, device, copy=False)
     if number is None:
         number = f.FLX_FLOAT32
     try:

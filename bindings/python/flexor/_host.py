@@ -17,9 +17,10 @@ def _many(values: Any) -> Tuple[Any, ...]:
     return tuple(values) if isinstance(values, (tuple, list)) else (values,)
 
 
-def _like(value: Any, number: int) -> NDArray:
-    """What a function gave, as an array: NumPy likes to make float64 of float32, which would meet nothing else; such floats take the dtype `number`."""
-    out = value if isinstance(value, NDArray) else _convert.as_array(np.asarray(value))
+def _like(value: Any, number: int, device: Optional[str]) -> NDArray:
+    """What a function gave, as an array: NumPy likes to make float64 of float32, which would meet nothing else; such floats take the dtype `number`. It is
+    made on `device`."""
+    out = value if isinstance(value, NDArray) else _convert.as_array(np.asarray(value), None, device)
     dtype, wanted = out.dtype, _dtypes.DTYPES[number]
     return out.astype(wanted) if dtype != wanted and dtype.kind == "f" and wanted.kind == "f" else out
 
@@ -42,8 +43,8 @@ def run(forward: Callable[[Sequence[NDArray]], Sequence[NDArray]], backward: Opt
             grads = _many(backward(arrays[:n], arrays[n:-n], arrays[-n:]))  # type: ignore[misc]
             if len(grads) != len(inputs_like):
                 raise ArgumentError(f"[gradient] expected {len(inputs_like)} gradients, one for each input, given {len(grads)}")
-            return [None if g is None else _like(g, number) for g, number in zip(grads, inputs_like)]
-        inputs_like = [f.flx_ndarray_describe(x)[0] for x in inputs]
+            return [None if g is None else _like(g, *like) for g, like in zip(grads, inputs_like)]
+        inputs_like = [(f.flx_ndarray_describe(x)[0], _convert.place(x)) for x in inputs]
         f.flx_autograd_record(_core.host_register(answer), list(inputs), list(outputs))
     return outputs
 
@@ -63,7 +64,8 @@ class HostOperator:
 
     def _forward(self, inputs: Sequence[NDArray], options: dict) -> List[NDArray]:
         number = f.flx_ndarray_describe(inputs[0])[0] if inputs else f.FLX_FLOAT32
-        return [_like(y, number) for y in _many(self.function(*[x.asnumpy() for x in inputs], **options))]
+        near = _convert.place(*inputs)
+        return [_like(y, number, near) for y in _many(self.function(*[x.asnumpy() for x in inputs], **options))]
 
     def _backward(self, dys: Sequence[NDArray], xs: Sequence[NDArray], ys: Sequence[NDArray]) -> Any:
         assert self._gradient is not None
@@ -73,7 +75,8 @@ class HostOperator:
         from .symbol import Symbol
         if any(isinstance(x, Symbol) for x in inputs):
             return self._compose(inputs, options)
-        arrays = [x if isinstance(x, NDArray) else _convert.as_array(x) for x in inputs]
+        near = _convert.place(*inputs)
+        arrays = [x if isinstance(x, NDArray) else _convert.as_array(x, None, near) for x in inputs]
         out = run(lambda xs: self._forward(xs, options), self._backward if self._gradient else None, arrays)
         return out[0] if len(out) == 1 else out
 
@@ -87,7 +90,7 @@ class HostOperator:
             if self._gradient is None:
                 return [None] * (len(arrays) - 2 * self.outputs)
             n = self.outputs
-            return [None if g is None else _like(g, f.flx_ndarray_describe(x)[0])
+            return [None if g is None else _like(g, f.flx_ndarray_describe(x)[0], _convert.place(x))
                     for g, x in zip(_many(self._backward(arrays[:n], arrays[n:-n], arrays[-n:])), arrays[n:-n])]
         attrs = {"token": _core.host_register(answer), "outputs": self.outputs, "label": getattr(self, "__name__", "operator")}
         if self.shapes is not None:

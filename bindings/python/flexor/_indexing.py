@@ -7,7 +7,7 @@ from typing import Any, List, Optional, Tuple
 import numpy as np
 
 from . import _flexor as f
-from ._convert import as_array, from_numpy, to_numpy
+from ._convert import beside, from_numpy, place, to_numpy
 from .errors import OutOfRangeError, ShapeError
 
 Key = Any
@@ -128,13 +128,13 @@ def _basic(x: f.Handle, shape: tuple, parsed: tuple) -> f.Handle:
     begin, end, step, cut, final, _ = parsed
     if cut != list(shape) or any(s != 1 for s in step):
         if 0 in cut:
-            return f.flx_ndarray_create(final, f.flx_ndarray_describe(x)[0], None)
+            return f.flx_ndarray_create(final, f.flx_ndarray_describe(x)[0], place(x))
         x = f.flx_invoke("slice", None, [x], _options(begin, end, step))[0]
     return x if final == cut else _reshape(x, final)
 
 
 def _reshape(x: f.Handle, shape: Any) -> f.Handle:
-    return f.flx_ndarray_reshape(x, tuple(shape), None) if 0 not in shape else f.flx_ndarray_create(shape, f.flx_ndarray_describe(x)[0], None)
+    return f.flx_ndarray_reshape(x, tuple(shape), None) if 0 not in shape else f.flx_ndarray_create(shape, f.flx_ndarray_describe(x)[0], place(x))
 
 
 def _transpose(x: f.Handle, axes: List[int]) -> f.Handle:
@@ -143,8 +143,8 @@ def _transpose(x: f.Handle, axes: List[int]) -> f.Handle:
     return f.flx_invoke("transpose", None, [x], {"axes": str(tuple(axes)) if len(axes) > 1 else f"({axes[0]},)"})[0]
 
 
-def _together(arrays: List[tuple]) -> Tuple[f.Handle, tuple]:
-    """The index arrays as one of shape (how many, *their common shape), and that shape."""
+def _together(x: f.Handle, arrays: List[tuple]) -> Tuple[f.Handle, tuple]:
+    """The arrays that index `x` as one of shape (how many, *their common shape), where `x` is, and that shape."""
     if len(arrays) == 1 and isinstance(arrays[0][1], f.Handle):
         p = arrays[0][1]
         shape = f.flx_ndarray_describe(p)[1]
@@ -154,7 +154,7 @@ def _together(arrays: List[tuple]) -> Tuple[f.Handle, tuple]:
     except ValueError:
         raise OutOfRangeError("[index] expected index arrays whose shapes fit each other, given "
                               + ", ".join(str(tuple(p.shape)) for _, p in arrays)) from None
-    return from_numpy(np.stack(hosts).astype(np.int64, copy=False)), hosts[0].shape
+    return from_numpy(np.stack(hosts).astype(np.int64, copy=False), None, place(x)), hosts[0].shape
 
 
 def _order(arrays: List[tuple], key: tuple, ndim: int) -> Tuple[List[int], int]:
@@ -174,14 +174,14 @@ def get(x: f.Handle, key: Key) -> f.Handle:
     if not arrays:
         return f.flx_ndarray_alias(x) if y is x else y
     final = parsed[4]
-    index, common = _together(arrays)
-    order, place = _order(arrays, key, len(final))
+    index, common = _together(x, arrays)
+    order, at = _order(arrays, key, len(final))
     rest = [final[a] for a in order[len(arrays):]]
     if 0 in common or 0 in rest:
-        return f.flx_ndarray_create([*rest[:place], *common, *rest[place:]], number, None)
+        return f.flx_ndarray_create([*rest[:at], *common, *rest[at:]], number, place(x))
     out = f.flx_invoke("gather_nd", None, [_transpose(y, order), index], {})[0]
     n = len(common)
-    return _transpose(out, [*range(n, n + place), *range(n), *range(n + place, n + len(rest))]) if place else out
+    return _transpose(out, [*range(n, n + at), *range(n), *range(n + at, n + len(rest))]) if at else out
 
 
 def put(x: f.Handle, key: Key, value: Any) -> None:
@@ -198,22 +198,22 @@ def put(x: f.Handle, key: Key, value: Any) -> None:
         if isinstance(value, (int, float)) and abs(value) <= 2**53 and shape:
             f.flx_invoke_into("_slice_assign_scalar", None, [x], {**_options(begin, end, step), "scalar": repr(float(value))}, [x])
             return None
-        part = _reshape(_fitted(value, tuple(final), number), cut)
+        part = _reshape(_fitted(x, value, tuple(final), number), cut)
         if shape:
             f.flx_invoke_into("_slice_assign", None, [x, part], _options(begin, end, step), [x])
         else:
             f.flx_ndarray_copy_into(part, x)
         return None
     view = _basic(x, shape, parsed)
-    index, common = _together(arrays)
-    order, place = _order(arrays, key, len(final))
+    index, common = _together(x, arrays)
+    order, at = _order(arrays, key, len(final))
     rest = [final[a] for a in order[len(arrays):]]
     if 0 in common or 0 in rest:
         return None
-    part = _fitted(value, (*rest[:place], *common, *rest[place:]), number)
+    part = _fitted(x, value, (*rest[:at], *common, *rest[at:]), number)
     n = len(common)
-    if place:
-        part = _transpose(part, [*range(place, place + n), *range(place), *range(place + n, n + len(rest))])
+    if at:
+        part = _transpose(part, [*range(at, at + n), *range(at), *range(at + n, n + len(rest))])
     view = _transpose(view, order)
     dims = f.flx_ndarray_describe(view)[1]
     f.flx_invoke_into("_scatter_set_nd", None, [view, part, index], {"shape": str(tuple(dims))}, [view])
@@ -223,15 +223,15 @@ def put(x: f.Handle, key: Key, value: Any) -> None:
 def _put_anywhere(x: f.Handle, shape: tuple, number: int, key: tuple, value: Any) -> None:
     places = np.arange(int(np.prod(shape)), dtype=np.int64).reshape(shape)[tuple(to_numpy(p) if isinstance(p, f.Handle) else p for p in key)]
     if places.size:
-        part = _reshape(_fitted(value, places.shape, number), (places.size,))
-        index = from_numpy(np.stack(np.unravel_index(places.ravel(), shape)))
+        part = _reshape(_fitted(x, value, places.shape, number), (places.size,))
+        index = from_numpy(np.stack(np.unravel_index(places.ravel(), shape)), None, place(x))
         f.flx_invoke_into("_scatter_set_nd", None, [x, part, index], {"shape": str(tuple(shape))}, [x])
 
 
-def _fitted(value: Any, shape: tuple, number: int) -> f.Handle:
-    """`value` as an array of this dtype, broadcast to this shape."""
+def _fitted(x: f.Handle, value: Any, shape: tuple, number: int) -> f.Handle:
+    """`value` as an array of this dtype, broadcast to this shape; a host's value where `x` is."""
     from ._dtypes import DTYPES
-    part: f.Handle = as_array(value, DTYPES[number], copy=False)
+    part: f.Handle = beside(value, x, DTYPES[number])
     given = f.flx_ndarray_describe(part)[1]
     if given == tuple(shape):
         return part

@@ -25,9 +25,16 @@ def mapped(x: NDArray, writable: bool) -> memoryview:
         return flat.cast(_FORMATS[name], shape)  # type: ignore[call-overload, no-any-return]
 
 
+def dlpack_device(x: NDArray) -> Tuple[int, int]:
+    """NDArray.__dlpack_device__"""
+    if not _convert.is_on(x, "cpu"):
+        raise BufferError(f"the array is on {x.device}, whose memory is not shared; .to_device('cpu') copies it")
+    return (1, 0)
+
+
 def to_dlpack(x: NDArray, max_version: Optional[Tuple[int, int]], dl_device: Any, copy: Optional[bool]) -> Any:
     """NDArray.__dlpack__"""
-    if dl_device is not None and tuple(dl_device) != (1, 0):
+    if tuple(dl_device or (1, 0)) != dlpack_device(x):
         raise BufferError(f"the array is on the CPU, device (1, 0), not on {tuple(dl_device)}")
     f.flx_dlpack_collect()
     if copy:

@@ -10,7 +10,8 @@ from .ndarray import NDArray, _cast, _number
 
 def matmul(a: Any, b: Any) -> NDArray:
     """a @ b: the last two axes are matrices, the others broadcast; arrays of one axis are a row on the left, a column on the right."""
-    a, b = (x if isinstance(x, NDArray) else _convert.as_array(x) for x in (a, b))
+    near = _convert.place(a, b)
+    a, b = (x if isinstance(x, NDArray) else _convert.as_array(x, None, near) for x in (a, b))
     if not a.shape or not b.shape:
         raise ShapeError("[matmul] expected arrays with axes, given a number. Use * for that.")
     both = _dtypes.promote(_number(a), _number(b))
@@ -29,7 +30,7 @@ def matmul(a: Any, b: Any) -> NDArray:
     for d in outer:
         count *= d
     if not count or not n or not m or not k:
-        out = f.flx_ndarray_create((*outer, n, m), both, None)
+        out = f.flx_ndarray_create((*outer, n, m), both, _convert.place(a))
     else:
         def batch(x: NDArray, dims: tuple) -> NDArray:
             x = x if x.shape == (*outer, *dims) else _core.invoke("broadcast_to", [x.reshape((1,) * (len(outer) - x.ndim + 2) + x.shape)], {"shape": (*outer, *dims)})

@@ -74,7 +74,8 @@ class Operator:
         if symbol is not None and any(isinstance(x, symbol) for x in flat):
             from .symbol import compose
             return compose(self.name, flat, _given(self.keys + self.runtime, values + scalars, self.defaults))
-        return self._arrays([x if isinstance(x, NDArray) else _convert.as_array(x) for x in flat], values, scalars, out)
+        near = _convert.place(*flat)
+        return self._arrays([x if isinstance(x, NDArray) else _convert.as_array(x, None, near) for x in flat], values, scalars, out)
 
 
 def _given(keys: tuple, values: tuple, defaults: tuple) -> Dict[str, Any]:

@@ -15,6 +15,11 @@ def cpu(index: int = 0) -> str:
     return f"cpu({index})"
 
 
+def gpu(index: int = 0) -> str:
+    """A GPU, as `device=` takes it; num_gpus() says how many there are."""
+    return f"gpu({index})"
+
+
 def num_gpus() -> int:
     """How many GPUs there are."""
     return f.flx_device_count("gpu")
@@ -24,6 +29,17 @@ def memory(device: Optional[str] = None) -> Dict[str, int]:
     """Bytes on `device` (None: the CPU): live, cached, peak, limit (0: none), total; of other devices also fragmentation."""
     stats = ("live", "cached", "peak", "limit", "total") + (() if device is None or device.startswith("cpu") else ("fragmentation",))
     return {stat: f.flx_memory_stat(device, stat) for stat in stats}
+
+
+def properties(device: Optional[str] = None) -> Dict[str, Any]:
+    """What `device` (None: the CPU) is: its name, its memory in bytes, and what else its kind tells."""
+    pairs = (line.partition(" ") for line in f.flx_device_properties(device).splitlines())
+    return {key: int(value) if value.isdigit() else value for key, _, value in pairs}
+
+
+def synchronize(device: Optional[str] = None) -> None:
+    """Waits until everything issued so far to `device` (None: the CPU) is done. What failed is told by the arrays, and by waitall."""
+    f.flx_device_synchronize(device, -1)
 
 
 def set_memory_limit(nbytes: int, device: Optional[str] = None) -> None:

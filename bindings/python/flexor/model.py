@@ -71,31 +71,37 @@ def _kind_of_objects(classes: Any) -> str:
     return "O" if all(isinstance(c, str) for c in classes.tolist()) else np.asarray(classes.tolist()).dtype.str
 
 
-def load(path: Union[str, "os.PathLike[str]"], params: Union[str, int, "os.PathLike[str]", None] = None) -> Any:
+def load(path: Union[str, "os.PathLike[str]"], params: Union[str, int, "os.PathLike[str]", None] = None, device: Optional[str] = None) -> Any:
     """Reads what `save`, another language, or MXNet wrote.
 
     - load("model.flx"): a Classifier or Regressor if the file says that it is one, else the network.
     - load("net-symbol.json", "net-0010.params"), or load("net", 10): MXNet's files, as a network (its free variables that the parameters do not have are its inputs; a label's
       variable is no input). Also "net-symbol.json" alone, whose network is to be initialized.
     - load("net.params"), load("net.safetensors"): nn.Parameters.
+
+    `device`, as "gpu(0)", is where the parameters go, and so where they compute; None: the CPU. Files know no device.
     """
-    path = os.fspath(path)
+    path, device = os.fspath(path), None if device is None else str(device)
     if isinstance(params, int):
         symbol, values = f.flx_checkpoint_load(path, params)
+        f.flx_params_move(values, device)
         return _from_symbol(symbol, values)
     if params is not None:
-        return _from_symbol(f.flx_symbol_load(path), f.flx_params_load(os.fspath(params), None))
+        return _from_symbol(f.flx_symbol_load(path), f.flx_params_load(os.fspath(params), device))
     if path.endswith(".onnx"):
         raise UnsupportedError(f"[load] {path}: ONNX models are not read yet. MXNet's and Flexor's are.")
     if path.endswith(".json"):
         return _from_symbol(f.flx_symbol_load(path), None)
     try:
-        model = f.flx_model_load(path, None)
+        model = f.flx_model_load(path, device)
     except FormatError:
         if path.endswith(".flx"):
             raise
-        return Parameters.load(path)
-    return from_model(model)
+        return Parameters.load(path, device)
+    made = from_model(model)
+    if device is not None and not isinstance(made, Layer):
+        made.device = device  # where a further fit goes
+    return made
 
 
 def from_model(model: Any) -> Any:

@@ -21,7 +21,8 @@ def _dims(shape: Shape) -> Tuple[int, ...]:
 
 
 def array(source: Any, dtype: Any = None, device: Optional[str] = None, ctx: Any = None) -> NDArray:
-    """A new array from a NumPy array (which keeps its dtype), numbers or nested lists (float32), or anything with NumPy's or DLPack's protocol; `dtype` converts."""
+    """A new array from a NumPy array (which keeps its dtype), numbers or nested lists (float32), or anything with NumPy's or DLPack's protocol; `dtype` converts.
+    `device` is where it is made, as "gpu(0)"; None: on the CPU. (Other functions that make arrays have it, too; `ctx` is MXNet's word for it.)"""
     return _convert.as_array(source, dtype, device if ctx is None else str(ctx))
 
 
@@ -44,7 +45,7 @@ def full(shape: Shape, value: Any, dtype: Any = None, device: Optional[str] = No
     """A new array filled with `value`."""
     number = _dtypes.number_of(dtype)
     if isinstance(value, (int, np.integer)) and not -2**53 <= value <= 2**53:
-        return _core.invoke("broadcast_to", [_convert.as_array(value, _dtypes.DTYPES[number]).reshape((1,) * len(_dims(shape)))], {"shape": _dims(shape)}).copy()
+        return _core.invoke("broadcast_to", [array(value, _dtypes.DTYPES[number], device, ctx).reshape((1,) * len(_dims(shape)))], {"shape": _dims(shape)}).copy()
     return f.flx_ndarray_create_full(_dims(shape), number, device if ctx is None else str(ctx), float(value))
 
 
@@ -98,7 +99,9 @@ def _extreme(name: str, a: Any, b: Any) -> NDArray:
     if isinstance(a, (bool, int, float)):
         return _extreme(name, b, a)
     from .ndarray import _meet
-    return _meet(_core.call("broadcast_" + name), asarray(a), asarray(b), False)
+    near = _convert.place(a, b)
+    both = (x if isinstance(x, NDArray) else _convert.as_array(x, None, near) for x in (a, b))
+    return _meet(_core.call("broadcast_" + name), *both, False)
 
 
 def maximum(a: Any, b: Any) -> NDArray:

@@ -46,7 +46,7 @@ def _array_method(name: str, scalar: str, reflected: Optional[str] = None, float
             elif whole and number == f.FLX_BOOL:
                 x = _cast(x, f.FLX_INT64)
             elif whole and not -2**53 <= value <= 2**53:
-                y = _convert.as_array(int(value), _dtypes.DTYPES[number])
+                y = _convert.beside(int(value), x, _dtypes.DTYPES[number])
                 return _binary(call, None, y, x) if swapped else _binary(call, None, x, y)
         return _with_scalar(prepared, None, x, value)
 
@@ -57,7 +57,7 @@ def _array_method(name: str, scalar: str, reflected: Optional[str] = None, float
             if not isinstance(y, NDArray):
                 if not isinstance(y, (np.ndarray, list, tuple)) and not hasattr(y, "__array__"):
                     return NotImplemented
-                y = _convert.as_array(y, None if hasattr(y, "dtype") else _dtypes.DTYPES[_number(x)])
+                y = _convert.beside(y, x, None if hasattr(y, "dtype") else _dtypes.DTYPES[_number(x)])
             out = _meet(call, y, x, floats) if swapped else _meet(call, x, y, floats)
         return _unary(_CAST[f.FLX_BOOL], None, out) if truth else out
 
@@ -283,8 +283,9 @@ class NDArray(f.ArrayHandle):
         return _interop.to_dlpack(self, max_version, dl_device, copy)
 
     def __dlpack_device__(self) -> Tuple[int, int]:
-        """(1, 0): the CPU."""
-        return (1, 0)
+        """(1, 0): the CPU. Memory of other devices is not shared."""
+        from . import _interop
+        return _interop.dlpack_device(self)
 
     def copy(self) -> "NDArray":
         """A new array with the same elements."""
@@ -296,9 +297,8 @@ class NDArray(f.ArrayHandle):
         return other
 
     def as_in_context(self, device: Any) -> "NDArray":
-        """The array on `device` ("cpu"): itself if it is there, else a copy."""
-        kind, _, number = str(device).partition("(")  # the CPU has any number
-        return self if self.device == f"{kind}({number if number and kind != 'cpu' else '0)'}" else f.flx_ndarray_copy(self, str(device))
+        """The array on `device` ("cpu", "gpu(0)"): itself if it is there, else a copy, through which no gradient goes."""
+        return self if _convert.is_on(self, device) else f.flx_ndarray_copy(self, str(device))
 
     to_device = as_in_device = as_in_context
 
@@ -529,13 +529,13 @@ def _whole(x: Any, y: Any) -> Any:
     if _number(x) in _FLOATS or (isinstance(y, NDArray) and _number(y) in _FLOATS):
         return _core.invoke("rint", [x / y])
     if not isinstance(y, NDArray):
-        y = NDArray(_convert.as_array(y, x.dtype))
+        y = NDArray(_convert.beside(y, x, x.dtype))
     return _meet(_core.call("broadcast_div"), x, y, False)
 
 
 def _logic(name: str, x: NDArray, y: Any) -> Any:
     if isinstance(y, (bool, np.bool_, np.ndarray, list)):
-        y = NDArray(_convert.as_array(np.asarray(y)))
+        y = NDArray(_convert.beside(np.asarray(y), x))
     if not isinstance(y, NDArray):
         return NotImplemented
     if _number(x) != f.FLX_BOOL or _number(y) != f.FLX_BOOL:

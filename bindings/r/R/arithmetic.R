@@ -36,7 +36,7 @@ like_r <- function(v, array) {
       dim(v) <- c(size[seq_len(k)], rep(1L, length(size) - k))
     }
   }
-  nd_array(v, dtype, dim = if (is.null(dim(v)) && length(v) == 1L) rep(1L, max(1L, length(size))) else NULL)
+  nd_array(v, dtype, dim = if (is.null(dim(v)) && length(v) == 1L) rep(1L, max(1L, length(size))) else NULL, device = place_of(array))
 }
 flx_ranks <- c(bool = 0, uint8 = 1, int8 = 2, uint16 = 3, int16 = 4, uint32 = 5, int32 = 6, uint64 = 7, int64 = 8, bfloat16 = 9, float16 = 10, float32 = 11, float64 = 12)
 common_dtype <- function(x, y) {

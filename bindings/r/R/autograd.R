@@ -99,7 +99,7 @@ new_operator <- function(name, forward, backward = NULL) {
     inputs <- list(...)
     self$inputs <- length(inputs)
     for (x in inputs) if (is_symbol(x)) return(one_or_all(compose("_host", inputs, c(token = number_text(token()), label = name))))
-    inputs <- lapply(inputs, function(x) if (is_array(x)) x else nd_array(x))
+    inputs <- arrays_together(inputs)
     mode <- flx_mode(0L)
     on.exit(flx_mode(mode))
     outputs <- run(inputs)
@@ -112,7 +112,7 @@ new_operator <- function(name, forward, backward = NULL) {
   structure(op, class = c("flexor_operator", "function"), name = name)
 }
 as_r <- function(a) if (is.null(a)) NULL else { v <- as.array(a); if (length(dim(v)) == 1L) as.vector(v) else v }
-from_r <- function(v, like) nd_array(v, dtype_of(like))
+from_r <- function(v, like) nd_array(v, dtype_of(like), device = place_of(like))
 #' @export
 print.flexor_operator <- function(x, ...) {
   cat("<operator ", attr(x, "name"), " of one's own>\n", sep = "")

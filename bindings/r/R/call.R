@@ -25,7 +25,7 @@ call_op <- function(name, arrays = list(), options = NULL) {
   for (i in rev(seq_along(arrays))) {
     a <- arrays[[i]]
     if (is.null(a)) arrays[[i]] <- NULL
-    else if (!is_array(a)) arrays[[i]] <- nd_array(a)
+    else if (!is_array(a)) arrays[[i]] <- nd_array(a, device = place_of(arrays))
   }
   flx_call_run(call_of(name, options), flx_mode(), arrays, NULL)
 }

@@ -44,7 +44,7 @@
 #' @param seed decides initial values, dropout and order; by default drawn from R's generator
 #' @param progress whether to print a line for each epoch; or a function that is given the line
 #' @param store a store ([kv_store()]): the fit is one of its workers, and the data are its share
-#' @param ... more options of a fit: `clip_gradient`, `checkpoint`, `resume`, `patience`, `initializer`, `passes`, `hybridize`, `update_on_store`, `store_checkpoint`
+#' @param ... more options of a fit: `device` (as `"gpu(0)"`: see [device()]), `clip_gradient`, `checkpoint`, `resume`, `patience`, `initializer`, `passes`, `hybridize`, `update_on_store`, `store_checkpoint`
 #' @return an object of class `flexor_fit`, for [predict.flexor_fit()], `summary()`, `plot()`, `coef()`, [evaluate()], [save_model()] and `saveRDS()`. Its `history` is a data frame of the epochs by `as.data.frame()`
 #' @examples
 #' set.seed(1)

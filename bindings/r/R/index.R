@@ -86,14 +86,14 @@ is_range <- function(i) length(i) > 0L && (length(i) == 1L || all(diff(i) == 1))
 
 take_box <- function(x, size, at, drop) {
   new <- vapply(seq_along(size), function(k) if (is.null(at[[k]])) as.numeric(size[k]) else as.numeric(length(at[[k]])), 0)
-  if (any(new == 0)) x <- nd_array(numeric(), dtype_of(x), dim = new)
+  if (any(new == 0)) x <- nd_array(numeric(), dtype_of(x), dim = new, device = place_of(x))
   else {
     range <- vapply(at, function(i) is.null(i) || is_range(i), NA)
     cut <- range & !vapply(at, is.null, NA)
     if (any(cut))
       x <- call_one("slice", list(x), c(begin = tuple_text(ifelse(cut, vapply(at, function(i) if (length(i)) i[1] - 1 else NA_real_, 0), NA)),
                                         end = tuple_text(ifelse(cut, vapply(at, function(i) if (length(i)) as.numeric(i[length(i)]) else NA_real_, 0), NA))))
-    for (k in which(!range)) x <- call_one("take", list(x, index_array(at[[k]] - 1)), c(axis = number_text(k - 1), mode = "clip"))
+    for (k in which(!range)) x <- call_one("take", list(x, index_array(at[[k]] - 1, x)), c(axis = number_text(k - 1), mode = "clip"))
   }
   if (drop && any(new == 1)) {
     keep <- new[new != 1]
@@ -101,7 +101,8 @@ take_box <- function(x, size, at, drop) {
   }
   x
 }
-index_array <- function(i) flx_ndarray_create_from(as.double(i), FLX_FLOAT64, FLX_COLUMN_MAJOR, if (is.null(dim(i))) length(i) else dim(i), FLX_INT64, NULL)
+# Indices for x, where x is.
+index_array <- function(i, x) flx_ndarray_create_from(as.double(i), FLX_FLOAT64, FLX_COLUMN_MAJOR, if (is.null(dim(i))) length(i) else dim(i), FLX_INT64, place_of(x))
 reshape_any <- function(x, size) if (is_symbol(x)) call_one("Reshape", list(x), c(shape = tuple_text(size))) else reshape_to(x, size)
 
 # x[i] with one index: places down the columns, or rows of a matrix of indices.
@@ -110,13 +111,13 @@ take_alone <- function(x, size, i) {
   if (length(size) == 1L && !is.matrix(i)) return(take_box(x, size, list(places(i, size, 1L)), FALSE))
   if (is.matrix(i) && is.numeric(i) && ncol(i) == length(size)) {
     grid <- alone_grid(size, i)
-    if (!nrow(grid)) return(nd_array(numeric(), dtype_of(x), dim = 0))
-    return(call_one("gather_nd", list(x, index_array(t(grid) - 1))))
+    if (!nrow(grid)) return(nd_array(numeric(), dtype_of(x), dim = 0, device = place_of(x)))
+    return(call_one("gather_nd", list(x, index_array(t(grid) - 1, x))))
   }
   i <- places(i, prod(size), 1L)
-  if (!length(i)) return(nd_array(numeric(), dtype_of(x), dim = 0))
+  if (!length(i)) return(nd_array(numeric(), dtype_of(x), dim = 0, device = place_of(x)))
   flat <- reshape_any(if (length(size) > 1L) call_one("transpose", list(x)) else x, -1)
-  call_one("take", list(flat, index_array(i - 1)), c(axis = "0", mode = "clip"))
+  call_one("take", list(flat, index_array(i - 1, x)), c(axis = "0", mode = "clip"))
 }
 # The places of one index alone, as a matrix with a row for each.
 alone_grid <- function(size, i) {
@@ -138,7 +139,7 @@ put_box <- function(x, at, value) {
 }
 put_places <- function(x, size, grid, value) {
   if (!nrow(grid)) return(x)
-  call_one("_scatter_set_nd", list(x, filling(x, value, nrow(grid)), index_array(t(grid) - 1)), c(shape = tuple_text(as.numeric(size))))
+  call_one("_scatter_set_nd", list(x, filling(x, value, nrow(grid)), index_array(t(grid) - 1, x)), c(shape = tuple_text(as.numeric(size))))
 }
 # What is assigned, with the sizes that are wanted and the array's dtype.
 filling <- function(x, value, size) {
@@ -148,7 +149,7 @@ filling <- function(x, value, size) {
   if (!count || n %% count) bad("[[<-] ", count, " elements do not go into ", n, " places evenly", status = FLX_ERROR_SHAPE)
   if (is_array(value)) {
     value <- call_one("Cast", list(value), c(dtype = dtype_of(x)))
-    return(if (count == n) redim(value, size) else nd_array(array(as.vector(as.array(value)), size), dtype_of(x)))
+    return(if (count == n) redim(value, size) else nd_array(array(as.vector(as.array(value)), size), dtype_of(x), device = place_of(x)))
   }
-  nd_array(array(as.vector(value), size), dtype_of(x))
+  nd_array(array(as.vector(value), size), dtype_of(x), device = place_of(x))
 }

@@ -38,12 +38,16 @@ flexor_info <- function(field = "version") if (field == "version") flx_version()
 #' Memory that arrays take is not R's, and `gc()` does not list it. The library asks R to collect when arrays that nobody holds have piled up.
 #' @param limit bytes that arrays may take in all; NULL: as it is, 0: no limit
 #' @param device the CPU, or another one, such as "gpu(0)"
+#' @param reset_peak whether the peak starts again at what is live now
+#' @param release_unused whether memory that is kept for later arrays goes back to the system
 #' @return bytes: live (in use), cached, peak, limit, total; of other devices than the CPU also fragmentation
 #' @examples
 #' flexor_memory()
 #' @export
-flexor_memory <- function(limit = NULL, device = "cpu") {
+flexor_memory <- function(limit = NULL, device = "cpu", reset_peak = FALSE, release_unused = FALSE) {
   if (!is.null(limit)) flx_memory_limit_set(device, limit)
+  if (reset_peak) flx_memory_peak_reset(device)
+  if (release_unused) flx_memory_release_unused(device)
   stats <- c("live", "cached", "peak", "limit", "total", if (!startsWith(device, "cpu")) "fragmentation")
   vapply(stats, function(s) flx_memory_stat(device, s), 0)
 }

@@ -3,8 +3,8 @@
 matmul <- function(x, y) {
   if (is_array(x) && is_array(y) && dtype_of(x) == dtype_of(y)) return(.Call(R_swig_flx_r_quick, "dot", x, y, FALSE))
   if (is_symbol(x) || is_symbol(y)) return(call_one("dot", list(x, y)))
-  if (!is_array(x)) x <- nd_array(x, dtype_of(y))
-  if (!is_array(y)) y <- nd_array(y, dtype_of(x))
+  if (!is_array(x)) x <- nd_array(x, dtype_of(y), device = place_of(y))
+  if (!is_array(y)) y <- nd_array(y, dtype_of(x), device = place_of(x))
   call_one("dot", common_dtype(x, y))
 }
 setOldClass("flexor_ndarray")
@@ -120,15 +120,17 @@ rbind.flexor_ndarray <- function(..., deparse.level = 1) bind(list(...), 1L)
 #' @rdname cbind.flexor_ndarray
 #' @export
 c.flexor_ndarray <- function(...) {
-  parts <- lapply(list(...), function(p) if (is_array(p)) { if (length(dim(p)) > 1L) reshape_to(call_one("transpose", list(p)), length(p)) else p } else nd_array(as.vector(p)))
+  near <- place_of(list(...))
+  parts <- lapply(list(...), function(p) if (is_array(p)) { if (length(dim(p)) > 1L) reshape_to(call_one("transpose", list(p)), length(p)) else p } else nd_array(as.vector(p), device = near))
   call_one("Concat", same_dtype(parts), c(num_args = as.character(length(parts)), dim = "0"))
 }
 bind <- function(parts, axis) {
   parts <- Filter(Negate(is.null), parts)
+  near <- place_of(parts)
   n <- max(vapply(parts, function(p) if (length(dim(p)) == 2L) dim(p)[3L - axis] else 0L, 0L))
   if (n == 0) n <- max(lengths(parts))
   parts <- lapply(parts, function(p) {
-    if (!is_array(p)) p <- nd_array(if (is.null(dim(p))) rep_len(p, n) else p)
+    if (!is_array(p)) p <- nd_array(if (is.null(dim(p))) rep_len(p, n) else p, device = near)
     if (length(dim(p)) == 1L) reshape_to(p, if (axis == 2L) c(length(p), 1) else c(1, length(p))) else p
   })
   call_one("Concat", same_dtype(parts), c(num_args = as.character(length(parts)), dim = as.character(axis - 1L)))

@@ -25,6 +25,7 @@ dtype_code <- function(dtype) {
 #' @param x a vector, matrix, array, factor, data frame of numbers, or an array of Flexor
 #' @param dtype float32, float64, float16, bfloat16, bool, or int or uint with 8, 16, 32 or 64 behind it
 #' @param dim the sizes, if they are not those of `x`; one number fills them
+#' @param device where it is made, as `"gpu(0)"`; NULL: on the CPU, or where `x` is. See [device()].
 #' @return an array of class `flexor_ndarray`
 #' @examples
 #' x <- nd_array(matrix(1:6, 2))
@@ -32,10 +33,10 @@ dtype_code <- function(dtype) {
 #' dim(x)
 #' as.matrix(x %*% t(x))
 #' @export
-nd_array <- function(x, dtype = NULL, dim = NULL) {
+nd_array <- function(x, dtype = NULL, dim = NULL, device = NULL) {
   if (is_array(x)) {
-    if (!is.null(dtype) && dtype != dtype_of(x)) x <- call_one("Cast", list(x), c(dtype = dtype))
-    else x <- flx_ndarray_copy(x, NULL)
+    if (!is.null(dtype) && dtype != dtype_of(x)) x <- to_device(call_one("Cast", list(x), c(dtype = dtype)), device)
+    else x <- flx_ndarray_copy(x, device)
     return(if (is.null(dim)) x else redim(x, dim))
   }
   if (is.data.frame(x)) {
@@ -51,17 +52,17 @@ nd_array <- function(x, dtype = NULL, dim = NULL) {
   if (is.raw(x)) x <- as.integer(x)
   if (!is.numeric(x) && !is.logical(x))
     bad("[nd_array] numbers were expected, given ", class(x)[1], if (is.character(x)) ". factor() makes classes of strings." else "", status = FLX_ERROR_TYPE)
-  if (length(x) == 1L && prod(size) != 1 && is.finite(x) && abs(x) <= 2^53) return(flx_ndarray_create_full(as.numeric(size), code, NULL, as.numeric(x)))
+  if (length(x) == 1L && prod(size) != 1 && is.finite(x) && abs(x) <= 2^53) return(flx_ndarray_create_full(as.numeric(size), code, device, as.numeric(x)))
   if (length(x) != prod(size)) bad("[nd_array] ", length(x), " elements do not fill an array of ", shape_text(size), status = FLX_ERROR_SHAPE)
   if (!dtype %in% flx_floats) {
     if (anyNA(x)) bad("[nd_array] an array of ", dtype, " cannot hold NA. Use float32, where NA is NaN, or take the missing values out.")
     if (dtype %in% c("int64", "uint64") && is.double(x) && any(abs(x) > 2^53))
       bad("[nd_array] whole numbers beyond 2^53 are not exact in R, and do not go into an ", dtype, " array. Use float64.")
-    if (is.double(x)) return(flx_ndarray_create_from(x, FLX_FLOAT64, FLX_COLUMN_MAJOR, size, code, NULL))
+    if (is.double(x)) return(flx_ndarray_create_from(x, FLX_FLOAT64, FLX_COLUMN_MAJOR, size, code, device))
   }
   if (!is.double(x) && anyNA(x)) x <- as.double(x)
-  if (is.double(x)) flx_ndarray_create_from(x, FLX_FLOAT64, FLX_COLUMN_MAJOR, size, code, NULL)
-  else flx_ndarray_create_from(if (is.integer(x)) x else as.integer(x), FLX_INT32, FLX_COLUMN_MAJOR, size, code, NULL)
+  if (is.double(x)) flx_ndarray_create_from(x, FLX_FLOAT64, FLX_COLUMN_MAJOR, size, code, device)
+  else flx_ndarray_create_from(if (is.integer(x)) x else as.integer(x), FLX_INT32, FLX_COLUMN_MAJOR, size, code, device)
 }
 
 simplify_list <- function(x) {
@@ -204,7 +205,7 @@ is_nd_array <- function(x) is_array(x)
 #' @export
 print.flexor_ndarray <- function(x, ..., max = 1000L) {
   size <- dim(x)
-  cat("<nd_array ", dtype_of(x), " ", if (length(size)) paste(size, collapse = " x ") else "scalar", ">\n", sep = "")
+  cat("<nd_array ", dtype_of(x), " ", if (length(size)) paste(size, collapse = " x ") else "scalar", if (!is.null(at <- place_of(x))) paste0(" on ", at), ">\n", sep = "")
   v <- tryCatch(as.array(x), flexor_argument_error = function(e) NULL)
   if (is.null(v)) cat(flx_ndarray_text(x, -1)[[2]], "\n")
   else if (length(size) < 2L) print(as.vector(v), max = max, ...)

@@ -129,7 +129,7 @@ params_handle <- function(params) {
 }
 
 run_network <- function(self, x, params) {
-  if (!is_array(x)) x <- nd_array(x)
+  if (!is_array(x)) x <- nd_array(x, device = if (is.list(params)) place_of(params))
   if (!is.null(params) && !is.list(params) && !is_kind(params, "flexor_params")) bad("[network] `params` is a list of arrays, as init_params() gives, given ", class(params)[1])
   if (is.list(params)) params <- lapply(unclass(params), function(a) if (is_array(a)) a else nd_array(a))
   if (!any(vapply(self$layers, is_own, NA))) {
@@ -171,16 +171,17 @@ layer_handle_of <- function(self, shape) {
 #' @param seed decides the values; without it, it is drawn from R's generator, so that `set.seed()` makes them repeatable
 #' @param initializer for parameters whose layer says nothing: a name or an initializer such as [init_normal()]; NULL: Xavier
 #' @param dtype of the parameters
+#' @param device where they are made, as `"gpu(0)"`; NULL: on the CPU. They have the same values everywhere; [to_device()] moves them.
 #' @return a named list of arrays. Attribute `states` names those that training changes without a gradient, such as running means.
 #' @examples
 #' net <- network() |> layer_dense(2)
 #' init_params(net, input = c(NA, 3), seed = 1)
 #' @export
-init_params <- function(network, input, seed = NULL, initializer = NULL, dtype = "float32") {
+init_params <- function(network, input, seed = NULL, initializer = NULL, dtype = "float32", device = NULL) {
   network_layers(network)
   input[is.na(input)] <- 1
   if (is.null(seed)) seed <- draw_seed()
-  p <- flx_params_init(layer_handle(network, input), c(shape_options(input), dtype = dtype), initializer_handle(initializer), seed)
+  p <- flx_params_init(layer_handle(network, input), c(shape_options(input), dtype = dtype, device = device), initializer_handle(initializer), seed)
   params_list(p)
 }
 initializer_handle <- function(x) {
@@ -199,7 +200,7 @@ params_list <- function(handle) {
 #' @export
 print.flexor_parameters <- function(x, ...) {
   cat("<", length(x), " parameters>\n", sep = "")
-  for (n in names(x)) cat("  ", format(n, width = max(nchar(names(x)))), "  ", dtype_of(x[[n]]), " ", paste(dim(x[[n]]), collapse = " x "), if (n %in% attr(x, "states")) "  (state)", "\n", sep = "")
+  for (n in names(x)) cat("  ", format(n, width = max(nchar(names(x)))), "  ", dtype_of(x[[n]]), " ", paste(dim(x[[n]]), collapse = " x "), if (!is.null(at <- place_of(x[[n]]))) paste0(" on ", at), if (n %in% attr(x, "states")) "  (state)", "\n", sep = "")
   invisible(x)
 }
 #' @export

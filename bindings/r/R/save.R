@@ -45,6 +45,7 @@ fit_facts <- function(fit) {
 #' `saveRDS()`, `save.image()` and the workers of the package parallel take a fit as it is.
 #' @param object a fit of [flexor()]
 #' @param file the path; its name ends in `.flx`
+#' @param device where the parameters go, as `"gpu(0)"`, and so where the model predicts; NULL: the CPU. Files know no device.
 #' @param ... not used
 #' @return `save_model()` the path, `load_model()` an object of class `flexor_fit`
 #' @examples
@@ -66,12 +67,12 @@ save_model.flexor_fit <- function(object, file, ...) {
 
 #' @rdname save_model
 #' @export
-load_model <- function(file) {
+load_model <- function(file, device = NULL) {
   if (!is.character(file) || length(file) != 1L || is.na(file)) flexor_stop(sprintf("[load_model] file must be a path, given %s.", described(file)), "argument")
   path <- path.expand(file)
-  if (grepl("\\.params$", path)) return(load_mxnet(path))
+  if (grepl("\\.params$", path)) return(load_mxnet(path, device))
   if (grepl("\\.onnx$", path)) flexor_stop("[load_model] ONNX files are not read by this version.", "unsupported")
-  handle <- flx_model_load(path, NULL)
+  handle <- flx_model_load(path, device)
   text <- flx_model_meta_get(handle, "r.fit")
   facts <- if (!is.null(text)) from_text(text) else foreign_facts(handle)
   fit <- structure(c(list(model = new_model(handle), network = NULL, task = facts$target$task, classes = facts$target$classes, terms = facts$blueprint$terms,
@@ -92,7 +93,7 @@ foreign_facts <- function(handle) {
 # MXNet's pair of files, found from the name of the one with the parameters: lenet-0010.params and lenet-symbol.json. A loss at the end of the graph (SoftmaxOutput)
 # wants labels; in its place stands what it says of its input.
 heads <- c(SoftmaxOutput = "softmax", Softmax = "softmax", LogisticRegressionOutput = "sigmoid", LinearRegressionOutput = "identity", MAERegressionOutput = "identity", SVMOutput = "identity")
-load_mxnet <- function(path) {
+load_mxnet <- function(path, device) {
   parts <- regmatches(path, regexec("^(.*)-([0-9]{4})\\.params$", path))[[1L]]
   if (!length(parts)) flexor_stop(sprintf("[load_model] a MXNet file is named like lenet-0010.params, beside lenet-symbol.json; given %s.", path), "file")
   loaded <- flx_checkpoint_load(parts[2L], as.integer(parts[3L]))
@@ -105,6 +106,7 @@ load_mxnet <- function(path) {
     symbol <- symbol_output(symbol, graph$nodes[[from[[1L]] + 1L]]$name, from[[2L]])
   } else link <- "identity"
   params <- loaded[[2L]]
+  flx_params_move(params, device)
   known <- vapply(seq_len(flx_params_count(params)) - 1L, function(i) flx_params_name(params, i), "")
   arguments <- vapply(seq_len(flx_symbol_count(symbol, FLX_ARGUMENT)) - 1L, function(i) flx_symbol_name(symbol, FLX_ARGUMENT, i), "")
   inputs <- setdiff(arguments, known)

@@ -32,7 +32,7 @@ run_loss <- function(name, settings, arrays) {
   key <- paste(c(name, names(settings), settings), collapse = "\r")
   h <- flx_losses[[key]]
   if (is.null(h)) assign(key, h <- flx_layer_create(name, NULL, settings), envir = flx_losses)
-  arrays <- lapply(Filter(Negate(is.null), arrays), function(a) if (is_array(a)) a else nd_array(a))
+  arrays <- arrays_together(Filter(Negate(is.null), arrays))
   one_or_all(flx_layer_run(h, NULL, flx_mode(), arrays))
 }
 

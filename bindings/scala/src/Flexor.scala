@@ -33,6 +33,22 @@ object Flexor {
     stats.map(stat => stat -> Native.long(flexorJNI.flx_memory_stat(Glue.utf8(device), Glue.utf8(stat), _))).toMap
   }
 
+  /** How many devices of `kind`, "cpu" or "gpu", there are. */
+  def deviceCount(kind: String = "gpu"): Int = Native.int(flexorJNI.flx_device_count(Glue.utf8(kind), _))
+
+  /** What `device` is: its name, its memory in bytes, and what else its kind tells. */
+  def deviceProperties(device: String = "cpu"): Map[String, String] =
+    Native.text(flexorJNI.flx_device_properties(Glue.utf8(device), _)).split("\n").map { line => val at = line.indexOf(' '); line.take(at) -> line.drop(at + 1) }.toMap
+
+  /** Waits until all that was issued to `device` so far is done; an interrupt of the thread ends it. What failed is told by the arrays, and by `waitAll`. */
+  def synchronize(device: String = "cpu"): Unit = Native.ready(flexorJNI.flx_device_synchronize(Glue.utf8(device), -1, _))
+
+  /** Begins the peak of `device` anew at what is live now. */
+  def memoryResetPeak(device: String = "cpu"): Unit = flexorJNI.flx_memory_peak_reset(Glue.utf8(device))
+
+  /** Gives memory of `device` that is kept for later arrays back to the system. */
+  def memoryReleaseUnused(device: String = "cpu"): Unit = flexorJNI.flx_memory_release_unused(Glue.utf8(device))
+
   /** Limits the memory that arrays may take on `device`; 0: no limit. */
   def memoryLimit(bytes: Long, device: String = "cpu"): Unit = flexorJNI.flx_memory_limit_set(Glue.utf8(device), bytes)
 

@@ -112,8 +112,13 @@ private[flexor] object HostArray {
     if (dtype == DType.Float64 || dtype == DType.Int64) throw new TypeException(s"[$name] a function of one's own takes float32 numbers, given $dtype: cast them, op.cast(x, DType.Float32)", name)
     new HostArray(array.toFloats, array.shape)
   }
-  def back(dtype: DType)(array: HostArray): NDArray =
-    if (array == null) null else { val b = NDArray.of(array.values, array.shape); if (dtype == DType.Float32 || dtype.name.startsWith("int") || dtype.name.startsWith("uint")) b else b.to(dtype) }
+  /** As an array again, in the type and the place of the first of `inputs`. */
+  def back(inputs: NDArray*): HostArray => NDArray = {
+    val (dtype, device) = inputs.headOption.fold((DType.Float32: DType, "cpu"))(x => (x.dtype, x.device))
+    array => if (array == null) null else made(array, dtype, device)
+  }
+  private def made(array: HostArray, dtype: DType, device: String): NDArray =
+    { val b = NDArray.on(device).of(array.values, array.shape); if (dtype == DType.Float32 || dtype.name.startsWith("int") || dtype.name.startsWith("uint")) b else b.to(dtype) }
 }
 
 /** An operation of one's own with its own gradient, made by its companion: of arrays at once, of symbols in layers. It runs on the thread that called, in fits and predictions, too. */
@@ -165,7 +170,7 @@ object HostOperator {
   private def run(name: String, outputs: Int, compute: Seq[HostArray] => Seq[HostArray], inputs: Seq[NDArray]): Seq[NDArray] = {
     val made = compute(inputs.map(HostArray.of(name)))
     if (made.length != outputs) throw new ArgumentException(s"[$name] it was to give $outputs arrays and gave ${made.length}", name)
-    made.map(HostArray.back(if (inputs.isEmpty) DType.Float32 else inputs.head.dtype))
+    made.map(HostArray.back(inputs: _*))
   }
 
   // No part of the operator itself, which would keep it alive.
@@ -180,7 +185,7 @@ object HostOperator {
         case Some(g) =>
           val found = g(dys.map(HostArray.of(name)), xs.map(HostArray.of(name)), ys.map(HostArray.of(name)))
           if (found.length != xs.length) throw new ArgumentException(s"[$name] the gradient gives one array for each of the ${xs.length} inputs, given ${found.length}", name)
-          found.zip(xs).map { case (v, x) => HostArray.back(x.dtype)(v) }
+          found.zip(xs).map { case (v, x) => HostArray.back(x)(v) }
       }
     }
 }

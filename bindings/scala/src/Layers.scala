@@ -73,17 +73,18 @@ abstract class Layer extends Serializable {
   /** The same layer, run by plans, one operation each, which are made at the first run of each signature: the same numbers, faster. */
   def hybridize: Hybridized = Hybridized(this)
 
-  /** First values for its parameters. */
-  def init(input: Shape, seed: Long = 0, initializer: Option[Initializer] = None): Parameters = briefly(input) { h =>
+  /** First values for its parameters, made on `device`, as "gpu(0)" (null: on the CPU), with the values that they have on the CPU. */
+  def init(input: Shape, seed: Long = 0, initializer: Option[Initializer] = None, device: String = null): Parameters = briefly(input) { h =>
     val from = initializer.fold(0L)(_.create())
-    try { val scope = s; new Parameters(Native.handle(flexorJNI.flx_params_init(h, Layer.data(input), from, seed, _)), scope) }
+    try { val scope = s; new Parameters(Native.handle(flexorJNI.flx_params_init(h, Layer.data(input, device), from, seed, _)), scope) }
     finally flexorJNI.flx_free(from)
   }
 }
 
 private[flexor] object Layer {
   val any: Shape = Shape()
-  def data(input: Shape): Array[Byte] = Native.pairs(Seq("data" -> Settings.text(input.sizes.map(n => if (n < 0) None else n))))
+  def data(input: Shape, device: String = null): Array[Byte] =
+    Native.pairs(("data" -> Settings.text(input.sizes.map(n => if (n < 0) None else n))) :: Option(device).toList.map("device" -> _))
 }
 
 /** A parameter that a layer of one's own declares. `initializer` is a name or one of [[org.flexor.initializer]], empty: the one given to the network. What is not `trainable` no optimizer changes. */

@@ -25,6 +25,11 @@ final class Fitted private[flexor] (raw: Long, private var past: History, scope:
   /** Its parameters, shared. */
   def params: Parameters = { val scope = s; new Parameters(Native.handle(flexorJNI.flx_model_params(raw, _)), scope) }
 
+  /** Where its parameters are, and so where it computes. */
+  def device: String = Using.scope(_ => params.device)
+  /** Moves its parameters to `device`. */
+  def toDevice(device: String): this.type = { Using.scope(_ => params.toDevice(device)); this }
+
   /** The scores of a batch. */
   def apply(x: NDArray): NDArray = { val scope = s; new NDArray(Native.longs(flexorJNI.flx_model_run(raw, scope.mode, Array(x.raw), _))(0), scope) }
 
@@ -99,8 +104,8 @@ private[flexor] final class FittedBytes(bytes: Array[Byte], history: History) ex
 }
 
 object Fitted {
-  /** Reads a .flx file of any language's. It belongs to no scope: close it. */
-  def load(path: String): Fitted = new Fitted(Native.handle(flexorJNI.flx_model_load(Glue.utf8(path), null, _)), new History(Nil), null)
+  /** Reads a .flx file of any language's, its parameters to `device` (null: the CPU), where it predicts then. It belongs to no scope: close it. */
+  def load(path: String, device: String = null): Fitted = new Fitted(Native.handle(flexorJNI.flx_model_load(Glue.utf8(path), Glue.utf8(device), _)), new History(Nil), null)
 
   /** Reads MXNet's checkpoint, the files prefix-symbol.json and prefix-0000.params. What of its variables no parameter is, is its input; an output layer that wants a label (SoftmaxOutput and its
     * like) predicts without one. It belongs to no scope: close it. */

@@ -39,6 +39,17 @@ final class NDArray private[flexor] (raw: Long, scope: Scope) extends Tensor(raw
   def shape: Shape = Shape.from(Native.longs(flexorJNI.flx_ndarray_describe(raw, null, _)))
   def size: Long = shape.size
 
+  /** Where it is, as "cpu(0)" or "gpu(0)". */
+  def device: String = Native.text(flexorJNI.flx_ndarray_device(raw, _))
+
+  /** A copy on `device`, "cpu" or "gpu(0)"; itself if it is there. No gradient goes through it. An operator computes where its arrays are; arrays on different devices are an error,
+    * and nothing is copied between devices unasked. */
+  def toDevice(device: String): NDArray = {
+    val now = this.device
+    if (now == device || now == device + "(0)" || now.startsWith("cpu") && device.startsWith("cpu")) this
+    else { val scope = s; new NDArray(Native.handle(flexorJNI.flx_ndarray_copy(raw, Glue.utf8(device), _)), scope) }
+  }
+
   /** Moves it out of its scope: it lives until close(), or until the collector finds it unused. */
   def detach: NDArray = { leave(); this }
 
@@ -131,11 +142,19 @@ final class NDArray private[flexor] (raw: Long, scope: Scope) extends Tensor(raw
   }
 }
 
-object NDArray {
+/** Makes arrays on the CPU; `NDArray.on` makes them on another device. */
+object NDArray extends Arrays(null) {
+  /** What makes arrays on `device`: NDArray.on("gpu(0)").zeros(2, 3). */
+  def on(device: String): Arrays = new Arrays(device)
   private[flexor] def direct(bytes: Int): ByteBuffer = ByteBuffer.allocateDirect(bytes).order(ByteOrder.nativeOrder)
 
+}
+
+/** Makes arrays on `device`; null: on the CPU. */
+sealed class Arrays private[flexor] (device: String) {
+  import NDArray.direct
   private[flexor] def make(bytes: ByteBuffer, host: DType, shape: Shape, dtype: DType, order: Int = flexorConstants.FLX_ROW_MAJOR): NDArray =
-    { val scope = s; new NDArray(Native.handle(flexorJNI.flx_ndarray_create_from(Glue.direct(bytes), host.number, order, shape.raw, dtype.number, null, _)), scope) }
+    { val scope = s; new NDArray(Native.handle(flexorJNI.flx_ndarray_create_from(Glue.direct(bytes), host.number, order, shape.raw, dtype.number, Glue.utf8(device), _)), scope) }
 
   private def sized(n: Int, bytes: Int): Int =
     if (n.toLong * bytes > Int.MaxValue) throw new UnsupportedException(s"[array] Java's buffers hold 2 GiB, given $n elements of $bytes bytes") else n * bytes
@@ -174,5 +193,5 @@ object NDArray {
   @scala.annotation.varargs def ones(sizes: Long*): NDArray = full(Shape(sizes: _*), 1)
   /** An array filled with `value`. */
   def full(shape: Shape, value: Double, dtype: DType = DType.Float32): NDArray =
-    { val scope = s; new NDArray(Native.handle(flexorJNI.flx_ndarray_create_full(shape.raw, dtype.number, null, value, _)), scope) }
+    { val scope = s; new NDArray(Native.handle(flexorJNI.flx_ndarray_create_full(shape.raw, dtype.number, Glue.utf8(device), value, _)), scope) }
 }

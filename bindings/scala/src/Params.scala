@@ -41,10 +41,18 @@ final class Parameters private[flexor] (raw: Long, scope: Scope) extends Resourc
     for (name <- names if name.startsWith(prefix)) Native.briefly(Native.handle(flexorJNI.flx_params_get(raw, Glue.utf8(name), _)))(flexorJNI.flx_params_set(part, Glue.utf8(name.substring(prefix.length)), _))
     Handle.own(part)
   }).raw)
-  override def close(): Unit = { parts.synchronized { parts.values.foreach(_.close()); parts.clear() }; super.close() }
+  private def forgetParts(): Unit = parts.synchronized { parts.values.foreach(_.close()); parts.clear() }
+  override def close(): Unit = { forgetParts(); super.close() }
 
   /** Writes them to a .safetensors, .flx or .params file. */
   def save(path: String): Unit = Native.ready(flexorJNI.flx_params_save(raw, Glue.utf8(path), null, -1, _))
+
+  /** Where the first of them is. */
+  def device: String = { val names = this.names; if (names.isEmpty) "cpu(0)" else Using.scope(_ => apply(names.head).device) }
+  /** Moves them to `device`, in their places; gradients that were attached are attached there anew. Arrays got before stay where they are. */
+  def toDevice(device: String): this.type = { flexorJNI.flx_params_move(raw, Glue.utf8(device)); forgetParts(); this }
+  /** A copy on `device` (null: where they are), without gradients. */
+  def copy(device: String = null): Parameters = { val scope = s; new Parameters(Native.handle(flexorJNI.flx_params_copy(raw, Glue.utf8(device), _)), scope) }
 
   /** Moves them out of their scope, until close(). */
   def detach: Parameters = { leave(); this }
@@ -69,8 +77,8 @@ private[flexor] final class Part(whole: Parameters, prefix: String) extends Para
 object Params {
   /** What a layer of one's own declares: Params("scale" -> Ones(input.tail)). */
   def apply(parameters: (String, Param)*): Declared = new Declared(parameters.toVector)
-  /** Reads the arrays of a .safetensors, .flx or MXNet's .params file. */
-  def load(path: String): Parameters = { val scope = s; new Parameters(Native.handle(flexorJNI.flx_params_load(Glue.utf8(path), null, _)), scope) }
+  /** Reads the arrays of a .safetensors, .flx or MXNet's .params file to `device` (null: the CPU). */
+  def load(path: String, device: String = null): Parameters = { val scope = s; new Parameters(Native.handle(flexorJNI.flx_params_load(Glue.utf8(path), Glue.utf8(device), _)), scope) }
 }
 
 /** The parameters that a layer of one's own declares, with their shapes and first values. */

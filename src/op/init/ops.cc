@@ -14,7 +14,7 @@ template <class A> Op<A> Maker(const char* name, const char* doc) {
   return o;
 }
 template <class A> void Where(Op<A>& o) {  // the attributes at the end of all of them
-  o.attr(&A::ctx, "ctx", "MXNet's device text; the call's device counts.").ignored();
+  o.attr(&A::ctx, "ctx", "Where the array is made, as cpu or gpu(0); empty: on the CPU. In a graph that runs elsewhere, there.");
   o.attr(&A::dtype, "dtype", "The array's dtype.");
 }
 template <class A> Op<A> Shaped(const char* name, const char* doc) {
@@ -77,7 +77,7 @@ void AddInitOps(std::vector<OpDef>* ops) {
   like.attr(&ArangeLikeAttrs::start, "start", "The first number.");
   like.attr(&ArangeLikeAttrs::step, "step", "The distance of neighbours.");
   like.attr(&ArangeLikeAttrs::repeat, "repeat", "How often each number stands.").range(1, 9e15);
-  like.attr(&ArangeLikeAttrs::ctx, "ctx", "MXNet's device text; the call's device counts.").ignored();
+  like.attr(&ArangeLikeAttrs::ctx, "ctx", "MXNet's device text; the array's device counts.").ignored();
   like.attr(&ArangeLikeAttrs::axis, "axis", "The axis that gives the length; None: the whole shape.");
   like.input("data", "Gives shape and dtype; its numbers are not read.").output("output").infer([](Infer& c, const ArangeLikeAttrs& a) {
     if (!c.x(0).rank_known()) return;

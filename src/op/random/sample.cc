@@ -16,7 +16,7 @@ template <class A> Op<A> Start(const char* name, const char* doc) {
 }
 template <class A> Op<A>& Rest(Op<A>& o) {  // MXNet's order: parameters first
   return o.attr(&DrawAttrs::shape, "shape", "The result's shape; None: (1,).").range(0, INFINITY)
-      .attr(&DrawAttrs::ctx, "ctx", "MXNet's device text; the call's device counts.").ignored()
+      .attr(&DrawAttrs::ctx, "ctx", "Where the array is made, as cpu or gpu(0); empty: on the CPU. In a graph that runs elsewhere, there.")
       .attr(&DrawAttrs::dtype, "dtype", "The result's dtype; None: float32, or int32 for whole numbers drawn from a range.");
 }
 template <class A> void FloatType(Infer& c, const A& a) {

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""mx.context: devices by name and number."""
+"""mx.context: devices by name and number. One that is not there is an error where an array is to be made on it, which says why."""
 import threading
 
 from .base import f
@@ -18,6 +18,11 @@ class Context:
         if isinstance(device_type, Context):
             self.device_typeid, self.device_id = device_type.device_typeid, device_type.device_id
         else:
+            if device_type not in self.devstr2type and f.flx_device_count(device_type):  # a kind that MXNet has not
+                number = max(self.devtype2str) + 1
+                self.devtype2str[number], self.devstr2type[device_type] = device_type, number
+            if device_type not in self.devstr2type:
+                raise ValueError("there is no device of the kind %r; there are %s" % (device_type, ", ".join(sorted(self.devstr2type))))
             self.device_typeid, self.device_id = self.devstr2type[device_type], device_id
         self._before = None
 
@@ -28,7 +33,7 @@ class Context:
     @property
     def text(self):
         """The device as the library names it: pinned and shared memory are plain memory to it."""
-        return "%s(%d)" % ("gpu" if self.device_type == "gpu" else "cpu", self.device_id if self.device_type == "gpu" else 0)
+        return "cpu(0)" if self.device_type.startswith("cpu") else "%s(%d)" % (self.device_type, self.device_id)
 
     def __eq__(self, other):
         return isinstance(other, Context) and (self.device_typeid, self.device_id) == (other.device_typeid, other.device_id)
@@ -48,6 +53,7 @@ class Context:
         _current.value = self._before
 
     def empty_cache(self):
+        """Gives memory that is kept for later arrays back to the device."""
         f.flx_memory_release_unused(self.text)
 
 
@@ -83,7 +89,7 @@ def of_text(text):
 
 
 def to_text(ctx):
-    """A Context, a list of one, or None (the current one) as the library names it."""
+    """A Context, a text, a list of one, or None (the current one) as the library names it."""
     if isinstance(ctx, (list, tuple)):
         if len(ctx) != 1:
             raise NotImplementedError("one device at a time: given %s. Several devices in one process are not there yet." % (list(ctx),))

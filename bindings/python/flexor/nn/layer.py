@@ -11,7 +11,7 @@ from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 
-from .. import _core
+from .. import _convert, _core
 from .._core import f
 from .._settings import Initializer, setting_text
 from ..errors import ArgumentError, StateError, UnsupportedError
@@ -156,7 +156,7 @@ class Layer:
             from .tracing import apply
             if isinstance(inputs[0], Symbol):
                 return apply(self, inputs)
-        inputs = tuple(x if isinstance(x, NDArray) else _array(x, self) for x in inputs)
+        inputs = tuple(x if isinstance(x, NDArray) else _array(x, self, inputs) for x in inputs)
         handle = self._handle
         if handle is None:
             if self._is_core():
@@ -382,11 +382,12 @@ def _from_json(node: Dict[str, Any]) -> Layer:
     return layer
 
 
-def _array(x: Any, layer: Layer) -> NDArray:
+def _array(x: Any, layer: Layer, inputs: Sequence[Any]) -> NDArray:
+    """A host's value as an array, where the arrays beside it are, or the layer's parameters."""
     if x is None:
         raise ArgumentError(f"[{layer._label()}] expected arrays, given None.")
-    from .. import nd
-    return nd.array(x)
+    values = layer._values or {}
+    return _convert.as_array(x, None, _convert.place(*inputs, *(values[n] for n in list(values)[:1])))
 
 
 def input_shapes(given: Any) -> List[Shape]:

@@ -135,6 +135,11 @@ class Parameters(Mapping):
         """A copy on `device` (None: where they are), without gradients."""
         return Parameters(handle=f.flx_params_copy(self.handle, None if device is None else str(device)))
 
+    def to(self, device: str) -> "Parameters":
+        """Moves the arrays to `device`, as "gpu(0)" or "cpu", in their places; attached gradients are attached there anew. Returns the parameters."""
+        f.flx_params_move(self.handle, str(device))
+        return self
+
     def __repr__(self) -> str:
         lines = [f"  {name}: {array.shape} {array.dtype}" for name, array in self.items()]
         return "Parameters(\n" + "\n".join(lines) + "\n)" if lines else "Parameters()"

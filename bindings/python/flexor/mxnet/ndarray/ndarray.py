@@ -43,9 +43,8 @@ def call(name, arrays, options, out=None):
 
 def on_device(name, options, ctx=None, out=None):
     """Runs an operator that has no inputs, on the device `ctx`."""
-    r = call(name, (), texts(options), out)
-    device = ctx_module.to_text(ctx)
-    return r if out is not None or device.startswith("cpu") else own(f.flx_ndarray_copy(r, device))
+    device = ctx_module.to_text(ctx) if out is None else ""  # `out` is where it is
+    return call(name, (), texts({**options, "ctx": device} if device and not device.startswith("cpu") else options), out)
 
 
 def _sizes_that_stay(inputs, options):
@@ -85,13 +84,13 @@ def binary(kind, lhs, rhs):
         elif isinstance(rhs, numeric_types):
             r = f.flx_call_scalar(prepared(right), None, lhs, rhs)
         elif isinstance(rhs, np.ndarray):
-            return binary(kind, lhs, array(rhs, dtype=lhs.dtype))
+            return binary(kind, lhs, array(rhs, lhs.context, lhs.dtype))
         else:
             raise TypeError("[%s] expected an NDArray or a number, given %s" % (kind, type(rhs).__name__))
     elif isinstance(rhs, Native) and isinstance(lhs, numeric_types):
         r = f.flx_call_scalar(prepared(left), None, rhs, lhs)
     elif isinstance(rhs, Native) and isinstance(lhs, np.ndarray):
-        return binary(kind, array(lhs, dtype=rhs.dtype), rhs)
+        return binary(kind, array(lhs, rhs.context, rhs.dtype), rhs)
     else:
         raise TypeError("[%s] expected an NDArray, given %s and %s" % (kind, type(lhs).__name__, type(rhs).__name__))
     r.__class__ = NDArray
@@ -353,7 +352,7 @@ def _install():
             if isinstance(other, numeric_types):
                 f.flx_call_run_into(prepared(scalar), None, (self,), (float(other),), (self,))
             else:
-                other = other if isinstance(other, NDArray) else array(other, dtype=self.dtype)
+                other = other if isinstance(other, NDArray) else array(other, self.context, self.dtype)
                 f.flx_call_run_into(prepared(arrays), None, (self, other), (), (self,))
             return self
         return run

@@ -12,7 +12,7 @@ def _draw(numbers, arrays, parameters, shape, dtype, ctx, out, extra=None):
     if any(isinstance(v, NDArray) for v in values):
         from . import full
         like = next(v for v in values if isinstance(v, NDArray))
-        given = [v if isinstance(v, NDArray) else full(like.shape, v, dtype=like.dtype) for v in values]
+        given = [v if isinstance(v, NDArray) else full(like.shape, v, like.context, like.dtype) for v in values]
         options = {"shape": shape if isinstance(shape, (tuple, list)) else () if shape is None else (shape,)}
         if dtype is not None:
             options["dtype"] = np.dtype(dtype).name

@@ -44,7 +44,7 @@ class Normalize(HybridBlock):
         self._mean, self._std = (np.asarray(v, "float32").reshape(-1, 1, 1) for v in (mean, std))
 
     def forward(self, x):
-        return (x - array(self._mean)) / array(self._std)
+        return (x - array(self._mean, x.context)) / array(self._std, x.context)
 
 
 class CenterCrop(Block):

@@ -100,8 +100,8 @@ def _extreme(name: str, a: Any, b: Any) -> NDArray:
         return _extreme(name, b, a)
     from .ndarray import _meet
     near = _convert.place(a, b)
-    both = (x if isinstance(x, NDArray) else _convert.as_array(x, None, near) for x in (a, b))
-    return _meet(_core.call("broadcast_" + name), *both, False)
+    x, y = (v if isinstance(v, NDArray) else _convert.as_array(v, None, near) for v in (a, b))
+    return _meet(_core.call("broadcast_" + name), x, y, False)
 
 
 def maximum(a: Any, b: Any) -> NDArray:

@@ -386,8 +386,8 @@ def _array(x: Any, layer: Layer, inputs: Sequence[Any]) -> NDArray:
     """A host's value as an array, where the arrays beside it are, or the layer's parameters."""
     if x is None:
         raise ArgumentError(f"[{layer._label()}] expected arrays, given None.")
-    values = layer._values or {}
-    return _convert.as_array(x, None, _convert.place(*inputs, *(values[n] for n in list(values)[:1])))
+    values = () if layer._values is None else layer._values.values()
+    return _convert.as_array(x, None, _convert.place(*inputs, *values))
 
 
 def input_shapes(given: Any) -> List[Shape]:

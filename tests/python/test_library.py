@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The library itself from Python: profiler, options, log, devices and their memory, tasks' helpers, texts of options."""
 import json
+import os
 
 import numpy as np
 import pytest
@@ -97,6 +98,26 @@ def test_texts_of_options():
     for value, want in cases.items():
         assert text(value) == want, value
     assert text([1, [2, 3]]) == "(1, (2, 3))" and text(np.array([1, 2])) == "(1, 2)" and fx._core.texts(a=(1, 2), b=None) == {"a": "(1, 2)", "b": "None"}
+
+
+def test_operators_by_name_and_of_a_plugin():
+    numbers = np.array([-1.0, 0.0, 2.0])
+    x = nd.array(numbers, dtype="float32")
+    with pytest.raises(fx.UnknownNameError, match="example_swish"):
+        nd.invoke("example_swish", x)
+    device.load_plugin(os.path.join(os.environ["FLEXOR_TEST_BUILD"], "tests", "c_api", "plugins", "example_swish.so"))
+    x.attach_grad()
+    with fx.autograd.record():
+        y = nd.invoke("example_swish", x, beta=1.5)
+    y.backward()
+    sigmoid = 1 / (1 + np.exp(-1.5 * numbers))
+    np.testing.assert_allclose(y.asnumpy(), numbers * sigmoid, rtol=1e-5)
+    np.testing.assert_allclose(x.grad.asnumpy(), sigmoid * (1 + 1.5 * numbers * (1 - sigmoid)), rtol=1e-5)
+    out = nd.zeros(3)
+    assert nd.invoke("example_swish", x, out=out) is out and out.tolist()[1] == 0 and out.tolist()[0] != y.tolist()[0]
+    assert len(nd.invoke("SliceChannel", x, num_outputs=3, axis=0)) == 3
+    with pytest.raises(fx.FileError):
+        device.load_plugin("no_such_plugin.so")
 
 
 def test_prepared_calls_are_kept():

@@ -73,7 +73,7 @@ def info() -> Dict[str, Any]:
 
 
 def load_plugin(path: Any) -> None:
-    """Loads a plugin that registers operators (flexor/c_api_native.h); they are called by flexor.nd.invoke."""
+    """Loads a plugin that registers operators (flexor/c_api_native.h); flexor.nd.invoke calls them."""
     f.flx_plugin_load(path)
 
 

@@ -118,3 +118,9 @@ def matmul(a: Any, b: Any) -> NDArray:
     """a @ b, with NumPy's meaning."""
     from ._linear import matmul as run
     return run(a, b)
+
+
+def invoke(name: str, /, *arrays: NDArray, out: Any = None, **settings: Any) -> Any:
+    """Runs the operator called `name`, of the library or of a plugin (`flexor.device.load_plugin`): `flexor.nd.invoke("example_swish", x, beta=1.5)`. An array, or a tuple of
+    several; `out` (an array or a sequence) takes the results instead."""
+    return _core.invoke(name, arrays, settings, out)

@@ -121,28 +121,22 @@ def the_scheduler_is_stopped():
         all_counted(job, 2, 400)
 
 
-def a_worker_comes_back():  # before the others have made all their rounds, however slowly it starts
-    with Job(3, 2, "--elastic", "--restarts", "1", rounds=600) as job:
-        job.everybody_at(5, range(3))
+def a_worker_comes_back(rounds=600, start=5, final=r"(\d+) ", **settings):
+    """Killed in round `start`, back before the others have made all their rounds, however slowly it starts; at the end all say the same of `final`."""
+    with Job(3, 2, "--elastic", "--restarts", "1", rounds=rounds, **settings) as job:
+        job.everybody_at(start, range(3))
         job.send("worker 1", signal.SIGKILL)
         job.wait(r"started again")
         where = job.wait(r"^\[worker 1\] pid", count=2)
         job.wait(r"^\[worker 1\] round \d+ by 012 ", where)
         assert job.end() == 0, job.tail()
-        finals = job.texts(r"^\[worker \d\] final (\d+) ")
+        finals = job.texts(r"^\[worker \d\] final " + final)
         assert len(finals) == 3 and len(set(finals)) == 1, finals
 
 
 def a_worker_comes_back_where_keys_are_pushed_unevenly():
     """It begins in the same step of every key; a call waits for the one before it, so that any other number would stop the job."""
-    with Job(3, 2, "--elastic", "--restarts", "1", rounds=599, TEST_SELDOM=7) as job:
-        job.everybody_at(15, range(3))
-        job.send("worker 1", signal.SIGKILL)
-        where = job.wait(r"^\[worker 1\] pid", count=2)
-        job.wait(r"^\[worker 1\] round \d+ by 012 ", where)
-        assert job.end() == 0, job.tail()
-        finals = job.texts(r"^\[worker \d\] final (\d+ big.*)$")
-        assert len(finals) == 3 and len(set(finals)) == 1, finals
+    a_worker_comes_back(rounds=599, start=15, final=r"(\d+ big.*)$", TEST_SELDOM=7)
 
 
 def a_server_comes_back_and_another_is_lost():

@@ -2,23 +2,16 @@
 // Graphs that run node by node, on a device: control flow, arrays from nothing, gradients.
 #include <gtest/gtest.h>
 
-#include "../device/under_test.h"
+#include "device_helpers.h"
 #include "exec/autograd.h"
 #include "exec/graph.h"
 #include "graph/control.h"
-#include "tensor/device_array.h"
 
 namespace flx {
 namespace {
 
-using Values = std::vector<double>;
-Values Read(const NDArray& a) {
-  Values v(size_t(a->size()), 0);
-  ReadArray(*a, v.data(), int64_t(v.size() * 8), DType::kFloat64, false);
-  return v;
-}
 NDArray Leaf(const Values& v, const Shape& s, const Device* d) {
-  NDArray a = FromHost(v.data(), int64_t(v.size() * 8), DType::kFloat64, false, s, DType::kFloat64, d);
+  NDArray a = Make(v, s, d, DType::kFloat64);
   AttachGrad(a, GradReq::kWrite);
   return a;
 }

@@ -9,35 +9,18 @@
 #include <thread>
 
 #include "../base/failing.h"
-#include "../device/under_test.h"
 #include "base/text.h"
+#include "device_helpers.h"
 #include "exec/autograd.h"
 #include "exec/invoke.h"
-#include "storage/device_pool.h"
-#include "tensor/device_array.h"
 
 namespace flx {
 namespace {
 
-using Values = std::vector<double>;
-Values Read(const NDArray& a) {
-  Values v(size_t(a->size()), 0);
-  ReadArray(*a, v.data(), int64_t(v.size() * 8), DType::kFloat64, false);
-  return v;
-}
-NDArray Make(const Values& v, const Shape& s, const Device* d, DType t = DType::kFloat32) {
-  return FromHost(v.data(), int64_t(v.size() * 8), DType::kFloat64, false, s, t, d);
-}
-
 struct DeviceArrays : testing::Test {
   static void SetUpTestSuite() { PrepareDevice(); }
   const Device* d = DeviceUnderTest();
-  void TearDown() override {
-    HoldDevice(false);
-    ASSERT_TRUE(Engine::Get().WaitAll(60000));
-    while (auto p = Engine::Get().NextUnseen()) ADD_FAILURE() << p->error.message();
-    EXPECT_EQ(DeviceMemoryStats(d).live, 0) << "every array's memory came back";
-  }
+  void TearDown() override { ExpectAllDone({d}); }
 };
 
 TEST_F(DeviceArrays, MadeWrittenReadAndPrinted) {

@@ -6,25 +6,13 @@
 #include <random>
 
 #include "../base/failing.h"
-#include "../device/under_test.h"
+#include "device_helpers.h"
 #include "exec/invoke.h"
-#include "storage/device_pool.h"
-#include "tensor/device_array.h"
 #include "tensor/device_work.h"
 
 namespace flx {
 namespace {
 
-using Values = std::vector<double>;
-constexpr int64_t kLong = 60000;  // ms that a wait for what is not held up may take
-Values Read(const NDArray& a) {
-  Values v(size_t(a->size()), 0);
-  EXPECT_TRUE(ReadArray(*a, v.data(), int64_t(v.size() * 8), DType::kFloat64, false, kLong));
-  return v;
-}
-NDArray Make(const Values& v, const Shape& s, const Device* d, DType t = DType::kFloat32) {
-  return FromHost(v.data(), int64_t(v.size() * 8), DType::kFloat64, false, s, t, d);
-}
 bool Has(const std::string& text, const char* part) { return text.find(part) != std::string::npos; }
 
 // From device 0 to device 1 there is a direct way, back there is none: what is asked first is remembered.
@@ -45,10 +33,7 @@ struct SeveralDevices : testing::Test {
   void TearDown() override {
     if (!other) return;
     if (!GpuModule()) FakeGatesOpen();
-    HoldDevice(false);
-    ASSERT_TRUE(Engine::Get().WaitAll(kLong));
-    while (auto p = Engine::Get().NextUnseen()) ADD_FAILURE() << p->error.message();
-    for (auto* device : {d, other}) EXPECT_EQ(DeviceMemoryStats(device).live, 0) << "every array's memory came back";
+    ExpectAllDone({d, other});
   }
 };
 

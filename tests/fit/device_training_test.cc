@@ -12,7 +12,6 @@
 #include "exec/autograd.h"
 #include "fit/files.h"
 #include "fit/model.h"
-#include "storage/device_pool.h"
 #include "train/all.h"
 
 namespace flx::fit_tests {
@@ -57,12 +56,7 @@ struct DeviceTraining : testing::Test {
   static void SetUpTestSuite() { PrepareDevice(); }
   const Device* d = DeviceUnderTest();
   const std::string name = NameOf(d);
-  void TearDown() override {
-    HoldDevice(false);
-    ASSERT_TRUE(Engine::Get().WaitAll(60000));
-    while (auto p = Engine::Get().NextUnseen()) ADD_FAILURE() << p->error.message();
-    EXPECT_EQ(DeviceMemoryStats(d).live, 0) << "every array's memory came back";
-  }
+  void TearDown() override { ExpectAllDone({d}); }
 };
 
 TEST_F(DeviceTraining, ParametersAreMadeMovedCopiedSavedAndLoaded) {

@@ -27,8 +27,7 @@ struct PlanGraph : testing::Test {
   }
   void TearDown() override {
     SetOption("FLEXOR_CUDA_GRAPHS", "");
-    EXPECT_TRUE(Engine::Get().WaitAll(60000));
-    while (auto p = Engine::Get().NextUnseen()) ADD_FAILURE() << p->error.message();
+    ExpectAllDone();
   }
   Ref<Plan> NewPlan(const TraceFunction& f = Network, bool training = false) const {
     std::vector<TraceInput> in;

@@ -7,7 +7,6 @@
 
 #include "../device/under_test.h"
 #include "base/text.h"
-#include "storage/device_pool.h"
 #include "store_helpers.h"
 
 namespace flx {
@@ -26,10 +25,8 @@ struct DeviceStore : testing::TestWithParam<bool> {
     SetOption("FLEXOR_DETERMINISTIC", GetParam() ? "0" : "1");
   }
   void TearDown() override {
-    HoldDevice(false);
     SetOption("FLEXOR_DETERMINISTIC", "");
-    ASSERT_TRUE(Engine::Get().WaitAll(60000));
-    while (auto p = Engine::Get().NextUnseen()) ADD_FAILURE() << p->error.message();
+    ExpectAllDone();
   }
 };
 INSTANTIATE_TEST_SUITE_P(Both, DeviceStore, testing::Bool(), [](auto& info) { return info.param ? "Collectives" : "Copies"; });

@@ -110,11 +110,7 @@ inline Outcome RunCase(const Case& c, DType t, bool strided) {
 
 struct OnDeviceTest : testing::Test {
   static void SetUpTestSuite() { PrepareDevice(); }
-  void TearDown() override {
-    HoldDevice(false);
-    EXPECT_TRUE(Engine::Get().WaitAll(60000));
-    while (auto p = Engine::Get().NextUnseen()) ADD_FAILURE() << p->error.message();
-  }
+  void TearDown() override { ExpectAllDone(); }
 };
 
 }  // namespace flx::cases

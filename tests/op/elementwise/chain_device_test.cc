@@ -62,8 +62,7 @@ struct ChainOnDevice : testing::Test {
   }
   void TearDown() override {
     SetOption("FLEXOR_FUSED_KERNELS", "");
-    EXPECT_TRUE(Engine::Get().WaitAll(60000));
-    while (auto p = Engine::Get().NextUnseen()) ADD_FAILURE() << p->error.message();
+    ExpectAllDone();
   }
   static std::vector<std::string> Files() {
     std::vector<std::string> all;

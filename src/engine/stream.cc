@@ -137,7 +137,8 @@ class StreamUses final : public Object {
       reads.clear();
       return;
     }
-    for (auto& r : reads) if (r.stream == s) { r.ticket = ticket; return; }
+    // Readers note what they issued when the stream is another's again: the one issued first may come last.
+    for (auto& r : reads) if (r.stream == s) { r.ticket = std::max(r.ticket, ticket); return; }
     try {
       reads.push_back({s, ticket});
     } catch (...) {  // other readers used up the room, and there is no memory: it is done before it need be remembered

@@ -10,19 +10,22 @@
 
 #include "../device/fake_kernels.h"
 #include "cell.h"
+#include "engine/internals.h"
 
 namespace flx {
 namespace {
 
-class AddOp final : public StreamOp {  // y += x + a, on the device
+class AddOp : public StreamOp {  // y += x + a, on the device
  public:
   AddOp(const Ref<Stream>& s, CellRef out, CellRef in, int64_t k) : StreamOp(s), y(std::move(out)), x(std::move(in)), a(k) {}
   void Issue(flx_device_queue* q) override {
     if (slow_us) stream->device()->Check(FakeSlow(q, slow_us), "slow");
+    if (gated) stream->device()->Check(FakeGate(q), "gate");
     stream->device()->Check(FakeAdd(q, &y->value, x ? &x->value : nullptr, a, 1), "add");
   }
   CellRef y, x;
   int64_t a, slow_us = 0;
+  bool gated = false;  // runs when the gates are opened
 };
 void Add(const Ref<Stream>& s, const CellRef& y, const CellRef& x, int64_t a, int64_t slow_us = 0) {
   auto* op = new AddOp(s, y, x, a);
@@ -173,6 +176,43 @@ TEST_F(StreamTest, ManyThreadsIssue) {
   int64_t v;
   Get(a, &v);
   EXPECT_EQ(v, 2000);
+}
+// Two threads issue reads to one stream, and the one that issued first is the last to note it: a write waits for both.
+TEST_F(StreamTest, AWriteWaitsForTheLaterOfTwoReads) {
+  struct HeldUp final : AddOp {  // between issuing and noting
+    using AddOp::AddOp;
+    void Issued(uint64_t) noexcept override { LockVar(&y->var), issued->store(true); }
+    std::atomic<bool>* issued = nullptr;
+  };
+  auto s = Stream::Make(FakeDevice()), t = Stream::Make(FakeDevice());
+  auto x = Make<Cell>(), first = Make<Cell>(), between = Make<Cell>(), second = Make<Cell>();
+  x->value = 1;
+  FakeHold(true);
+  std::atomic<bool> issued{false};
+  std::thread other([&] {
+    auto* op = new HeldUp(s, first, x, 0);
+    op->issued = &issued;
+    VarUse uses[] = {{&first->var, Access::kUpdate}, {&x->var, Access::kRead}};
+    IssueOrPush(op, uses, 2);
+  });
+  while (!issued) std::this_thread::yield();
+  Add(s, between, nullptr, 5);
+  EXPECT_FALSE(Engine::Get().WaitToRead(&between->var, 1));  // an event behind the first, and before the second
+  auto* op = new AddOp(s, second, x, 0);
+  op->gated = true;
+  VarUse uses[] = {{&second->var, Access::kUpdate}, {&x->var, Access::kRead}};
+  IssueOrPush(op, uses, 2);
+  UnlockVar(&first->var);
+  other.join();
+  Add(t, x, nullptr, 100);
+  FakeHold(false);
+  int64_t v;
+  for (int i = 0; i < 100 && !Engine::Get().WaitToRead(&x->var, 0); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  FakeGatesOpen();
+  EXPECT_TRUE(Get(second, &v));
+  EXPECT_EQ(v, 1) << "the write came before a read that was issued before it";
+  EXPECT_TRUE(Get(x, &v));
+  EXPECT_EQ(v, 101);
 }
 TEST_F(StreamTest, WaitAllWaitsForStreams) {
   auto s = Stream::Make(FakeDevice());

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What moves elements by a rule: sequences, borders, places that indices name, and sorting.
+// What moves elements by a rule: sequences, borders, places that indices name, sorting and counting.
 #include <cstring>
 
 #include "cuda/elements.h"
@@ -215,6 +215,43 @@ int32_t Sort(flx_device_queue* q, const flx_device_call* c) {
   return SortAs<int64_t>(q, c, j, to);
 }
 
+// ---- counting
+struct Bins {
+  const void *data, *given;
+  int64_t *count, n;
+  void* edges;
+  double *edge, low, high;  // edge: n + 1, for comparing
+  int32_t dtype;
+};
+__global__ void EdgesKernel(Bins b) {
+  for (int64_t i = Index(); i <= b.n; i += Step()) {
+    b.edge[i] = b.given ? Load<double>(b.given, b.dtype, i) : i == b.n ? b.high : b.low + (b.high - b.low) * (double(i) / double(b.n));
+    Store<double>(b.edges, b.dtype, i, b.edge[i]);
+    if (i < b.n) b.count[i] = 0;
+  }
+}
+__global__ void CountKernel(Bins b, int64_t size) {
+  for (int64_t i = Index(); i < size; i += Step()) {
+    const double v = Load<double>(b.data, b.dtype, i);
+    if (!(v >= b.edge[0] && v <= b.edge[b.n])) continue;
+    int64_t low = 0, high = b.n;  // the last bin whose lower edge is not above v
+    while (high - low > 1) {
+      const int64_t middle = low + (high - low) / 2;
+      if (b.edge[middle] <= v) low = middle; else high = middle;
+    }
+    AtomicAdd(&b.count[low], 1);  // whole numbers: in any order the same
+  }
+}
+int32_t Histogram(flx_device_queue* q, const flx_device_call* c) {
+  if (c->nin != 2 || c->nout != 2 || c->nints != 1 || c->nnumbers != 2 || DType(c->out[0].dtype) != DType::kInt64 || c->out[1].dtype != c->in[0].dtype) return FLX_DEVICE_NO_KERNEL;
+  void* edge = nullptr;
+  if (int32_t r = c->scratch(c->context, (c->ints[0] + 1) * int64_t(sizeof(double)), &edge)) return r;
+  const Bins b = {c->in[0].data, c->in[1].data, static_cast<int64_t*>(c->out[0].data), c->ints[0], c->out[1].data, static_cast<double*>(edge), c->numbers[0], c->numbers[1], c->in[0].dtype};
+  if (int32_t r = Launch(q, BlocksFor(b.n + 1), &EdgesKernel, b)) return r;
+  const int64_t size = SizeOf(c->in[0]);
+  return size == 0 ? int32_t(FLX_DEVICE_OK) : Launch(q, BlocksFor(size, 4), &CountKernel, b, size);
+}
+
 __global__ void FiniteKernel(const void* x, int32_t dtype, int64_t n, float* to) {
   __shared__ int32_t room[kBlock];
   int32_t bad = 0;
@@ -239,6 +276,7 @@ void AddIndexingKernels(KernelTable* t) {
   t->Add(kDevicePlaces, DeviceSignature(kDevicePlaces), &NamedPlaces);
   t->Add(kDeviceScatterSet, DeviceSignature(kDeviceScatterSet), &ScatterSet);
   t->Add(kDeviceFinite, DeviceSignature(kDeviceFinite), &Finite);
+  t->Add(kDeviceHistogram, DeviceSignature(kDeviceHistogram), &Histogram);
   t->Add(kDeviceSort, DeviceSignature(kDeviceSort), &Sort);
 }
 }  // namespace flx::cuda

@@ -31,6 +31,7 @@ template <class... P, class... A> int32_t Launch(flx_device_queue* q, int64_t bl
 template <class... P, class... A> int32_t LaunchBlocks(flx_device_queue* q, int64_t blocks, void (*kernel)(P...), A... a) { return Launch(q, blocks, kernel, a...); }
 __device__ inline void Meet() { __syncthreads(); }
 __device__ inline void AtomicMax(int64_t* p, int64_t v) { atomicMax(reinterpret_cast<long long*>(p), static_cast<long long>(v)); }
+__device__ inline void AtomicAdd(int64_t* p, int64_t v) { atomicAdd(reinterpret_cast<unsigned long long*>(p), static_cast<unsigned long long>(v)); }
 }  // namespace flx::cuda
 #else
 #include "emulate.h"

@@ -31,10 +31,13 @@ void AddPoolKernels(KernelTable* t);        // pool.cu
 void AddBatchNormKernels(KernelTable* t);   // batch_norm.cu
 void AddLossKernels(KernelTable* t);        // loss.cu
 void AddIndexingKernels(KernelTable* t);    // indexing.cu
+void AddCtcKernels(KernelTable* t);         // ctc.cu
+void AddBoxKernels(KernelTable* t);         // boxes.cu
 inline void AddAllKernels(KernelTable* t) {
   AddUnaryKernels(t), AddUnaryAnyKernels(t), AddBinaryKernels(t), AddScalarKernels(t), AddActivationKernels(t), AddUpdateKernels(t);
   AddCopyKernels(t), AddReduceKernels(t), AddSoftmaxKernels(t), AddMatmulKernels(t), AddRandomKernels(t);
   AddConvolutionKernels(t), AddPoolKernels(t), AddBatchNormKernels(t), AddLossKernels(t), AddIndexingKernels(t);
+  AddCtcKernels(t), AddBoxKernels(t);
 }
 
 }  // namespace flx::cuda

@@ -15,6 +15,15 @@ template <class T, class F> __device__ T Together(T v, T* room, const F& merge) 
   Meet();
   return room[0];
 }
+// The sum of what the threads before this one bring, in their order.
+template <class T> __device__ T Preceding(T v, T* room) {
+  Meet();
+  room[threadIdx.x] = v;
+  Meet();
+  T sum = T(0);
+  for (unsigned s = 0; s < threadIdx.x; ++s) sum += room[s];
+  return sum;
+}
 struct Plus { template <class T> FLX_HD T operator()(T a, T b) const { return a + b; } };
 
 }  // namespace flx::cuda

@@ -2,6 +2,7 @@
 // Optimizer steps: each element's inputs are read before its outputs are written, so outputs may be inputs.
 #include "cuda/elements.h"
 #include "cuda/math.h"
+#include "op/optim/lars_formula.h"
 
 namespace flx::cuda {
 namespace {
@@ -64,6 +65,21 @@ int32_t Trust(flx_device_queue* q, const flx_device_call* c) {
   const void *r1 = c->in[0].data, *r2 = c->in[1].data;
   return Launch(q, 1, &TrustKernel, r1, r2, c->in[0].dtype, c->in[1].dtype, c->numbers[0], c->numbers[1], c->numbers[2], static_cast<double*>(c->out[0].data));
 }
+struct Rates { const float *lr, *weights, *gradients, *wd; float* to; double eta, eps, rescale; };
+__global__ void LarsKernel(Rates r, int64_t n) {
+  for (int64_t i = Index(); i < n; i += Step()) r.to[i] = float(LarsRate(r.lr[i], r.weights[i], r.gradients[i], r.wd[i], r.eta, r.eps, r.rescale));
+}
+int32_t Lars(flx_device_queue* q, const flx_device_call* c) {
+  if (c->nin != 4 || c->nout != 1 || c->nnumbers != 3) return FLX_DEVICE_NO_KERNEL;
+  const float* in[4];
+  for (int k = 0; k < 4; ++k) {
+    if (DType(c->in[k].dtype) != DType::kFloat32) return FLX_DEVICE_NO_KERNEL;
+    in[k] = static_cast<const float*>(c->in[k].data);
+  }
+  const Rates r = {in[0], in[1], in[2], in[3], static_cast<float*>(c->out[0].data), c->numbers[0], c->numbers[1], c->numbers[2]};
+  const int64_t n = SizeOf(c->out[0]);
+  return n == 0 ? int32_t(FLX_DEVICE_OK) : Launch(q, BlocksFor(n), &LarsKernel, r, n);
+}
 // Names are kept for ever: the list's have no prefix.
 struct StepList {
   KernelTable* to;
@@ -79,6 +95,7 @@ struct StepList {
 
 void AddUpdateKernels(KernelTable* t) {
   t->Add(kDeviceTrust, DeviceSignature(kDeviceTrust), &Trust);
+  t->Add(kDeviceLars, DeviceSignature(kDeviceLars), &Lars);
   StepList list{t};
   ListUpdates(list);
 }

@@ -40,8 +40,16 @@ enum DeviceGenerate : int64_t {
 // random: element i of a contiguous array, from the ticket's numbers (base/random.h) for (i, draw); ints: which; numbers: parameters.
 inline constexpr char kDeviceRandom[] = "random";
 enum DeviceRandom : int64_t { kRandomUniform, kRandomNormal, kRandomExponential, kRandomGamma, kRandomPoisson, kRandomNegativeBinomial, kRandomGeneralizedNegativeBinomial,
-                              kRandomInteger, kRandomMask };  // the last: numbers[1] where (i / 4, 0)'s word i % 4 is at least numbers[0], as a float in [0, 1); else 0
+                              kRandomInteger, kRandomMask,  // mask: numbers[1] where (i / 4, 0)'s word i % 4 is at least numbers[0], as a float in [0, 1); else 0
+                              kRandomPlace };               // a whole number in [0, i], int64
 inline constexpr uint64_t kDeviceRandomForm = DeviceSignature(kDeviceRandom, 1, 0, "flx_device_call 2");  // heeds the call's parameters
+// sample: as random, with a distribution for each of in[0]'s elements (and in[1]'s, its second parameter; null: it has one); ints: which, and how many each gives.
+// rrelu: out[0] = in[0] times a slope, which is out[1] (may be null): 1 above zero, else drawn between numbers[0] and [1], or their mean; ints: 1 if drawn.
+// choose: out[0] gets indices, each drawn with the probabilities of its row of in[0] (rows, n), and out[1] (may be null) the logarithms of what was drawn; a row
+// that is no distribution gives -1 and NaN. ints: n, how many indices of each row.
+inline constexpr char kDeviceSample[] = "sample", kDeviceRrelu[] = "rrelu", kDeviceChoose[] = "choose";
+// shuffle: out[0], int64: where the elements are after n - 1 exchanges, of i = n - 1, n - 2, ... with in[0][i] <= i; in[1]: the places of in[0] sorted.
+inline constexpr char kDeviceShuffle[] = "shuffle";
 // parameters: out[0], an int64 array of at most kMostParameters elements, becomes ints, which travel with the launch.
 inline constexpr char kDeviceParameters[] = "parameters";
 constexpr int kMostParameters = 8;
@@ -83,6 +91,31 @@ inline constexpr char kDeviceBatchNorm[] = "batch_norm", kDeviceBatchNormGrad[] 
 // the ignored one; numbers: scale, ignored label, what the one_hot has at its class and elsewhere.
 // cross_entropy: the sum over in[0]'s rows of -log softmax(row)[label] (NaN where a label is no class); ints: rows, n.
 inline constexpr char kDeviceLabelGrad[] = "label_grad", kDeviceCrossEntropy[] = "cross_entropy";
+// ctc: losses out[0] (batch) and, if wanted, slopes out[1] (steps, batch, classes), of data's dtype, from data (steps, batch, classes), which is float32 or
+// float64, labels (batch, length), and (null: all count) the steps of each sequence and the length of each label, cut to what there is. A label with what is no
+// class gives NaN.
+struct CtcInts { int64_t steps, batch, classes, length, blank_first; };
+inline constexpr char kDeviceCtc[] = "ctc";
+// Boxes (op/vision/box_formulas.h), in float32 or float64; n of them in each image, or anchors.
+// box_scores: out[0] (images, n), the scores of rows in[0] (images, n, width), -infinity where one takes no part. box_nms: out[0], int64: of each image the rows that
+// stay, best first, then -1; from rows, their scores and the places of these sorted. box_rows: out[0], the rows in[0] that in[1] names, in the other format; -1
+// where none is. box_rows_grad: its gradient for in[0], into zeros. All: NmsInts; numbers: the largest overlap, the score that must be exceeded.
+struct NmsInts { int64_t images, n, width, topk, coord, score, id, background, any_class, in_format, out_format; };
+inline constexpr char kDeviceBoxScores[] = "box_scores", kDeviceBoxNms[] = "box_nms", kDeviceBoxRows[] = "box_rows", kDeviceBoxRowsGrad[] = "box_rows_grad";
+// box_prior: the anchors of a feature map; ints: its height, width, how many at a place, 1 to cut them to the image; numbers: the offset (y, x), the step (y, x),
+// and half the width and height of each.
+// box_match: state (AnchorState), object (int64 (images, n)), found (int64 (images)) and key, how sure each anchor that may be background is to be (infinity:
+// another), from anchors, labels (images, objects, width) and predictions (images, classes, n). numbers: the overlap that makes an anchor an object's, and the one
+// from which it is no background. mines: background is chosen by box_mine: state, from keys, their places sorted, and found; ints: images, n, the least of them;
+// numbers: how many for each object. box_target: what anchors should learn (loc, mask, class), from anchors, labels, state, object; numbers: the class that is
+// ignored, four variances.
+enum AnchorState : int64_t { kAnchorIgnored, kAnchorBackground, kAnchorObject };
+struct MatchInts { int64_t images, n, objects, width, classes, mines; };
+inline constexpr char kDeviceBoxPrior[] = "box_prior", kDeviceBoxMatch[] = "box_match", kDeviceBoxMine[] = "box_mine", kDeviceBoxTarget[] = "box_target";
+// box_detect: rows (images, n, 6) and their scores (-infinity: none), from probabilities (images, classes, n), what was predicted of places, and anchors; numbers:
+// the least score, four variances. box_detected: the result, from these and (null: none is dropped) the places of the scores sorted; numbers: the overlap.
+struct DetectInts { int64_t images, n, classes, background, clip, topk, any_class; };
+inline constexpr char kDeviceBoxDetect[] = "box_detect", kDeviceBoxDetected[] = "box_detected";
 // sequence: in[0] of (steps, batch, rest) or (batch, steps, rest), in[1] (or null) the length of each sequence, cut to what there is; numbers: what a mask puts
 // behind a sequence. The gradient of `last` has no steps in in[0].
 enum SequenceWay : int64_t { kSequenceMask, kSequenceReverse, kSequenceLast, kSequenceLastGrad };
@@ -100,6 +133,11 @@ inline constexpr char kDevicePlaces[] = "places", kDeviceScatterSet[] = "scatter
 // sort: out[0] (outer, k, inner), int64: the places of the k first elements of each row of in[0] (outer, n, inner), in order; equal ones keep theirs.
 struct SortInts { int64_t outer, n, inner, k, ascend; };
 inline constexpr char kDeviceSort[] = "sort";
+// histogram: out[0], int64: how many elements of in[0] lie between the edges out[1], of which in[1] has the values, or (null) equal bins: ints: how many bins;
+// numbers: the lowest and the highest edge.
+inline constexpr char kDeviceHistogram[] = "histogram";
+// lars: out[0] = layers' rates from rates, sums of squares of weights and of gradients, and decays (op/optim/lars_formula.h); all float32; numbers: eta, eps, rescale.
+inline constexpr char kDeviceLars[] = "lars";
 // finite: out[0], a float32, becomes 0 if in[0] has a NaN or an infinite element.
 inline constexpr char kDeviceFinite[] = "finite";
 

@@ -20,7 +20,8 @@ constexpr int kBlock = 256;
 constexpr int64_t kColumnBytes = 2048, kPartSize = 24, kSortWidth = 4, kShortRow = 2;  // small, so that there are several parts
 
 void Meet();
-inline void AtomicMax(int64_t* p, int64_t v) { if (*p < v) *p = v; }  // in kernels whose threads run one after another
+inline void AtomicMax(int64_t* p, int64_t v) { if (*p < v) *p = v; }  // these two in kernels whose threads run one after another
+inline void AtomicAdd(int64_t* p, int64_t v) { *p += v; }
 int32_t IssueGrid(flx_device_queue* q, int64_t blocks, std::function<void()> kernel);    // threads on their own, one after another
 int32_t IssueBlocks(flx_device_queue* q, int64_t blocks, std::function<void()> kernel);  // threads that meet
 template <class... P, class... A> int32_t Launch(flx_device_queue* q, int64_t blocks, void (*kernel)(P...), A... a) {

@@ -97,8 +97,9 @@ TEST_F(DeviceArrays, DevicesDoNotMix) {
 TEST_F(DeviceArrays, AnOperatorWithoutAKernelSaysSoAndHowToGoOn) {
   if (GpuModule()) GTEST_SKIP() << "the texts have the fake device's name";
   NDArray x = Array::Filled({2, 3}, DType::kFloat32, 1, d);
-  EXPECT_EQ(MessageOf([&] { Invoke1("_shuffle", {x}); }),
-            "[_shuffle] has no kernel for emu(0). Copy the inputs to the CPU (flx_ndarray_copy with device \"cpu\"), call it there, and copy the result back.");
+  NDArray blocked = Array::Filled({1, 1, 1, 1, 2}, DType::kFloat32, 1, d), v = Array::Filled({2}, DType::kFloat32, 1, d);  // of the CPU's libraries, and nobody's composition
+  EXPECT_EQ(MessageOf([&] { Invoke("_blocked_batch_norm", {blocked, v, v, v, v}); }),
+            "[_blocked_batch_norm] has no kernel for emu(0). Copy the inputs to the CPU (flx_ndarray_copy with device \"cpu\"), call it there, and copy the result back.");
   std::string m = MessageOf([&] { Invoke1("take", {x, Array::Filled({1}, DType::kInt32, 0, d)}, {{"mode", "raise"}}); });
   EXPECT_EQ(m.find("[take] has no kernel for emu(0) and mode raise"), 0u) << m;
   EXPECT_FALSE(Engine::Get().NextUnseen()) << "the call itself said it";

@@ -144,7 +144,9 @@ std::vector<Val> Noisy(Builder& b, const std::vector<Val>& x) {
     return CallOp(op, {}, more, &b);
   };
   Val v = CallOp("Dropout", {CallOp("tanh", {CallOp("dot", {x[0], x[1]})})}, {{"p", "0.3"}});
-  Val noise = CallOp("broadcast_add", {draw("_random_normal"), draw("_random_uniform")});
+  Val uniform = draw("_random_uniform"), noise = CallOp("broadcast_add", {draw("_random_normal"), CallOp("LeakyReLU", {CallOp("_shuffle", {uniform})}, {{"act_type", "rrelu"}})});
+  Val chosen = CallOp("_sample_multinomial", {uniform}, {{"shape", "(7,)"}, {"dtype", "float32"}});
+  noise = CallOp("broadcast_add", {noise, CallOp("_sample_normal", {CallOp("slice_axis", {chosen}, {{"axis", "1"}, {"begin", "0"}, {"end", "1"}}), CallOp("sum", {uniform}, {{"axis", "1"}, {"keepdims", "True"}})})});
   Val whole = CallOp("cast", {draw("_random_randint", {{"low", "0"}, {"high", "1000"}})}, {{"dtype", "float32"}});
   Val count = CallOp("broadcast_add", {draw("_random_poisson"), whole});
   Val y = CallOp("broadcast_add", {CallOp("Dropout", {CallOp("broadcast_mul", {v, noise})}), count});

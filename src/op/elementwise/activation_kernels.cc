@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/thread_pool.h"
+#include "device/kernels.h"
 #include "op/elementwise/activation.h"
 #include "op/elementwise/convert.h"
 #include "op/elementwise/driver.h"
@@ -14,7 +15,12 @@ void ActivationCpu(KernelContext& ctx, const ActivationAttrs& a, const TensorVie
 }
 // The slope of each element, then their product.
 void Rrelu(KernelContext& ctx, const LeakyAttrs& a, const TensorView& x, TensorView& y, TensorView& mask) {
-  if (DeviceWork* w = DeviceWork::Current()) w->Refuse("act_type rrelu");
+  if (DeviceWork* w = DeviceWork::Current()) {
+    const int64_t draws = ctx.training;
+    const double bounds[] = {a.lower_bound, a.upper_bound};
+    const TensorView out[] = {y, mask};
+    return w->Call(kDeviceRrelu, DeviceSignature(kDeviceRrelu), {&x, 1, out, 2, &draws, 1, bounds, 2, ctx.random});
+  }
   const DType loop_type = LoopType(x.dtype);
   const ConvertFn load = FindConvert(x.dtype, loop_type), store = FindConvert(loop_type, x.dtype);
   const Philox draw(ctx.random);

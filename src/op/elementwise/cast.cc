@@ -2,7 +2,12 @@
 // Copies and casts: operators that pass their input on as it is, or in another dtype.
 #include "op/elementwise/cast.h"
 
+#include <algorithm>
+
+#include "device/kernels.h"
 #include "op/elementwise/family.h"
+#include "tensor/array.h"
+#include "tensor/device_work.h"
 
 namespace flx {
 namespace {
@@ -40,10 +45,20 @@ void MulticastKernelCpu(KernelContext&, const MulticastAttrs&, Views x, OutViews
   for (int i = 0; i < x.size(); ++i) CastElements(x[i], y[i]);
 }
 void CastKernelCpu(KernelContext&, const CastAttrs&, const TensorView& x, TensorView& y) { CastElements(x, y); }
-void ShapeArrayCpu(KernelContext&, const NoAttrs&, const TensorView& x, TensorView& y) {
-  for (int i = 0; i < x.ndim(); ++i) y.data<int64_t>()[i] = x.dim(i);
+void WriteNumbers(const int64_t* v, int n, const TensorView& y) {
+  DeviceWork* w = DeviceWork::Current();
+  if (!w) return std::copy(v, v + n, y.data<int64_t>()), void();
+  for (int i = 0; i < n; i += kMostParameters) {  // they travel with the launch
+    const int m = std::min(n - i, kMostParameters);
+    const TensorView part = MakeView(y.base, DType::kInt64, Shape{m}, y.offset + i * int64_t(sizeof(int64_t)));
+    w->Call(kDeviceParameters, DeviceSignature(kDeviceParameters), {nullptr, 0, &part, 1, v + i, m});
+  }
 }
-void SizeArrayCpu(KernelContext&, const NoAttrs&, const TensorView& x, TensorView& y) { y.data<int64_t>()[0] = x.size(); }
+void ShapeArrayCpu(KernelContext&, const NoAttrs&, const TensorView& x, TensorView& y) { WriteNumbers(x.shape.data(), x.ndim(), y); }
+void SizeArrayCpu(KernelContext&, const NoAttrs&, const TensorView& x, TensorView& y) {
+  const int64_t size = x.size();
+  WriteNumbers(&size, 1, y);
+}
 void AddNCpu(KernelContext& ctx, const AddNAttrs&, Views x, TensorView& y) { AddElements(ctx, x, y); }
 
 struct ShapeArrayKernel {
@@ -106,8 +121,8 @@ void AddCastCpuKernels(KernelList* list) {
   list->push_back(Kernel<MulticastKernel>(&MulticastKernelCpu).OnDevices());
   list->push_back(Kernel<AddNKernel>(&AddNCpu).OnDevices());
   list->push_back(Kernel<LikeKernel>([](KernelContext&, const NoAttrs&, const TensorView& x, const TensorView&, TensorView& y) { CastElements(x, y); }).OnDevices());
-  list->push_back(Kernel<ShapeArrayKernel>(&ShapeArrayCpu));
-  list->push_back(Kernel<SizeArrayKernel>(&SizeArrayCpu));
+  list->push_back(Kernel<ShapeArrayKernel>(&ShapeArrayCpu).OnDevices());
+  list->push_back(Kernel<SizeArrayKernel>(&SizeArrayCpu).OnDevices());
 }
 
 }  // namespace flx

@@ -231,6 +231,11 @@ OpDef HistogramOp() {
 }
 void HistogramCpu(KernelContext& ctx, const HistogramAttrs& a, In data, In bins, Out count, Out edges) {
   int64_t n = count.size();
+  if (DeviceWork* w = DeviceWork::Current()) {
+    const TensorView in[] = {data, bins}, out[] = {count, edges};
+    const double ends[] = {a.bin_cnt ? (*a.range)[0] : 0, a.bin_cnt ? (*a.range)[1] : 0};
+    return w->Call(kDeviceHistogram, DeviceSignature(kDeviceHistogram), {in, 2, out, 2, &n, 1, ends, 2});
+  }
   auto* edge = ctx.Scratch<double>(n + 1);
   if (a.bin_cnt) {
     double low = (*a.range)[0], high = (*a.range)[1];
@@ -270,7 +275,7 @@ void AddNdCpuKernels(KernelList* list) {
   list->push_back(Kernel<ScatterAddNdKernel>(&ScatterAddCpu).OnDevices());
   list->push_back(Kernel<ScatterSetNdKernel>(&ScatterSetCpu).OnDevices());
   list->push_back(Kernel<IndexCopyKernel>(&IndexCopyCpu).OnDevices());
-  list->push_back(Kernel<HistogramKernel>(&HistogramCpu));
+  list->push_back(Kernel<HistogramKernel>(&HistogramCpu).OnDevices());
 }
 
 }  // namespace flx

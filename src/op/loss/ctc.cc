@@ -4,12 +4,16 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <vector>
 
 #include "base/thread_pool.h"
+#include "device/kernels.h"
+#include "op/elementwise/driver.h"
+#include "op/elementwise/formula.h"
+#include "op/loss/ctc_formula.h"
 #include "op/nn/spans.h"
 #include "op/nn/wide.h"
+#include "tensor/device_work.h"
 
 namespace flx {
 namespace {
@@ -84,14 +88,9 @@ OpDef CtcLossGradOp() {
       .kernel<CtcGradKernel>();
 }
 
-// ---- the CPU's kernel. Probabilities are logarithms in float64: nothing underflows, however many the steps.
+// ---- the kernels. Probabilities are logarithms in float64: nothing underflows, however many the steps.
 namespace {
 
-constexpr double kNever = -std::numeric_limits<double>::infinity();
-double AddLogs(double a, double b) {
-  double most = std::max(a, b);
-  return most == kNever ? kNever : most + std::log1p(std::exp(std::min(a, b) - most));
-}
 struct Sequence {
   int64_t steps, classes, stride;  // stride: from one step to the next
   std::vector<int64_t> spelled;    // the label with a blank before, between and behind its classes
@@ -165,6 +164,11 @@ void CtcLossCpu(KernelContext& ctx, const CtcAttrs& a, const TensorView& data, c
   WideOut loss(ctx, loss0);
   int64_t steps = x.dim(0), batch = x.dim(1), classes = x.dim(2), most = label.dim(1);
   bool first = a.blank_label == CtcBlank::kFirst;
+  if (DeviceWork* w = DeviceWork::Current()) {
+    const CtcInts ints = {steps, batch, classes, most, first};
+    const TensorView in[] = {x, label, data_lengths, label_lengths}, out[] = {loss0, slope};
+    return w->Call(kDeviceCtc, DeviceSignature(kDeviceCtc), {in, 4, out, 2, &ints.steps, int(sizeof ints / sizeof(int64_t))});
+  }
   int64_t blank = first ? 0 : classes - 1, lowest = first ? 1 : 0, highest = first ? classes - 1 : classes - 2;
   const int64_t *labels = Whole(ctx, label), *n = Whole(ctx, data_lengths), *m = Whole(ctx, label_lengths);
   std::vector<Sequence> all(static_cast<size_t>(batch));
@@ -191,14 +195,9 @@ void CtcLossCpu(KernelContext& ctx, const CtcAttrs& a, const TensorView& data, c
 }
 
 void CtcLossGradCpu(KernelContext& ctx, const NoAttrs&, const TensorView& slope, const TensorView& dy0, TensorView& dx0) {
-  TensorView dy = Widen(ctx, dy0);
+  const TensorView dy = Widen(ctx, dy0), in[] = {slope, MakeView(dy.base, dy.dtype, Shape{dy.size(), 1}, dy.offset)};  // broadcast over classes
   WideOut dx(ctx, dx0);
-  int64_t batch = slope.dim(1), classes = slope.dim(2), rows = slope.dim(0) * batch;
-  ForFloats(slope.dtype, [&](auto zero) {
-    using T = decltype(zero);
-    for (int64_t r = 0; r < rows; ++r)
-      for (int64_t k = r * classes; k < (r + 1) * classes; ++k) dx.data<T>()[k] = slope.data<T>()[k] * dy.data<T>()[r % batch];
-  });
+  RunElementwise(*ctx.op, CpuLoops("mul"), ctx, nullptr, in, 2, dx.view);
   dx.Store();
 }
 

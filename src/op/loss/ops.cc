@@ -17,8 +17,8 @@ void AddLossCpuKernels(KernelList* list) {
   list->push_back(Kernel<SoftmaxOutputGradKernel>(&SoftmaxOutputGradCpu).OnDevices());
   list->push_back(Kernel<SoftmaxCrossEntropyKernel>(&SoftmaxCrossEntropyCpu).OnDevices());
   list->push_back(Kernel<SoftmaxCrossEntropyGradKernel>(&SoftmaxCrossEntropyGradCpu).OnDevices());
-  list->push_back(Kernel<CtcKernel>(&CtcLossCpu));
-  list->push_back(Kernel<CtcGradKernel>(&CtcLossGradCpu));
+  list->push_back(Kernel<CtcKernel>(&CtcLossCpu).OnDevices());
+  list->push_back(Kernel<CtcGradKernel>(&CtcLossGradCpu).OnDevices());
 }
 
 }  // namespace flx

@@ -6,6 +6,7 @@
 #include "device/kernels.h"
 #include "op/elementwise/convert.h"
 #include "op/elementwise/driver.h"
+#include "op/optim/lars_formula.h"
 #include "op/optim/optim.h"
 #include "op/reduce/driver.h"
 #include "tensor/array.h"
@@ -82,11 +83,12 @@ void SumSqCpu(KernelContext& ctx, const SumSqAttrs&, Views x, OutViews y) {
   for (int i = 0; i < x.size(); ++i) y[0].data<float>()[i] = float(SumOfSquares(ctx, x[i]));
 }
 void LarsCpu(KernelContext&, const LarsAttrs& a, Views x, OutViews y) {
-  auto at = [&](int k, int64_t i) { return double(x[k].data<float>()[i]); };
-  for (int64_t i = 0; i < y[0].size(); ++i) {
-    double w = std::sqrt(at(1, i)), g = std::sqrt(at(2, i)) * a.rescale_grad, ratio = w > 0 && g > 0 ? a.eta * w / (g + at(3, i) * w + a.eps) : 1;
-    y[0].data<float>()[i] = float(at(0, i) * ratio);
+  if (DeviceWork* w = DeviceWork::Current()) {
+    const double numbers[] = {a.eta, a.eps, a.rescale_grad};
+    return w->Call(kDeviceLars, DeviceSignature(kDeviceLars), {x.data, 4, y.data, 1, nullptr, 0, numbers, 3});
   }
+  auto at = [&](int k, int64_t i) { return double(x[k].data<float>()[i]); };
+  for (int64_t i = 0; i < y[0].size(); ++i) y[0].data<float>()[i] = float(LarsRate(at(0, i), at(1, i), at(2, i), at(3, i), a.eta, a.eps, a.rescale_grad));
 }
 template <class A> void OneFloat(Infer& c, const A&) { c.set_y_type(0, DType::kFloat32); }
 template <class A> void FiniteShape(Infer& c, const A& a) {
@@ -129,7 +131,7 @@ void AddHelperKernels(KernelList* list) {
   list->push_back(Kernel<FiniteKernel>(&FiniteCpu<FiniteAttrs>).OnDevices());
   list->push_back(Kernel<ManyFiniteKernel>(&FiniteCpu<ManyFiniteAttrs>).OnDevices());
   list->push_back(Kernel<SumSqKernel>(&SumSqCpu).OnDevices());
-  list->push_back(Kernel<LarsKernel>(&LarsCpu));
+  list->push_back(Kernel<LarsKernel>(&LarsCpu).OnDevices());
 }
 
 }  // namespace flx

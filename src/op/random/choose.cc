@@ -6,10 +6,12 @@
 #include <vector>
 
 #include "base/thread_pool.h"
+#include "device/kernels.h"
 #include "op/indexing/indexing.h"
 #include "op/random/distribution_formulas.h"
 #include "op/random/random.h"
 #include "tensor/array.h"
+#include "tensor/device_work.h"
 
 namespace flx {
 namespace {
@@ -60,6 +62,11 @@ OpDef MultinomialOp() {
 }
 void MultinomialCpu(KernelContext& ctx, const MultinomialAttrs& a, const TensorView& p, TensorView& y, TensorView& log_prob) {
   int64_t k = p.shape.back(), rows = p.size() / k, each = y.size() / rows;
+  if (DeviceWork* w = DeviceWork::Current()) {
+    const int64_t ints[] = {k, each};
+    const TensorView out[] = {y, a.get_prob ? log_prob : TensorView{}};
+    return w->Call(kDeviceChoose, DeviceSignature(kDeviceChoose), {&p, 1, out, 2, ints, 2, nullptr, 0, ctx.random});
+  }
   auto* sum = ctx.Scratch<double>(p.size());  // of each row up to and with each element
   auto* value = ctx.Scratch<double>(p.size());
   CopyStrided(p, MakeView(value, DType::kFloat64, p.shape));
@@ -113,7 +120,21 @@ OpDef ShuffleOp() {
       })
       .kernel<ShuffleKernel>();
 }
+void ShuffleOnDevice(KernelContext& ctx, DeviceWork* w, const TensorView& x, TensorView& y, const TensorView& order) {
+  const int64_t n = x.dim(0), place[] = {kRandomPlace, 0, 0}, rows[] = {1, n, n, x.size() / n, 0, 0};
+  const double none[] = {0, 0};
+  const SortInts sort = {1, n, 1, n, 1};
+  TensorView named[2];
+  for (auto& v : named) v = MakeView(w->Scratch(n * int64_t(sizeof(int64_t))), DType::kInt64, Shape{n});
+  const TensorView at = order ? order : MakeView(w->Scratch(n * int64_t(sizeof(int64_t))), DType::kInt64, Shape{n});
+  w->Call(kDeviceRandom, kDeviceRandomForm, {nullptr, 0, &named[0], 1, place, 3, none, 2, ctx.random});
+  w->Call(kDeviceSort, DeviceSignature(kDeviceSort), {&named[0], 1, &named[1], 1, &sort.outer, int(sizeof sort / sizeof(int64_t))});
+  w->Call(kDeviceShuffle, DeviceSignature(kDeviceShuffle), {named, 2, &at, 1});
+  const TensorView in[] = {x, at};
+  if (x.size()) w->Call(kDeviceGather, DeviceSignature(kDeviceGather), {in, 2, &y, 1, rows, 6});
+}
 void ShuffleCpu(KernelContext& ctx, const NoAttrs&, const TensorView& x, TensorView& y, TensorView& order) {
+  if (DeviceWork* w = DeviceWork::Current()) return ShuffleOnDevice(ctx, w, x, y, order);
   int64_t n = x.dim(0), bytes = n ? x.bytes() / n : 0;
   auto* at = order ? order.data<int64_t>() : ctx.Scratch<int64_t>(n);
   for (int64_t i = 0; i < n; ++i) at[i] = i;
@@ -135,8 +156,8 @@ void AddChooseOps(std::vector<OpDef>* ops) {
   ops->push_back(ShuffleOp());
 }
 void AddChooseCpuKernels(KernelList* list) {
-  list->push_back(Kernel<MultinomialKernel>(&MultinomialCpu));
-  list->push_back(Kernel<ShuffleKernel>(&ShuffleCpu));
+  list->push_back(Kernel<MultinomialKernel>(&MultinomialCpu).OnDevices());
+  list->push_back(Kernel<ShuffleKernel>(&ShuffleCpu).OnDevices());
 }
 
 }  // namespace flx

@@ -99,6 +99,8 @@ void RandomNormalCpu(KernelContext& ctx, const NormalAttrs& a, Out y) {
   });
 }
 template <class D> constexpr int64_t kWhich = -1;
+template <> constexpr int64_t kWhich<UniformD> = kRandomUniform;
+template <> constexpr int64_t kWhich<NormalD> = kRandomNormal;
 template <> constexpr int64_t kWhich<GammaD> = kRandomGamma;
 template <> constexpr int64_t kWhich<ExponentialD> = kRandomExponential;
 template <> constexpr int64_t kWhich<PoissonD> = kRandomPoisson;
@@ -115,12 +117,21 @@ const double* AsDoubles(KernelContext& ctx, In x) {
   CopyStrided(x, MakeView(d, DType::kFloat64, x.shape));
   return d;
 }
+bool SampledOnDevice(KernelContext& ctx, Out y, int64_t which, In a, In b, int64_t each) {
+  DeviceWork* w = DeviceWork::Current();
+  const int64_t ints[] = {which, each};
+  const TensorView in[] = {a, b};
+  if (w) w->Call(kDeviceSample, DeviceSignature(kDeviceSample), {in, 2, &y, 1, ints, 2, nullptr, 0, ctx.random});
+  return w != nullptr;
+}
 template <class D> void Sample2Cpu(KernelContext& ctx, const SampleAttrs&, In a, In b, Out y) {
+  if (SampledOnDevice(ctx, y, kWhich<D>, a, b, y.size() / a.size())) return;
   const double *p = AsDoubles(ctx, a), *q = AsDoubles(ctx, b);
   int64_t each = y.size() / a.size();
   Fill<D>(ctx, y, [=](int64_t i, double* u, double* v) { *u = p[i / each], *v = q[i / each]; });
 }
 template <class D> void Sample1Cpu(KernelContext& ctx, const SampleAttrs&, In a, Out y) {
+  if (SampledOnDevice(ctx, y, kWhich<D>, a, TensorView{}, y.size() / a.size())) return;
   const double* p = AsDoubles(ctx, a);
   int64_t each = y.size() / a.size();
   Fill<D>(ctx, y, [=](int64_t i, double* u, double*) { *u = p[i / each]; });
@@ -151,10 +162,10 @@ void AddDrawCpuKernels(KernelList* list) {
            Kernel<RandomNegativeBinomialKernel>(&RandomCpu<NegativeBinomialD, N, &N::k, &N::p>).OnDevices(),
            Kernel<RandomGeneralizedNegativeBinomialKernel>(&RandomCpu<GeneralizedNegativeBinomialD, G, &G::mu, &G::alpha>).OnDevices(),
            Kernel<RandintKernel>(&RandintCpu).OnDevices(),
-           Kernel<SampleUniformKernel>(&Sample2Cpu<UniformD>), Kernel<SampleNormalKernel>(&Sample2Cpu<NormalD>), Kernel<SampleGammaKernel>(&Sample2Cpu<GammaD>),
-           Kernel<SampleExponentialKernel>(&Sample1Cpu<ExponentialD>), Kernel<SamplePoissonKernel>(&Sample1Cpu<PoissonD>),
-           Kernel<SampleNegativeBinomialKernel>(&Sample2Cpu<NegativeBinomialD>),
-           Kernel<SampleGeneralizedNegativeBinomialKernel>(&Sample2Cpu<GeneralizedNegativeBinomialD>)})
+           Kernel<SampleUniformKernel>(&Sample2Cpu<UniformD>).OnDevices(), Kernel<SampleNormalKernel>(&Sample2Cpu<NormalD>).OnDevices(), Kernel<SampleGammaKernel>(&Sample2Cpu<GammaD>).OnDevices(),
+           Kernel<SampleExponentialKernel>(&Sample1Cpu<ExponentialD>).OnDevices(), Kernel<SamplePoissonKernel>(&Sample1Cpu<PoissonD>).OnDevices(),
+           Kernel<SampleNegativeBinomialKernel>(&Sample2Cpu<NegativeBinomialD>).OnDevices(),
+           Kernel<SampleGeneralizedNegativeBinomialKernel>(&Sample2Cpu<GeneralizedNegativeBinomialD>).OnDevices()})
     list->push_back(e);
 }
 

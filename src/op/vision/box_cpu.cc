@@ -3,8 +3,10 @@
 #include <vector>
 
 #include "base/thread_pool.h"
+#include "device/kernels.h"
 #include "op/nn/wide.h"
 #include "op/vision/vision.h"
+#include "tensor/device_work.h"
 
 namespace flx {
 namespace {
@@ -29,16 +31,31 @@ template <class T> void Nms(const BoxNmsAttrs& a, const T* x, int64_t n, int64_t
     const T* from = x + boxes[i].row * width;
     T* to = y + kept * width;
     std::copy(from, from + width, to);
-    if (a.in_format != a.out_format) {
-      T* c = to + a.coord_start;
-      const Corners<T>& b = boxes[i].at;
-      if (a.out_format == BoxFormat::kCorner) c[0] = b.l, c[1] = b.t, c[2] = b.r, c[3] = b.b;
-      else c[0] = (b.l + b.r) / 2, c[1] = (b.t + b.b) / 2, c[2] = b.r - b.l, c[3] = b.b - b.t;
-    }
+    if (a.in_format != a.out_format) PutBox(boxes[i].at, a.out_format, to + a.coord_start);
     rows[kept++] = boxes[i].row;
   }
   std::fill(y + kept * width, y + n * width, T(-1));
   std::fill(rows + kept, rows + n, int64_t(-1));
+}
+
+NmsInts IntsOf(const BoxNmsAttrs& a, const Shape& x) {
+  const bool any = a.force_suppress || a.id_index < 0;
+  return {x.Product(0, x.ndim() - 2), x[x.ndim() - 2], x.back(), a.topk, a.coord_start, a.score_index, a.id_index, a.background_id, any, int64_t(a.in_format), int64_t(a.out_format)};
+}
+void CallBoxes(DeviceWork* w, const char* kernel, const BoxNmsAttrs& a, const NmsInts& ints, const TensorView* in, int nin, const TensorView& out) {
+  const double numbers[] = {a.overlap_thresh, a.valid_thresh};
+  w->Call(kernel, DeviceSignature(kernel), {in, nin, &out, 1, &ints.images, int(sizeof ints / sizeof(int64_t)), numbers, 2});
+}
+void NmsOnDevice(DeviceWork* w, const BoxNmsAttrs& a, const TensorView& x, const TensorView& y, const TensorView& rows) {
+  const NmsInts ints = IntsOf(a, x.shape);
+  const int64_t all = ints.images * ints.n;
+  const SortInts sort = {ints.images, ints.n, 1, ints.n, false};
+  const TensorView scores = MakeView(w->Scratch(all * DTypeSize(x.dtype)), x.dtype, Shape{all}), at = MakeView(w->Scratch(all * 8), DType::kInt64, Shape{all});
+  const TensorView kept = rows ? rows : MakeView(w->Scratch(all * 8), DType::kInt64, Shape{all}), ranked[] = {x, scores, at}, named[] = {x, kept};
+  CallBoxes(w, kDeviceBoxScores, a, ints, &x, 1, scores);
+  w->Call(kDeviceSort, DeviceSignature(kDeviceSort), {&scores, 1, &at, 1, &sort.outer, int(sizeof sort / sizeof(int64_t))});
+  CallBoxes(w, kDeviceBoxNms, a, ints, ranked, 3, kept);
+  CallBoxes(w, kDeviceBoxRows, a, ints, named, 2, y);
 }
 
 }  // namespace
@@ -63,6 +80,7 @@ void BoxIouCpu(KernelContext& ctx, const BoxIouAttrs& a, const TensorView& lhs, 
 void BoxNmsCpu(KernelContext& ctx, const BoxNmsAttrs& a, const TensorView& x0, TensorView& y0, TensorView& rows) {
   TensorView x = Widen(ctx, x0);
   WideOut y(ctx, y0);
+  if (DeviceWork* w = DeviceWork::Current()) return NmsOnDevice(w, a, x, y.view, rows), y.Store();
   int64_t width = x.shape.back(), n = x.dim(x.ndim() - 2), batch = x.shape.Product(0, x.ndim() - 2);
   int64_t* to = rows ? rows.data<int64_t>() : ctx.Scratch<int64_t>(batch * n);
   ForFloats(x.dtype, [&](auto zero) {
@@ -78,6 +96,10 @@ void BoxNmsGradCpu(KernelContext& ctx, const BoxNmsAttrs& a, const TensorView& r
   WideOut dx(ctx, dx0);
   int64_t width = dy.shape.back(), n = dy.dim(dy.ndim() - 2), all = rows.size();
   FillStrided(dx.view, 0);
+  if (DeviceWork* w = DeviceWork::Current()) {
+    const TensorView in[] = {dy, rows};
+    return CallBoxes(w, kDeviceBoxRowsGrad, a, IntsOf(a, dy.shape), in, 2, dx.view), dx.Store();
+  }
   ForFloats(dy.dtype, [&](auto zero) {
     using T = decltype(zero);
     for (int64_t i = 0; i < all; ++i) {
@@ -86,13 +108,7 @@ void BoxNmsGradCpu(KernelContext& ctx, const BoxNmsAttrs& a, const TensorView& r
       const T* from = dy.data<T>() + i * width;
       T* to = dx.data<T>() + (i / n * n + row) * width;
       std::copy(from, from + width, to);
-      if (a.in_format == a.out_format) continue;
-      const T* d = from + a.coord_start;
-      T* c = to + a.coord_start;
-      for (int k = 0; k < 2; ++k) {  // each of x and y by itself
-        if (a.out_format == BoxFormat::kCorner) c[k] = d[k] + d[k + 2], c[k + 2] = (d[k + 2] - d[k]) / 2;
-        else c[k] = d[k] / 2 - d[k + 2], c[k + 2] = d[k] / 2 + d[k + 2];
-      }
+      if (a.in_format != a.out_format) PutBoxGrad(from + a.coord_start, a.out_format, to + a.coord_start);
     }
   });
   dx.Store();

@@ -1,30 +1,37 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <vector>
 
 #include "base/thread_pool.h"
+#include "device/kernels.h"
 #include "op/nn/wide.h"
 #include "op/vision/vision.h"
+#include "tensor/device_work.h"
 
 namespace flx {
 namespace {
 
+// The distance of places (y, x), and half of the width and height of each box at a place.
+template <class T> struct Anchors { T step[2]; std::vector<T> halves; };
+template <class T> Anchors<T> AnchorsOf(const MultiBoxPriorAttrs& a, int64_t height, int64_t width) {
+  const bool given = a.steps[0] > 0 && a.steps[1] > 0;
+  Anchors<T> p{{T(given ? a.steps[0] : 1.0 / double(height)), T(given ? a.steps[1] : 1.0 / double(width))}, {}};
+  const T squeeze = T(height) / T(width);  // a size is a part of the height
+  const auto box = [&](double size, double ratio) {
+    const T root = T(std::sqrt(ratio));
+    p.halves.push_back(T(size) * squeeze * root / 2), p.halves.push_back(T(size) / root / 2);
+  };
+  for (double size : a.sizes) box(size, a.ratios[0]);
+  for (size_t k = 1; k < a.ratios.size(); ++k) box(a.sizes[0], a.ratios[k]);
+  return p;
+}
 template <class T> void Prior(const MultiBoxPriorAttrs& a, int64_t height, int64_t width, T* out) {
-  bool given = a.steps[0] > 0 && a.steps[1] > 0;
-  T step_y = T(given ? a.steps[0] : 1.0 / double(height)), step_x = T(given ? a.steps[1] : 1.0 / double(width));
-  T squeeze = T(height) / T(width);  // a size is a part of the height
-  for (int64_t r = 0; r < height; ++r) {
-    for (int64_t q = 0; q < width; ++q) {
-      T y = (T(r) + T(a.offsets[0])) * step_y, x = (T(q) + T(a.offsets[1])) * step_x;
-      auto box = [&](double size, double ratio) {
-        T root = T(std::sqrt(ratio)), w = T(size) * squeeze * root / 2, h = T(size) / root / 2;
-        *out++ = x - w, *out++ = y - h, *out++ = x + w, *out++ = y + h;
-      };
-      for (double size : a.sizes) box(size, a.ratios[0]);
-      for (size_t k = 1; k < a.ratios.size(); ++k) box(a.sizes[0], a.ratios[k]);
-    }
-  }
+  const Anchors<T> p = AnchorsOf<T>(a, height, width);
+  for (int64_t r = 0; r < height; ++r)
+    for (int64_t q = 0; q < width; ++q)
+      for (size_t k = 0; k < p.halves.size(); k += 2, out += 4) PutAnchor(T(r), T(q), T(a.offsets[0]), T(a.offsets[1]), p.step, &p.halves[k], a.clip, out);
 }
 
 // One image: which true box each anchor learns.
@@ -74,12 +81,7 @@ template <class T> class Matcher {
       if (!object) continue;
       const T* row = label_ + object_[size_t(i)] * width_;
       cls[i] = row[0] + 1;
-      Corners<T> p = CornersOf(anchors_ + i * 4, BoxFormat::kCorner), g = CornersOf(row + 1, BoxFormat::kCorner);
-      T w = p.r - p.l, h = p.b - p.t;
-      loc[i * 4] = ((g.l + g.r) / 2 - (p.l + p.r) / 2) / w / T(a_.variances[0]);
-      loc[i * 4 + 1] = ((g.t + g.b) / 2 - (p.t + p.b) / 2) / h / T(a_.variances[1]);
-      loc[i * 4 + 2] = std::log((g.r - g.l) / w) / T(a_.variances[2]);
-      loc[i * 4 + 3] = std::log((g.b - g.t) / h) / T(a_.variances[3]);
+      EncodeBox(CornersOf(anchors_ + i * 4, BoxFormat::kCorner), CornersOf(row + 1, BoxFormat::kCorner), a_.variances.data(), loc + i * 4);
     }
   }
 
@@ -111,7 +113,6 @@ template <class T> class Matcher {
 };
 
 template <class T> void Detect(const MultiBoxDetectionAttrs& a, const T* cls, const T* loc, const T* anchors, int64_t classes, int64_t n, T* out) {
-  auto edge = [&](T v) { return a.clip ? std::max(T(0), std::min(T(1), v)) : v; };
   std::vector<T> found;  // rows of 6
   for (int64_t i = 0; i < n; ++i) {
     T score = -1;
@@ -119,12 +120,8 @@ template <class T> void Detect(const MultiBoxDetectionAttrs& a, const T* cls, co
     for (int64_t k = 0; k < classes; ++k)
       if (k != a.background_id && cls[k * n + i] > score) score = cls[k * n + i], id = k > a.background_id ? k - 1 : k;
     if (id < 0 || score < T(a.threshold)) continue;
-    Corners<T> p = CornersOf(anchors + i * 4, BoxFormat::kCorner);
-    T w = p.r - p.l, h = p.b - p.t;
-    const T* d = loc + i * 4;
-    T x = d[0] * T(a.variances[0]) * w + (p.l + p.r) / 2, y = d[1] * T(a.variances[1]) * h + (p.t + p.b) / 2;
-    T half_w = std::exp(d[2] * T(a.variances[2])) * w / 2, half_h = std::exp(d[3] * T(a.variances[3])) * h / 2;
-    for (T v : {T(id), score, edge(x - half_w), edge(y - half_h), edge(x + half_w), edge(y + half_h)}) found.push_back(v);
+    const Corners<T> c = DecodeBox(CornersOf(anchors + i * 4, BoxFormat::kCorner), loc + i * 4, a.variances.data(), a.clip);
+    for (T v : {T(id), score, c.l, c.t, c.r, c.b}) found.push_back(v);
   }
   int64_t count = int64_t(found.size()) / 6;
   std::copy(found.begin(), found.end(), out);
@@ -147,15 +144,63 @@ template <class T> void Detect(const MultiBoxDetectionAttrs& a, const T* cls, co
   }
 }
 
+// ---- the same by a device's kernels
+template <class I> void CallBoxes(DeviceWork* w, const char* kernel, const TensorView* in, int nin, const TensorView* out, int nout, const I& ints, const double* numbers, int n) {
+  int64_t whole[sizeof(I) / sizeof(int64_t)];
+  std::memcpy(whole, &ints, sizeof ints);
+  w->Call(kernel, DeviceSignature(kernel), {in, nin, out, nout, whole, int(sizeof ints / sizeof(int64_t)), numbers, n});
+}
+TensorView Room(DeviceWork* w, DType t, const Shape& s) { return MakeView(w->Scratch(s.size() * DTypeSize(t)), t, s); }
+// The places of each image's keys in order.
+TensorView PlacesOf(DeviceWork* w, const TensorView& key, int64_t images, int64_t n, bool ascend) {
+  const TensorView at = Room(w, DType::kInt64, key.shape);
+  CallBoxes(w, kDeviceSort, &key, 1, &at, 1, SortInts{images, n, 1, n, ascend}, nullptr, 0);
+  return at;
+}
+void PriorOnDevice(DeviceWork* w, const MultiBoxPriorAttrs& a, int64_t height, int64_t width, const TensorView& y) {
+  ForFloats(y.dtype, [&](auto zero) {
+    using T = decltype(zero);
+    const Anchors<T> p = AnchorsOf<T>(a, height, width);
+    std::vector<double> numbers{a.offsets[0], a.offsets[1], p.step[0], p.step[1]};
+    numbers.insert(numbers.end(), p.halves.begin(), p.halves.end());
+    struct { int64_t height, width, count, clip; } const ints = {height, width, int64_t(p.halves.size() / 2), a.clip};
+    CallBoxes(w, kDeviceBoxPrior, nullptr, 0, &y, 1, ints, numbers.data(), int(numbers.size()));
+  });
+}
+void TargetOnDevice(DeviceWork* w, const MultiBoxTargetAttrs& a, const TensorView& anchor, const TensorView& label, const TensorView& pred, const TensorView& loc,
+                    const TensorView& mask, const TensorView& cls) {
+  const bool mines = a.negative_mining_ratio > 0;
+  const MatchInts ints = {label.dim(0), anchor.dim(1), label.dim(1), label.dim(2), pred.dim(1), mines};
+  const Shape each{ints.images, ints.n};
+  const TensorView state = Room(w, DType::kInt64, each), object = Room(w, DType::kInt64, each), found = Room(w, DType::kInt64, Shape{ints.images}), key = Room(w, anchor.dtype, each);
+  const TensorView given[] = {anchor, label, pred}, matched[] = {state, object, found, key}, learn[] = {anchor, label, state, object}, out[] = {loc, mask, cls};
+  const double overlaps[] = {a.overlap_threshold, a.negative_mining_thresh}, values[] = {a.ignore_label, a.variances[0], a.variances[1], a.variances[2], a.variances[3]};
+  CallBoxes(w, kDeviceBoxMatch, given, 3, matched, 4, ints, overlaps, 2);
+  if (mines) {
+    const TensorView in[] = {key, PlacesOf(w, key, ints.images, ints.n, true), found};
+    struct { int64_t images, n, least; } const wanted = {ints.images, ints.n, a.minimum_negative_samples};
+    CallBoxes(w, kDeviceBoxMine, in, 3, &state, 1, wanted, &a.negative_mining_ratio, 1);
+  }
+  CallBoxes(w, kDeviceBoxTarget, learn, 4, out, 3, ints, values, 5);
+}
+void DetectOnDevice(DeviceWork* w, const MultiBoxDetectionAttrs& a, const TensorView& cls, const TensorView& loc, const TensorView& anchor, const TensorView& y) {
+  const DetectInts ints = {cls.dim(0), anchor.dim(1), cls.dim(1), a.background_id, a.clip, a.nms_topk, a.force_suppress};
+  const TensorView given[] = {cls, loc, anchor}, found[] = {Room(w, cls.dtype, y.shape), Room(w, cls.dtype, Shape{ints.images, ints.n})};
+  const double values[] = {a.threshold, a.variances[0], a.variances[1], a.variances[2], a.variances[3]};
+  CallBoxes(w, kDeviceBoxDetect, given, 3, found, 2, ints, values, 5);
+  const bool drops = a.nms_threshold > 0 && a.nms_threshold <= 1;
+  const TensorView in[] = {found[0], found[1], drops ? PlacesOf(w, found[1], ints.images, ints.n, false) : TensorView{}};
+  CallBoxes(w, kDeviceBoxDetected, in, 3, &y, 1, ints, &a.nms_threshold, 1);
+}
+
 }  // namespace
 
 void MultiBoxPriorCpu(KernelContext& ctx, const MultiBoxPriorAttrs& a, const TensorView& x, TensorView& y0) {
   WideOut y(ctx, y0);
+  if (DeviceWork* w = DeviceWork::Current()) return PriorOnDevice(w, a, x.dim(2), x.dim(3), y.view), y.Store();
   ForFloats(y.view.dtype, [&](auto zero) {
     using T = decltype(zero);
-    T* out = y.data<T>();
-    Prior(a, x.dim(2), x.dim(3), out);
-    if (a.clip) for (int64_t i = 0; i < y.view.size(); ++i) out[i] = std::max(T(0), std::min(T(1), out[i]));
+    Prior(a, x.dim(2), x.dim(3), y.data<T>());
   });
   y.Store();
 }
@@ -163,6 +208,10 @@ void MultiBoxTargetCpu(KernelContext& ctx, const MultiBoxTargetAttrs& a, const T
                        TensorView& mask0, TensorView& cls0) {
   TensorView anchor = Widen(ctx, anchor0), label = Widen(ctx, label0), pred = Widen(ctx, cls_pred0);
   WideOut loc(ctx, loc0), mask(ctx, mask0), cls(ctx, cls0);
+  if (DeviceWork* w = DeviceWork::Current()) {
+    TargetOnDevice(w, a, anchor, label, pred, loc.view, mask.view, cls.view);
+    return loc.Store(), mask.Store(), cls.Store();
+  }
   int64_t n = anchor.dim(1), objects = label.dim(1), width = label.dim(2), classes = pred.dim(1), batch = label.dim(0);
   ForFloats(anchor.dtype, [&](auto zero) {
     using T = decltype(zero);
@@ -181,6 +230,7 @@ void MultiBoxTargetCpu(KernelContext& ctx, const MultiBoxTargetAttrs& a, const T
 void MultiBoxDetectionCpu(KernelContext& ctx, const MultiBoxDetectionAttrs& a, const TensorView& cls_prob0, const TensorView& loc_pred0, const TensorView& anchor0, TensorView& y0) {
   TensorView cls = Widen(ctx, cls_prob0), loc = Widen(ctx, loc_pred0), anchor = Widen(ctx, anchor0);
   WideOut y(ctx, y0);
+  if (DeviceWork* w = DeviceWork::Current()) return DetectOnDevice(w, a, cls, loc, anchor, y.view), y.Store();
   int64_t n = anchor.dim(1), classes = cls.dim(1), batch = cls.dim(0);
   ForFloats(cls.dtype, [&](auto zero) {
     using T = decltype(zero);

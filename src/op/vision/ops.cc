@@ -11,11 +11,11 @@ void AddVisionOps(std::vector<OpDef>* ops) {
 }
 void AddVisionCpuKernels(KernelList* list) {
   list->push_back(Kernel<BoxIouKernel>(&BoxIouCpu));
-  list->push_back(Kernel<BoxNmsKernel>(&BoxNmsCpu));
-  list->push_back(Kernel<BoxNmsGradKernel>(&BoxNmsGradCpu));
-  list->push_back(Kernel<MultiBoxPriorKernel>(&MultiBoxPriorCpu));
-  list->push_back(Kernel<MultiBoxTargetKernel>(&MultiBoxTargetCpu));
-  list->push_back(Kernel<MultiBoxDetectionKernel>(&MultiBoxDetectionCpu));
+  list->push_back(Kernel<BoxNmsKernel>(&BoxNmsCpu).OnDevices());
+  list->push_back(Kernel<BoxNmsGradKernel>(&BoxNmsGradCpu).OnDevices());
+  list->push_back(Kernel<MultiBoxPriorKernel>(&MultiBoxPriorCpu).OnDevices());
+  list->push_back(Kernel<MultiBoxTargetKernel>(&MultiBoxTargetCpu).OnDevices());
+  list->push_back(Kernel<MultiBoxDetectionKernel>(&MultiBoxDetectionCpu).OnDevices());
 }
 
 }  // namespace flx

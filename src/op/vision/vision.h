@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Attributes and kernel keys of the operators on boxes, and the geometry they share.
+// Attributes and kernel keys of the operators on boxes.
 #pragma once
 #include "op/op.h"
+#include "op/vision/box_formulas.h"
 
 namespace flx {
 
-enum class BoxFormat { kCorner, kCenter };  // (xmin, ymin, xmax, ymax), or (x, y, width, height) around the centre
 template <> struct EnumNames<BoxFormat> { static constexpr const char* names[] = {"corner", "center"}; };
 
 // ---- box.cc
@@ -72,19 +72,5 @@ void MultiBoxDetectionCpu(KernelContext& ctx, const MultiBoxDetectionAttrs& a, c
 
 void AddBoxOps(std::vector<OpDef>* ops);
 void AddMultiBoxOps(std::vector<OpDef>* ops);
-
-// ---- geometry
-template <class T> struct Corners { T l, t, r, b; };
-template <class T> Corners<T> CornersOf(const T* p, BoxFormat f) {
-  if (f == BoxFormat::kCorner) return {p[0], p[1], p[2], p[3]};
-  return {p[0] - p[2] / 2, p[1] - p[3] / 2, p[0] + p[2] / 2, p[1] + p[3] / 2};
-}
-template <class T> T Side(T from, T to) { return to > from ? to - from : T(0); }
-// What two boxes share, of what they cover together; 0 for boxes without area.
-template <class T> T Iou(const Corners<T>& a, const Corners<T>& b) {
-  T inter = Side(a.l > b.l ? a.l : b.l, a.r < b.r ? a.r : b.r) * Side(a.t > b.t ? a.t : b.t, a.b < b.b ? a.b : b.b);
-  T all = Side(a.l, a.r) * Side(a.t, a.b) + Side(b.l, b.r) * Side(b.t, b.b) - inter;
-  return all > 0 ? inter / all : T(0);
-}
 
 }  // namespace flx

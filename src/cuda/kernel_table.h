@@ -33,11 +33,12 @@ void AddLossKernels(KernelTable* t);        // loss.cu
 void AddIndexingKernels(KernelTable* t);    // indexing.cu
 void AddCtcKernels(KernelTable* t);         // ctc.cu
 void AddBoxKernels(KernelTable* t);         // boxes.cu
+void AddRnnKernels(KernelTable* t);         // rnn.cu
 inline void AddAllKernels(KernelTable* t) {
   AddUnaryKernels(t), AddUnaryAnyKernels(t), AddBinaryKernels(t), AddScalarKernels(t), AddActivationKernels(t), AddUpdateKernels(t);
   AddCopyKernels(t), AddReduceKernels(t), AddSoftmaxKernels(t), AddMatmulKernels(t), AddRandomKernels(t);
   AddConvolutionKernels(t), AddPoolKernels(t), AddBatchNormKernels(t), AddLossKernels(t), AddIndexingKernels(t);
-  AddCtcKernels(t), AddBoxKernels(t);
+  AddCtcKernels(t), AddBoxKernels(t), AddRnnKernels(t);
 }
 
 }  // namespace flx::cuda

@@ -121,6 +121,17 @@ inline constexpr char kDeviceBoxDetect[] = "box_detect", kDeviceBoxDetected[] = 
 enum SequenceWay : int64_t { kSequenceMask, kSequenceReverse, kSequenceLast, kSequenceLastGrad };
 struct SequenceInts { int64_t steps, batch, rest, steps_first, way; };
 inline constexpr char kDeviceSequence[] = "sequence";
+// Recurrent layers (op/rnn/rnn.h has the words and where things lie), step by step, one direction of a layer; lengths (rows), int64, or null: all steps count.
+// rnn_step: from the state's product, the biases of inputs and of the state, lengths: the gates of step t, in place of their inputs' products, its cells before they
+// are clipped (all steps), its values to be projected (all steps; null: there is no projection), state, cell, the layer's outputs (all steps). rnn_put: state and
+// outputs from what was projected, lengths.
+// rnn_back: from step t's gates, cells, outputs, first state, first cell, gradients of the outputs (all steps), the product of the step `later` that was before,
+// what comes through the projection (null: nothing is projected), lengths: step t's gradients of the gates' sums of inputs, of the state's (GRU only), the state
+// before it, what is to be projected, and the running gradients of state and cell. numbers: the clip.
+enum RnnWay : int64_t { kRnnRelu, kRnnTanh, kRnnLstm, kRnnGru };
+enum RnnPart : int64_t { kRnnBoth, kRnnOutputs, kRnnUnits };  // of rnn_back: what concerns each output of a unit's layer, then each unit
+struct RnnStepInts { int64_t mode, rows, units, outputs, gates, directions, direction, t, earlier, later, part, clips, clips_nan; };  // -1: no such step
+inline constexpr char kDeviceRnnStep[] = "rnn_step", kDeviceRnnPut[] = "rnn_put", kDeviceRnnBack[] = "rnn_back";
 // pad: a border; numbers: its value. Axes that are missing have size 1 and come first.
 enum PadWay : int64_t { kPadConstant, kPadEdge, kPadReflect };
 constexpr int kPadAxes = 5;

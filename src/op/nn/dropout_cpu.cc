@@ -50,9 +50,16 @@ template <class T> void Apply(const Shape& s, const Shape& ms, const T* x, const
   });
 }
 
+void MaskOnDevice(DeviceWork* w, KernelContext& ctx, float p, const TensorView& mask) {
+  const int64_t ints[] = {kRandomMask, 0, 0};
+  // kept elements grow as the CPU's do: by a factor rounded to the array's type
+  const double factor = p < 1 ? 1 / (1 - double(p)) : 0, numbers[] = {p, mask.dtype == DType::kFloat64 ? factor : double(float(factor))};
+  w->Call(kDeviceRandom, kDeviceRandomForm, {nullptr, 0, &mask, 1, ints, 3, numbers, 2, ctx.random});
+}
 }  // namespace
 
 void DropoutMask(KernelContext& ctx, float p, TensorView& mask) {
+  if (DeviceWork* w = DeviceWork::Current()) return MaskOnDevice(w, ctx, p, mask);
   ForFloats(mask.dtype, [&](auto zero) {
     using T = decltype(zero);
     MakeMask<T>(ctx.random, p, mask.size(), mask.data<T>(), nullptr, nullptr);
@@ -73,10 +80,7 @@ void DropoutCpu(KernelContext& ctx, const DropoutAttrs& a, const TensorView& x0,
   if (DeviceWork* w = DeviceWork::Current()) {
     TensorView m = mask.view ? mask.view : MakeView(ctx.Scratch(ms.size() * DTypeSize(x.dtype)), x.dtype, ms);
     TensorView product = MakeView(ctx.Scratch(x.bytes()), x.dtype, x.shape), zero = MakeView(ctx.Scratch(8), x.dtype, Shape{});
-    const int64_t ints[] = {kRandomMask, 0, 0};
-    // kept elements grow as the CPU's do: by a factor rounded to the array's type
-    const double factor = a.p < 1 ? 1 / (1 - double(a.p)) : 0, numbers[] = {a.p, x.dtype == DType::kFloat64 ? factor : double(float(factor))};
-    w->Call(kDeviceRandom, kDeviceRandomForm, {nullptr, 0, &m, 1, ints, 3, numbers, 2, ctx.random});
+    MaskOnDevice(w, ctx, a.p, m);
     FillStrided(zero, 0);
     const TensorView factors[] = {x, m}, choice[] = {m, product, zero};
     RunElementwise(*ctx.op, CpuLoops("mul"), ctx, nullptr, factors, 2, product);

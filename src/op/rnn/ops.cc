@@ -8,8 +8,8 @@ void AddRnnOps(std::vector<OpDef>* ops) {
   for (auto make : {&RnnOp, &RnnGradOp}) ops->push_back(make());
 }
 void AddRnnCpuKernels(KernelList* list) {
-  list->push_back(Kernel<RnnKernel>(&RnnCpu));
-  list->push_back(Kernel<RnnGradKernel>(&RnnGradCpu));
+  list->push_back(Kernel<RnnKernel>(&RnnCpu, &RnnOnDevice));
+  list->push_back(Kernel<RnnGradKernel>(&RnnGradCpu, &RnnGradOnDevice));
 }
 
 }  // namespace flx

@@ -83,5 +83,8 @@ std::vector<Val> RnnGradUnrolled(const std::vector<Val>& x, const RnnAttrs& a);
 void RnnCpu(KernelContext& ctx, const RnnAttrs& a, const TensorView& data, const TensorView& parameters, const TensorView& state, const TensorView& cell,
             const TensorView& length, TensorView& y, TensorView& state_y, TensorView& cell_y, TensorView& mask, TensorView& reserve);
 void RnnGradCpu(KernelContext& ctx, const RnnAttrs& a, Views in, OutViews out);
+void RnnOnDevice(KernelContext& ctx, const RnnAttrs& a, const TensorView& data, const TensorView& parameters, const TensorView& state, const TensorView& cell,
+                 const TensorView& length, TensorView& y, TensorView& state_y, TensorView& cell_y, TensorView& mask, TensorView& reserve);
+void RnnGradOnDevice(KernelContext& ctx, const RnnAttrs& a, Views in, OutViews out);
 
 }  // namespace flx

@@ -29,7 +29,7 @@ READ = {"Long": "long", "Double": "double", "Boolean": "boolean", "String": "str
 
 def functions(operators):
     """Each function of op, called with arrays and texts: (the operator's name, Scala)."""
-    from registry import operators_by_name, required_first
+    from registry import key, operators_by_name, required_first
     from scala import camel, counted, typed
     for name, _, entry in operators_by_name(operators):
         attrs = [a for a in entry["attrs"] if a not in counted(entry)]
@@ -38,16 +38,16 @@ def functions(operators):
         given = [f"x.lift({i}).orNull" for i in range(len(single))] + ([f"x.drop({len(single)})"] if several else [])
         for a in required_first(attrs):
             kind, default = typed(a)
-            given.append(f'{camel(a["name"])} = g.{READ[kind]}("{a["name"]}"' + ("" if a["required"] else f", {default}") + ")")
+            given.append(f'{camel(a["name"])} = g.{READ[kind]}("{key(a)}"' + ("" if a["required"] else f", {default}") + ")")
         made = f"op.{camel(name)}" + ("[NDArray]" if entry["inputs"] else "") + f"({', '.join(given)})"
-        yield entry["name"], [a["name"] for a in entry["attrs"]], 1000 if several else len(single), made if entry["outputs"] != 1 else f"Seq({made})"
+        yield entry["name"], [key(a) for a in entry["attrs"]], 1000 if several else len(single), made if entry["outputs"] != 1 else f"Seq({made})"
 
 
 def main(generator, registry, table, out):
     sys.path.insert(0, generator)
+    from registry import load
     from scala import camel
-    with open(registry, encoding="utf-8") as f:
-        operators = json.load(f)["operator"]
+    operators = load(registry)["operator"]
     several = {e["function"] for e in operators if any(i["kind"] == "list" for i in e["inputs"])}
     results = {e["function"]: e["outputs"] for e in operators}
     lines = []

@@ -105,24 +105,30 @@ int32_t GroupDestroy(void* given) {
   delete group;
   return r;
 }
-int32_t Collective(void* given, int32_t what, flx_device_queue* const* queues, const void* const* from, void* const* to, int64_t count, int32_t dtype, int32_t root) {
+int32_t Collective(void* given, int32_t what, flx_device_queue* const* queues, const flx_collective_part* parts, int32_t n) {
   const Library& lib = Library::Get();
   auto* group = static_cast<Group*>(given);
-  const int type = NumberOf(DType(dtype));
-  if (type < 0) return Failed(FLX_DEVICE_ERROR, "NCCL has no such dtype");
+  for (int32_t p = 0; p < n; ++p)
+    if (NumberOf(DType(parts[p].dtype)) < 0) return Failed(FLX_DEVICE_ERROR, "NCCL has no such dtype");
   std::lock_guard<std::mutex> lock(group->mutex);
   if (group->aborted) return Failed(FLX_DEVICE_ERROR, "one of these GPUs was lost");
   OnDevice on(group->devices[0]);
   if (on.result() != cudaSuccess) return flx::cuda::Result(on.result(), "cudaSetDevice");
   if (int32_t r = Result(lib.group_start(), "ncclGroupStart")) return r;
   int bad = kNcclSuccess;
-  const auto n = size_t(count);
-  for (size_t i = 0; i < group->members.size() && bad == kNcclSuccess; ++i) {
-    Communicator c = group->members[i];
-    cudaStream_t stream = queues[i]->stream;
-    bad = what == FLX_COLLECTIVE_ALL_REDUCE ? lib.all_reduce(from[i], to[i], n, type, kNcclSum, c, stream)
-          : what == FLX_COLLECTIVE_REDUCE   ? lib.reduce(from[i], to[i], n, type, kNcclSum, root, c, stream)
-                                            : lib.broadcast(from[i], to[i], n, type, root, c, stream);
+  for (int32_t p = 0; p < n; ++p) {  // between start and end: launched together, as few kernels
+    const flx_collective_part& part = parts[p];
+    const auto count = size_t(part.count);
+    const int type = NumberOf(DType(part.dtype));
+    for (size_t i = 0; i < group->members.size() && bad == kNcclSuccess; ++i) {
+      const void* from = part.from[i];
+      void* to = part.to[i];
+      Communicator c = group->members[i];
+      cudaStream_t stream = queues[i]->stream;
+      bad = what == FLX_COLLECTIVE_ALL_REDUCE ? lib.all_reduce(from, to, count, type, kNcclSum, c, stream)
+            : what == FLX_COLLECTIVE_REDUCE   ? lib.reduce(from, to, count, type, kNcclSum, part.root, c, stream)
+                                              : lib.broadcast(from, to, count, type, part.root, c, stream);
+    }
   }
   const int ended = lib.group_end();  // also after a failure: what was begun has to end
   return Result(bad != kNcclSuccess ? bad : ended, "a collective of NCCL");

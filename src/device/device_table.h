@@ -15,7 +15,7 @@
 extern "C" {
 #endif
 
-#define FLX_DEVICE_TABLE_VERSION 1
+#define FLX_DEVICE_TABLE_VERSION 2
 
 enum {
   FLX_DEVICE_OK = 0,
@@ -31,6 +31,12 @@ enum { FLX_COPY_TO_DEVICE = 0, FLX_COPY_TO_HOST = 1, FLX_COPY_ON_DEVICE = 2, FLX
 
 /* every to[] becomes the sum of all from[]; to[root] becomes it, and the others' are not looked at; every to[] becomes from[root], likewise */
 enum { FLX_COLLECTIVE_ALL_REDUCE = 0, FLX_COLLECTIVE_REDUCE = 1, FLX_COLLECTIVE_BROADCAST = 2 };
+typedef struct flx_collective_part {
+  const void *const *from; /* one of each device */
+  void *const *to;
+  int64_t count;
+  int32_t dtype, root;
+} flx_collective_part;
 
 typedef struct flx_device_queue flx_device_queue;
 typedef struct flx_device_event flx_device_event;
@@ -91,11 +97,11 @@ typedef struct flx_device_table {
    * way of the host. */
   int32_t (*peer_access)(int32_t device, int32_t peer);
   /* Sums and copies over several devices at once: all of these, or none. A group is of different devices; queues[i], from[i] and to[i] are of the i-th, and
-   * its to[i] may be its from[i]. All dtypes but bool and the 16-bit integers are served; sums may have another order than the devices'. */
+   * its to[i] may be its from[i]. All dtypes but bool and the 16-bit integers are served; sums may have another order than the devices'. `n` of them, one or
+   * more, are done in any order, or at once: no part writes what another one uses. */
   int32_t (*group_create)(int32_t n, const int32_t *devices, void **out);
   int32_t (*group_destroy)(void *group);
-  int32_t (*collective)(void *group, int32_t what, flx_device_queue *const *queues, const void *const *from, void *const *to, int64_t count, int32_t dtype,
-                        int32_t root);
+  int32_t (*collective)(void *group, int32_t what, flx_device_queue *const *queues, const flx_collective_part *parts, int32_t n);
 } flx_device_table;
 
 typedef const flx_device_table *(*flx_device_module_function)(int32_t version);

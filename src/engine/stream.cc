@@ -345,12 +345,17 @@ struct IssueLocks {
   ~IssueLocks() { for (auto* m : held) m->unlock(); }
 };
 }  // namespace
+static std::vector<StreamOp::Place> ByAddress(std::vector<StreamOp::Place> places) {
+  std::sort(places.begin(), places.end(), [](auto& a, auto& b) { return a.var < b.var; });
+  return places;
+}
+StreamOp::StreamOp(std::vector<Ref<Stream>> all, std::vector<Place> places) : stream(all[0]), all_(std::move(all)), places_(ByAddress(std::move(places))) { on_stream = true; }
 void StreamOp::Execute() {
   const int nstreams = all_.empty() ? 1 : int(all_.size());
   auto of = [&](int i) -> const Ref<Stream>& { return all_.empty() ? stream : all_[size_t(i)]; };
   auto of_use = [&](int use) {
-    for (auto& p : places_) if (p.var == uses[use].var) return p.stream;
-    return 0;
+    auto p = std::lower_bound(places_.begin(), places_.end(), uses[use].var, [](const Place& a, const Var* v) { return a.var < v; });
+    return p != places_.end() && p->var == uses[use].var ? p->stream : 0;
   };
   for (int i = 0; i < nstreams; ++i) {
     Stream& s = *of(i);

@@ -54,7 +54,7 @@ class StreamOp : public Operation {
   explicit StreamOp(Ref<Stream> s) : stream(std::move(s)) { on_stream = true; }
   // On several devices of one kind at once: a stream of each, and which of them uses a variable.
   struct Place { Var* var; int stream; };
-  StreamOp(std::vector<Ref<Stream>> all, std::vector<Place> places) : stream(all[0]), all_(std::move(all)), places_(std::move(places)) { on_stream = true; }
+  StreamOp(std::vector<Ref<Stream>> all, std::vector<Place> places);
   virtual void Prepare() {}                         // before anything is looked at: takes the memory of what it uses; throws Error: nothing was issued
   virtual void Issue(flx_device_queue* queue) { (void)queue; }  // hands work to the queue and returns; throws Error: nothing it writes is to be trusted
   virtual void IssueTo(flx_device_queue* const* queues) { Issue(queues[0]); }  // to one of each of its streams
@@ -64,7 +64,7 @@ class StreamOp : public Operation {
 
  private:
   const std::vector<Ref<Stream>> all_;              // empty: the one
-  const std::vector<Place> places_;
+  const std::vector<Place> places_;                 // by address
 };
 // Issues it here if the host has no business with its variables, else when that is done. Never waits.
 void IssueOrPush(StreamOp* op, const VarUse* uses, int n);

@@ -60,20 +60,24 @@ std::vector<Replicas::Share> Replicas::Split(const Batch& batch) const {
 void Replicas::SumGradients(const std::vector<Share>& shares) const {
   int64_t rows = 0;
   for (auto& s : shares) rows += s.batch.rows;
+  collective::Batch batch;
   for (auto& name : trained_) {
     const NDArray sum = GradOf(*params_[0]->Get(name));
     std::vector<NDArray> parts;
     for (auto& s : shares) parts.push_back(Invoke1("_mul_scalar", {GradOf(*s.params->Get(name))}, {{"scalar", Text(double(s.batch.rows) / double(rows))}}));
-    if (!collective::Reduce(parts, sum)) CopyInto(SumOn(parts, sum->device()), sum);
+    if (!batch.Reduce(parts, sum)) CopyInto(SumOn(parts, sum->device()), sum);
   }
+  batch.Issue();
 }
 void Replicas::GiveWeights() const {
+  collective::Batch batch;
   for (auto& name : trained_) {
     std::vector<NDArray> all;
     for (auto& p : params_) all.push_back(p->Get(name));
-    if (collective::Broadcast(all[0], all)) continue;
+    if (batch.Broadcast(all[0], all)) continue;
     for (size_t i = 1; i < all.size(); ++i) CopyInto(all[0], all[i]);
   }
+  batch.Issue();
 }
 NDArray Replicas::Gather(const std::vector<NDArray>& parts) const {
   std::vector<NDArray> here;

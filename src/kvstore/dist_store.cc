@@ -6,6 +6,8 @@
 #include "exec/invoke.h"
 #include "kvstore/client.h"
 #include "kvstore/reducer.h"
+#include "tensor/collective.h"
+#include "tensor/device_array.h"
 
 namespace flx {
 namespace {
@@ -152,9 +154,33 @@ class DistStore final : public Store {
     for (auto& t : op->to) t->storage->NoteWriter(writer);
     Engine::Get().Push(op.release(), uses.data(), int(uses.size()));
   }
-  NDArray Sent(const Group& g) const {
-    NDArray sum = SumInOrder(g.arrays);
-    return sum->contiguous ? sum : CopyOf(sum);
+  // Each group's sum, on the host; arrays of devices are summed there, where their collectives do it.
+  std::vector<NDArray> Sent(const std::vector<Group>& all) const {
+    std::vector<NDArray> sums;
+    collective::Batch batch;
+    for (auto& g : all) {
+      NDArray first = g.arrays[0], sum = g.arrays.size() == 1 ? first : first->on_cpu() ? nullptr : Array::New(first->shape, first->dtype, first->device());
+      if (g.arrays.size() > 1 && !(sum && batch.Reduce(g.arrays, sum))) sum = SumOn(g.arrays, nullptr);
+      sums.push_back(std::move(sum));
+    }
+    batch.Issue();
+    for (auto& s : sums) {
+      if (!s->on_cpu()) s = CopyToHost(s);
+      else if (!s->contiguous) s = CopyOf(s);
+    }
+    return sums;
+  }
+  // What comes is written on the host; arrays on devices are copies of one there.
+  void PullBy(std::unique_ptr<NetOperation> op, const Group& g) {
+    NDArray host;
+    for (auto& a : g.arrays) {
+      if (a->on_cpu()) op->to.push_back(a);
+      else if (!host) op->to.push_back(host = PinnedArray(a->device(), a->shape, a->dtype));
+    }
+    op->key = dist_keys_[g.key];
+    PushOperation(std::move(op), Access::kRead, dist_keys_[g.key]);
+    for (auto& a : g.arrays)
+      if (!a->on_cpu()) CopyInto(host, a);
   }
   // What all that was called before must have ended for; polled by its callers.
   template <class F> bool Meet(const char* what, Ref<Meeting>* token, int64_t timeout_ms, F call) {
@@ -190,30 +216,39 @@ class DistStore final : public Store {
     k->info.name = key, k->info.dtype = int32_t(value->dtype), k->info.item_bytes = uint32_t(DTypeSize(value->dtype)), k->info.bytes = uint64_t(value->bytes());
     k->info.meta = KeyMeta(together.value_or(together_) == Together::kMean ? ps::Aggregate::kMean : ps::Aggregate::kSum, value->shape);
     auto op = New(Text("init of key `", key, "`"), 0);
-    op->from = CopyOf(value);  // the caller goes on with its own
+    op->from = CopyOf(value, nullptr);  // the caller goes on with its own
     op->call = [info = k->info](ps::Worker& w, ps::Buffer b, ps::Done done) { w.Init(info, std::move(b), std::move(done)); };
     PushOperation(std::move(op), Access::kRead, k);
     dist_keys_[key] = k;
   }
-  void DoPush(const Group& g, PushInfo info) override {
-    auto op = New(Text("push of key `", g.key, "`"), info.priority);
-    op->from = Sent(g);
-    op->call = [key = g.key, info, step = StepOf(g.key, info)](ps::Worker& w, ps::Buffer b, ps::Done done) { w.Push(key, std::move(b), uint64_t(info.samples), info.priority, std::move(done), step); };
-    PushOperation(std::move(op), Access::kRead, dist_keys_[g.key]);
+  void DoPush(const std::vector<Group>& all, PushInfo info) override {
+    const auto sent = Sent(all);
+    for (size_t i = 0; i < all.size(); ++i) {
+      const std::string& key = all[i].key;
+      auto op = New(Text("push of key `", key, "`"), info.priority);
+      op->from = sent[i];
+      op->call = [key, info, step = StepOf(key, info)](ps::Worker& w, ps::Buffer b, ps::Done done) { w.Push(key, std::move(b), uint64_t(info.samples), info.priority, std::move(done), step); };
+      PushOperation(std::move(op), Access::kRead, dist_keys_[key]);
+    }
   }
-  void DoPull(const Group& g, int priority) override {
-    auto op = New(Text("pull of key `", g.key, "`"), priority);
-    op->to = g.arrays, op->key = dist_keys_[g.key];
-    op->call = [key = g.key, priority](ps::Worker& w, ps::Buffer, ps::Done done) { w.Pull(key, priority, std::move(done)); };
-    PushOperation(std::move(op), Access::kRead, dist_keys_[g.key]);
+  void DoPull(const std::vector<Group>& all, int priority) override {
+    for (auto& g : all) {
+      auto op = New(Text("pull of key `", g.key, "`"), priority);
+      op->call = [key = g.key, priority](ps::Worker& w, ps::Buffer, ps::Done done) { w.Pull(key, priority, std::move(done)); };
+      PullBy(std::move(op), g);
+    }
   }
-  void DoPushPull(const Group& push, const Group& pull, PushInfo info) override {
-    auto op = New(Text("push_pull of key `", push.key, "`"), info.priority);
-    op->from = Sent(push), op->to = pull.arrays, op->key = dist_keys_[push.key];
-    op->call = [key = push.key, info, step = StepOf(push.key, info)](ps::Worker& w, ps::Buffer b, ps::Done done) {
-      w.PushPull(key, std::move(b), uint64_t(info.samples), info.priority, std::move(done), step);
-    };
-    PushOperation(std::move(op), Access::kRead, dist_keys_[push.key]);
+  void DoPushPull(const std::vector<Group>& push, const std::vector<Group>& pull, PushInfo info) override {
+    const auto sent = Sent(push);
+    for (size_t i = 0; i < push.size(); ++i) {
+      const std::string& key = push[i].key;
+      auto op = New(Text("push_pull of key `", key, "`"), info.priority);
+      op->from = sent[i];
+      op->call = [key, info, step = StepOf(key, info)](ps::Worker& w, ps::Buffer b, ps::Done done) {
+        w.PushPull(key, std::move(b), uint64_t(info.samples), info.priority, std::move(done), step);
+      };
+      PullBy(std::move(op), pull[i]);
+    }
   }
   void Configure(const char* what, const char* name, std::string text) {
     if (rank() != 0) return;

@@ -41,19 +41,24 @@ class LocalStore : public Store {
   }
 
  protected:
-  bool on_devices() const override { return true; }
   void NeedOptimizer() const {
     if (!optimizer_) Fail(Status::kState, "store", "it has no optimizer. Give it one (flx_store_optimizer).");
   }
   void DoInit(const std::string& key, const NDArray& value, std::optional<Together>) override { values_[key] = CopyOf(Detach(value), nullptr); }
-  void DoPush(const Group& g, PushInfo) override { Take(g.key, SumOn(g.arrays, nullptr)); }
+  void DoPush(const std::vector<Group>& all, PushInfo) override {
+    for (auto& g : all) Take(g.key, SumOn(g.arrays, nullptr));
+  }
   void Take(const std::string& key, const NDArray& sum) {  // where the value is
     NDArray& value = values_[key];
     if (optimizer_) optimizer_->Update(key, value, sum);
     else CopyInto(sum, value);
   }
-  void DoPull(const Group& g, int) override {
-    for (auto& target : g.arrays) CopyInto(values_[g.key], target);
+  void DoPull(const std::vector<Group>& all, int) override {
+    for (auto& g : all)
+      for (auto& target : g.arrays) CopyInto(values_[g.key], target);
+  }
+  void DoPushPull(const std::vector<Group>& push, const std::vector<Group>& pull, PushInfo info) override {
+    for (size_t i = 0; i < push.size(); ++i) DoPush({push[i]}, info), DoPull({pull[i]}, info.priority);
   }
   void DoSetOptimizer(Ref<Optimizer> o) override { optimizer_ = std::move(o); }
   void DoSet(std::string_view key, std::string_view value) override { optimizer_->Set(key, value); }
@@ -87,26 +92,41 @@ class DeviceStore final : public LocalStore {
 
  private:
   void DoInit(const std::string& key, const NDArray& value, std::optional<Together>) override { values_[key] = CopyOf(Detach(value)); }
-  void DoPush(const Group& g, PushInfo) override {
-    NDArray& value = Settle(g);
-    if (g.arrays.size() > 1) {
-      NDArray sum = Array::New(value->shape, value->dtype, value->device());
-      if (collective::Reduce(g.arrays, sum)) return Take(g.key, sum);
+  void DoPush(const std::vector<Group>& all, PushInfo) override {
+    collective::Batch batch;
+    for (auto& g : all) {
+      const NDArray& value = Settle(g);
+      if (g.arrays.size() > 1) {
+        NDArray sum = Array::New(value->shape, value->dtype, value->device());
+        if (batch.Reduce(g.arrays, sum, [this, &g, sum] { Take(g.key, sum); })) continue;
+      }
+      Take(g.key, SumOn(g.arrays, value->device()));
     }
-    Take(g.key, SumOn(g.arrays, value->device()));
+    batch.Issue();
   }
-  void DoPull(const Group& g, int) override {
-    const NDArray& value = values_[g.key];
-    if (collective::Broadcast(value, g.arrays)) return;
-    LocalStore::DoPull(g, 0);
-  }
-  void DoPushPull(const Group& push, const Group& pull, PushInfo info) override {
-    NDArray& value = Settle(push);
-    if (!optimizer_ && collective::AllReduce(push.arrays, pull.arrays)) {
-      auto own = std::find_if(pull.arrays.begin(), pull.arrays.end(), [&](auto& a) { return a->device() == value->device(); });
-      return CopyInto(own != pull.arrays.end() ? *own : pull.arrays[0], value);
+  void DoPull(const std::vector<Group>& all, int) override {
+    collective::Batch batch;
+    for (auto& g : all) {
+      if (batch.Broadcast(values_[g.key], g.arrays)) continue;
+      batch.Issue();  // what is pulled last into an array is what it has
+      LocalStore::DoPull({g}, 0);
     }
-    DoPush(push, info), DoPull(pull, info.priority);
+    batch.Issue();
+  }
+  void DoPushPull(const std::vector<Group>& push, const std::vector<Group>& pull, PushInfo info) override {
+    collective::Batch batch;
+    std::vector<Group> reduced, given;  // of the rest
+    for (size_t i = 0; i < push.size(); ++i) {
+      const NDArray& value = Settle(push[i]);
+      auto keep = [&value, &to = pull[i].arrays] {
+        auto own = std::find_if(to.begin(), to.end(), [&](auto& a) { return a->device() == value->device(); });
+        CopyInto(own != to.end() ? *own : to[0], value);
+      };
+      if (!optimizer_ && batch.AllReduce(push[i].arrays, pull[i].arrays, keep)) continue;
+      reduced.push_back(push[i]), given.push_back(pull[i]);
+    }
+    batch.Issue();
+    DoPush(reduced, info), DoPull(given, info.priority);
   }
   // The key's value, moved with the first push to where its arrays are.
   NDArray& Settle(const Group& g) {

@@ -47,6 +47,16 @@ void Store::CheckUse(const char* what) const {
   if (role() != StoreRole::kWorker) Fail(Status::kState, "store", what, " is a worker's to call; this process is a ", RoleName(role()), ". Serve (flx_store_serve) is what it does.");
 }
 
+bool Store::Separate(const std::vector<Group>& push, const std::vector<Group>& pull) {
+  std::map<const Storage*, size_t> written;
+  for (size_t i = 0; i < pull.size(); ++i)
+    for (auto& a : pull[i].arrays)
+      if (written.emplace(a->storage.get(), i).first->second != i) return false;
+  for (size_t i = 0; i < push.size(); ++i)
+    for (auto& a : push[i].arrays)
+      if (auto it = written.find(a->storage.get()); it != written.end() && it->second != i) return false;
+  return true;
+}
 // What belongs to each key, in the order in which keys come first.
 std::vector<Store::Group> Store::Grouped(const char* what, const std::vector<std::string>& keys, const std::vector<NDArray>& arrays) const {
   if (keys.size() != arrays.size()) Fail(Status::kArgument, "store", what, " needs one array for each key, given ", keys.size(), " keys and ", arrays.size(), " arrays.");
@@ -60,7 +70,6 @@ std::vector<Store::Group> Store::Grouped(const char* what, const std::vector<std
       Fail(Status::kState, "store", what, " of key `", keys[i], "`, which was never initialized.", DidYouMean(keys[i], names), " Give it a first value (flx_store_init).");
     }
     const Array& a = *arrays[i];
-    if (!a.on_cpu() && !on_devices()) Fail(Status::kUnsupported, "store", what, " of key `", keys[i], "`: arrays of a ", def.name, " store lie on the CPU. Copy it there.");
     if (a.shape != k->second.shape) Fail(Status::kShape, "store", "key `", keys[i], "` has the shape ", k->second.shape, "; the array to ", what, " has ", a.shape, ".");
     if (a.dtype != k->second.dtype) Fail(Status::kType, "store", "key `", keys[i], "` is of dtype ", k->second.dtype, "; the array to ", what, " is of ", a.dtype, ". Cast it.");
     auto [it, fresh] = at.emplace(keys[i], groups.size());
@@ -77,7 +86,6 @@ void Store::Init(const std::vector<std::string>& keys, const std::vector<NDArray
   for (size_t i = 0; i < keys.size(); ++i) {
     const Array& a = *values[i];
     if (keys[i].empty() || keys[i].size() > 255) Fail(Status::kArgument, "store", "a key must have 1 to 255 bytes, given ", keys[i].size(), ".");
-    if (!a.on_cpu() && !on_devices()) Fail(Status::kUnsupported, "store", "init of key `", keys[i], "`: arrays of a ", def.name, " store lie on the CPU. Copy it there.");
     auto k = keys_.find(keys[i]);
     if (k == keys_.end()) continue;
     if (k->second.shape != a.shape || k->second.dtype != a.dtype)
@@ -94,19 +102,20 @@ void Store::Push(const std::vector<std::string>& keys, const std::vector<NDArray
   std::lock_guard<std::mutex> lock(mutex_);
   CheckUse("push");
   if (info.samples < 0) Fail(Status::kArgument, "store", "`samples` must be 0 or more, given ", info.samples, ".");
-  for (auto& g : Grouped("push", keys, values)) DoPush(g, info);
+  DoPush(Grouped("push", keys, values), info);
 }
 void Store::Pull(const std::vector<std::string>& keys, const std::vector<NDArray>& targets, int priority) {
   std::lock_guard<std::mutex> lock(mutex_);
   CheckUse("pull");
-  for (auto& g : Grouped("pull", keys, targets)) DoPull(g, priority);
+  DoPull(Grouped("pull", keys, targets), priority);
 }
 void Store::PushPull(const std::vector<std::string>& keys, const std::vector<NDArray>& values, const std::vector<NDArray>& targets, PushInfo info) {
   std::lock_guard<std::mutex> lock(mutex_);
   CheckUse("push_pull");
   if (info.samples < 0) Fail(Status::kArgument, "store", "`samples` must be 0 or more, given ", info.samples, ".");
   auto push = Grouped("push", keys, values), pull = Grouped("pull", keys, targets);
-  for (size_t i = 0; i < push.size(); ++i) DoPushPull(push[i], pull[i], info);
+  if (push.size() == 1 || Separate(push, pull)) return DoPushPull(push, pull, info);
+  for (size_t i = 0; i < push.size(); ++i) DoPushPull({push[i]}, {pull[i]}, info);
 }
 
 bool Store::Checkpoint(int64_t) {

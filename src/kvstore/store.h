@@ -96,13 +96,15 @@ class Store : public Object {
 
   // Under mutex_, with arguments that fit.
   virtual void DoInit(const std::string& key, const NDArray& value, std::optional<Together> together) = 0;
-  virtual void DoPush(const Group& g, PushInfo info) = 0;
-  virtual void DoPull(const Group& g, int priority) = 0;
-  virtual void DoPushPull(const Group& push, const Group& pull, PushInfo info) { DoPush(push, info), DoPull(pull, info.priority); }
+  // Of different keys.
+  virtual void DoPush(const std::vector<Group>& all, PushInfo info) = 0;
+  virtual void DoPull(const std::vector<Group>& all, int priority) = 0;
+  virtual void DoPushPull(const std::vector<Group>& push, const std::vector<Group>& pull, PushInfo info) = 0;  // of the same keys; Separate
   virtual void DoSetOptimizer(Ref<Optimizer> o) = 0;
   virtual void DoSet(std::string_view key, std::string_view value) = 0;
-  virtual bool on_devices() const { return false; }        // whether it takes arrays of other devices than the CPU
   virtual void CheckUse(const char* what) const;           // throws if it may not be used now: not a worker, finished, forked
+  // Whether no key's targets are arrays of another key: then their order is of no matter.
+  static bool Separate(const std::vector<Group>& push, const std::vector<Group>& pull);
   size_t Keys() const { std::lock_guard<std::mutex> lock(mutex_); return keys_.size(); }
   std::vector<Group> Grouped(const char* what, const std::vector<std::string>& keys, const std::vector<NDArray>& arrays) const;
 

@@ -11,11 +11,12 @@
 #include "tensor/device_array.h"
 #include "tensor/device_work.h"
 
-namespace flx {
+namespace flx::collective {
 namespace {
 
-struct Member { NDArray from, to; };  // of one device; null where it gives or gets nothing
+using Member = Batch::Member;
 const Device* DeviceOf(const Member& m) { return m.from ? m.from->device() : m.to->device(); }
+const Array& FormOf(const std::vector<Member>& members) { return members[0].from ? *members[0].from : *members[0].to; }
 
 const char* NameOf(int32_t what) { return what == FLX_COLLECTIVE_ALL_REDUCE ? "all_reduce" : what == FLX_COLLECTIVE_REDUCE ? "reduce" : "broadcast"; }
 
@@ -34,42 +35,68 @@ void* GroupOf(const std::vector<Member>& members) {
 }
 
 struct CollectiveOp final : StreamOp {
-  CollectiveOp(std::vector<Ref<Stream>> streams, std::vector<Place> places, void* g, int32_t w, std::vector<Member> m, int r)
-      : StreamOp(std::move(streams), std::move(places)), group(g), what(w), members(std::move(m)), root(r) {}
+  CollectiveOp(std::vector<Ref<Stream>> streams, std::vector<Place> places, void* g, int32_t w, std::vector<Batch::Part> p)
+      : StreamOp(std::move(streams), std::move(places)), group(g), what(w), parts(std::move(p)) {}
   void Prepare() override {
-    for (auto& m : members) {
-      if (m.from) m.from->storage->Ensure();
-      if (m.to) m.to->storage->Ensure();
-    }
+    for (auto& p : parts)
+      for (auto& m : p.members) {
+        if (m.from) m.from->storage->Ensure();
+        if (m.to) m.to->storage->Ensure();
+      }
   }
   void IssueTo(flx_device_queue* const* queues) override {
-    const NDArray& first = members[0].from ? members[0].from : members[0].to;
+    const size_t devices = parts[0].members.size();
     ProfileScope scope(ProfileKind::kCopy, NameOf(what));
-    if (scope.active()) scope.facts().Array(false, first->dtype, first->shape.data(), first->shape.ndim()), scope.facts().Number("devices", int64_t(members.size()));
+    if (scope.active()) {
+      const Array& first = FormOf(parts[0].members);
+      scope.facts().Array(false, first.dtype, first.shape.data(), first.shape.ndim());
+      scope.facts().Number("devices", int64_t(devices)), scope.facts().Number("arrays", int64_t(parts.size()));
+    }
     auto at = [](const NDArray& a) -> void* { return a ? static_cast<char*>(a->storage->data()) + a->offset : nullptr; };
     std::vector<const void*> from;
     std::vector<void*> to;
-    for (auto& m : members) from.push_back(at(m.from)), to.push_back(at(m.to));
+    for (auto& p : parts)
+      for (auto& m : p.members) from.push_back(at(m.from)), to.push_back(at(m.to));
+    std::vector<flx_collective_part> list;
+    for (size_t i = 0; i < parts.size(); ++i) {
+      const Array& form = FormOf(parts[i].members);
+      list.push_back({&from[i * devices], &to[i * devices], form.size(), int32_t(form.dtype), parts[i].root});
+    }
     const Device* d = stream->device();
-    d->Check(d->table->collective(group, what, queues, from.data(), to.data(), first->size(), int32_t(first->dtype), root), NameOf(what));
+    d->Check(d->table->collective(group, what, queues, list.data(), int32_t(list.size())), NameOf(what));
   }
   void Describe(Error* e) const override {
     std::vector<std::string> names;
-    for (auto& m : members) names.push_back(DeviceOf(m)->name);
-    Error named(e->status(), Text("[", NameOf(what), "] ", flx::Describe(members[0].from ? *members[0].from : *members[0].to), " on ", Join(names, ", "), ": ", e->message()));
+    for (auto& m : parts[0].members) names.push_back(DeviceOf(m)->name);
+    const std::string more = parts.size() > 1 ? Text(" and ", parts.size() - 1, " more") : std::string();
+    Error named(e->status(), Text("[", NameOf(what), "] ", flx::Describe(FormOf(parts[0].members)), more, " on ", Join(names, ", "), ": ", e->message()));
     named.op = NameOf(what), named.origin = e->origin, named.hint = e->hint;
     *e = named;
   }
   void* const group;
   const int32_t what;
-  const std::vector<Member> members;
-  const int root;
+  const std::vector<Batch::Part> parts;
 };
+void Push(void* group, int32_t what, std::vector<Batch::Part> parts) {
+  static const Writer writer = WriterOf("collective");
+  std::vector<Ref<Stream>> streams;
+  std::vector<StreamOp::Place> places;
+  std::vector<VarUse> uses;
+  for (auto& m : parts[0].members) streams.push_back(StreamOf(DeviceOf(m), StreamRole::kPeer));
+  for (auto& p : parts)
+    for (size_t i = 0; i < p.members.size(); ++i) {
+      const Member& m = p.members[i];
+      auto use = [&](const NDArray& a, Access access) { uses.push_back({&a->storage->var, access}), places.push_back({&a->storage->var, int(i)}); };
+      if (m.from) use(m.from, Access::kRead);
+      if (m.to) use(m.to, m.to->whole() ? Access::kWrite : Access::kUpdate), m.to->storage->NoteWriter(writer);
+    }
+  IssueOrPush(new CollectiveOp(std::move(streams), std::move(places), group, what, std::move(parts)), uses.data(), int(uses.size()));
+}
 
 bool Served(DType t) { return t != DType::kBool && t != DType::kInt16 && t != DType::kUint16; }
 bool Fits(const std::vector<Member>& members) {
   if (members.size() < 2) return false;
-  const Array& first = members[0].from ? *members[0].from : *members[0].to;
+  const Array& first = FormOf(members);
   for (auto& m : members) {
     for (const NDArray& a : {m.from, m.to})
       if (a && (a->on_cpu() || !a->contiguous || a->dtype != first.dtype || a->shape != first.shape || a->device()->table != first.device()->table)) return false;
@@ -78,7 +105,9 @@ bool Fits(const std::vector<Member>& members) {
   const flx_device_table& t = *first.device()->table;
   return t.group_create && t.collective && Served(first.dtype);
 }
-bool Collect(int32_t what, std::vector<Member> members, const Device* root_device) {
+}  // namespace
+
+bool Batch::Add(int32_t what, std::vector<Member> members, const Device* root_device, Then then) {
   if (!root_device || !Fits(members) || (what != FLX_COLLECTIVE_BROADCAST && (CallFlags() & FLX_CALL_DETERMINISTIC))) return false;
   std::sort(members.begin(), members.end(), [](auto& a, auto& b) { return DeviceOf(a)->index < DeviceOf(b)->index; });
   int root = -1;
@@ -87,29 +116,46 @@ bool Collect(int32_t what, std::vector<Member> members, const Device* root_devic
     if (DeviceOf(members[i]) == root_device) root = int(i);
   }
   if (root < 0) return false;
-  if ((members[0].from ? members[0].from : members[0].to)->size() == 0) return true;
-  void* group = GroupOf(members);
-  if (!group) return false;
-  static const Writer writer = WriterOf("collective");
-  std::vector<Ref<Stream>> streams;
-  std::vector<StreamOp::Place> places;
-  std::vector<VarUse> uses;
-  for (size_t i = 0; i < members.size(); ++i) {
-    Member& m = members[i];
-    streams.push_back(StreamOf(DeviceOf(m), StreamRole::kPeer));
-    auto use = [&](const NDArray& a, Access access) { uses.push_back({&a->storage->var, access}), places.push_back({&a->storage->var, int(i)}); };
-    if (m.from) use(m.from, Access::kRead);
-    if (m.to) use(m.to, m.to->whole() ? Access::kWrite : Access::kUpdate), m.to->storage->NoteWriter(writer);
+  const int64_t bytes = FormOf(members).bytes();
+  void* group = bytes ? GroupOf(members) : nullptr;
+  if (bytes && !group) return false;
+  if (Touches(members)) Issue();
+  if (bytes > kSmall || !bytes) {
+    if (bytes) Push(group, what, {{std::move(members), root, nullptr}});
+    if (then) then();
+    return true;
   }
-  IssueOrPush(new CollectiveOp(std::move(streams), std::move(places), group, what, std::move(members), root), uses.data(), int(uses.size()));
+  if (!kept_.empty() && (what != what_ || group != group_ || bytes_ + bytes > kTogether || kept_.size() == kMost)) Issue();
+  what_ = what, group_ = group, bytes_ += bytes;
+  for (auto& m : members) {
+    if (m.from) used_.emplace(m.from->storage.get(), Range{m.from->offset, m.from->offset + bytes, false});
+    if (m.to) used_.emplace(m.to->storage.get(), Range{m.to->offset, m.to->offset + bytes, true});
+  }
+  kept_.push_back({std::move(members), root, std::move(then)});
   return true;
 }
-}  // namespace
-}  // namespace flx
+// Whether one of these writes what is used by those that are kept, or uses what they write.
+bool Batch::Touches(const std::vector<Member>& members) const {
+  for (auto& m : members)
+    for (bool written : {false, true}) {
+      const NDArray& a = written ? m.to : m.from;
+      if (!a) continue;
+      for (auto [it, end] = used_.equal_range(a->storage.get()); it != end; ++it)
+        if ((written || it->second.written) && a->offset < it->second.end && it->second.begin < a->offset + a->bytes()) return true;
+    }
+  return false;
+}
+void Batch::Issue() {
+  if (kept_.empty()) return;
+  std::vector<Part> parts = std::move(kept_);
+  kept_.clear(), used_.clear(), bytes_ = 0;
+  std::vector<Then> after;
+  for (auto& p : parts) if (p.then) after.push_back(std::move(p.then)), p.then = nullptr;
+  Push(group_, what_, std::move(parts));
+  for (auto& then : after) then();
+}
 
-namespace flx::collective {
-
-bool AllReduce(const std::vector<NDArray>& from, const std::vector<NDArray>& to) {
+bool Batch::AllReduce(const std::vector<NDArray>& from, const std::vector<NDArray>& to, Then then) {
   if (from.size() != to.size()) return false;
   std::vector<Member> members;
   for (auto& a : from) {
@@ -117,17 +163,17 @@ bool AllReduce(const std::vector<NDArray>& from, const std::vector<NDArray>& to)
     if (same == to.end()) return false;
     members.push_back({a, *same});
   }
-  return Collect(FLX_COLLECTIVE_ALL_REDUCE, std::move(members), from.empty() ? nullptr : from[0]->device());
+  return Add(FLX_COLLECTIVE_ALL_REDUCE, std::move(members), from.empty() ? nullptr : from[0]->device(), std::move(then));
 }
-bool Reduce(const std::vector<NDArray>& from, const NDArray& to) {
+bool Batch::Reduce(const std::vector<NDArray>& from, const NDArray& to, Then then) {
   std::vector<Member> members;
   for (auto& a : from) members.push_back({a, a->device() == to->device() ? to : NDArray()});
-  return Collect(FLX_COLLECTIVE_REDUCE, std::move(members), to->device());
+  return Add(FLX_COLLECTIVE_REDUCE, std::move(members), to->device(), std::move(then));
 }
-bool Broadcast(const NDArray& from, const std::vector<NDArray>& to) {
+bool Batch::Broadcast(const NDArray& from, const std::vector<NDArray>& to, Then then) {
   std::vector<Member> members;
   for (auto& a : to) members.push_back({a->device() == from->device() ? from : NDArray(), a});
-  return Collect(FLX_COLLECTIVE_BROADCAST, std::move(members), from->device());
+  return Add(FLX_COLLECTIVE_BROADCAST, std::move(members), from->device(), std::move(then));
 }
 
 }  // namespace flx::collective

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The emulated device's collectives: sums in the opposite order of the devices, so that nobody can rely on one.
+// The emulated device's collectives: sums in the opposite order of the devices, and parts from the last to the first, so that nobody can rely on an order.
+#include <algorithm>
 #include <cstring>
 #include <vector>
 
@@ -17,21 +18,43 @@ template <class C> void Sum(const std::vector<const void*>& from, const std::vec
     for (void* t : to) if (t) Store<C>(t, dtype, i, s);
   }
 }
-int32_t Collective(void* given, int32_t what, flx_device_queue* const* queues, const void* const* from, void* const* to, int64_t count, int32_t dtype, int32_t root) {
+struct Part {
+  std::vector<const void*> from;
+  std::vector<void*> to;
+  int64_t count;
+  int32_t dtype, root;
+  int64_t bytes() const { return count * DTypeSize(DType(dtype)); }
+  void Run(int32_t what) const {
+    if (what == FLX_COLLECTIVE_BROADCAST) {
+      for (void* target : to) if (target != from[size_t(root)]) std::memcpy(target, from[size_t(root)], size_t(bytes()));
+      return;
+    }
+    const std::vector<void*> sums = what == FLX_COLLECTIVE_ALL_REDUCE ? to : std::vector<void*>{to[size_t(root)]};
+    if (DType(dtype) == DType::kFloat64) Sum<double>(from, sums, count, dtype);
+    else if (IsFloat(DType(dtype))) Sum<float>(from, sums, count, dtype);
+    else Sum<int64_t>(from, sums, count, dtype);
+  }
+  // Whether it writes what the other one reads or writes.
+  bool Spoils(const Part& other) const {
+    for (void* w : to)
+      for (size_t i = 0; w && i < other.to.size(); ++i)
+        for (const void* used : {other.from[i], const_cast<const void*>(other.to[i])}) {
+          auto *a = static_cast<const char*>(w), *b = static_cast<const char*>(used);
+          if (b && a < b + other.bytes() && b < a + bytes()) return true;
+        }
+    return false;
+  }
+};
+int32_t Collective(void* given, int32_t what, flx_device_queue* const* queues, const flx_collective_part* parts, int32_t count) {
   if (FakeDue("collective")) return FakeFail(FLX_DEVICE_ERROR, "a test asked for this failure");
   const int32_t n = static_cast<Group*>(given)->n;
-  std::vector<const void*> sources(from, from + n);
-  std::vector<void*> targets(to, to + n);
-  return FakeTogether(queues, n, [=] {
-    const DType t = DType(dtype);
-    if (what == FLX_COLLECTIVE_BROADCAST) {
-      for (void* target : targets) if (target != sources[size_t(root)]) std::memcpy(target, sources[size_t(root)], size_t(count * DTypeSize(t)));
-      return int32_t(FLX_DEVICE_OK);
-    }
-    const std::vector<void*> sums = what == FLX_COLLECTIVE_ALL_REDUCE ? targets : std::vector<void*>{targets[size_t(root)]};
-    if (t == DType::kFloat64) Sum<double>(sources, sums, count, dtype);
-    else if (IsFloat(t)) Sum<float>(sources, sums, count, dtype);
-    else Sum<int64_t>(sources, sums, count, dtype);
+  std::vector<Part> all;
+  for (int32_t p = 0; p < count; ++p) all.push_back({{parts[p].from, parts[p].from + n}, {parts[p].to, parts[p].to + n}, parts[p].count, parts[p].dtype, parts[p].root});
+  for (auto& a : all)
+    for (auto& b : all)
+      if (&a != &b && a.Spoils(b)) return FakeFail(FLX_DEVICE_ERROR, "a part of a collective writes what another one uses");
+  return FakeTogether(queues, n, [what, all = std::move(all)] {
+    for (size_t i = all.size(); i-- > 0;) all[i].Run(what);
     return int32_t(FLX_DEVICE_OK);
   });
 }

@@ -8,6 +8,7 @@
 #include "../device/under_test.h"
 #include "base/text.h"
 #include "store_helpers.h"
+#include "tensor/collective.h"
 
 namespace flx {
 namespace {
@@ -209,6 +210,165 @@ TEST_P(DeviceStore, AFailedCollectiveSaysOfWhat) {
   while (Engine::Get().NextUnseen()) {}
   Engine::Get().WaitAll(-1);
   while (Engine::Get().NextUnseen()) {}
+}
+// ---- calls of many keys: small ones are issued together
+struct ManyKeys {
+  std::vector<std::string> names, twice;   // each once, and each twice
+  std::vector<NDArray> arrays;             // of both devices: 1 and the key's number
+  ManyKeys(const std::vector<int64_t>& sizes, Store* store) {
+    for (size_t k = 0; k < sizes.size(); ++k) {
+      names.push_back("k" + std::to_string(k));
+      twice.insert(twice.end(), 2, names[k]);
+      if (store) store->Init({names[k]}, {Array::Filled({sizes[k]}, DType::kFloat32, 0)});
+      for (size_t i : {0, 1}) arrays.push_back(Array::Filled({sizes[k]}, DType::kFloat32, i ? double(k) : 1, At(i)));
+    }
+  }
+  bool Right(size_t k) const { return Floats(arrays[2 * k]) == Values(size_t(arrays[2 * k]->size()), float(k + 1)) && Floats(arrays[2 * k + 1]) == Floats(arrays[2 * k]); }
+  bool Fails(size_t k) const {
+    int failed = 0;
+    for (size_t i : {0, 1}) {
+      try { Floats(arrays[2 * k + i]); } catch (const Error&) { ++failed; }
+    }
+    return failed == 2;
+  }
+};
+void ForgetFailures() {
+  ASSERT_TRUE(Engine::Get().WaitAll(60000));
+  while (Engine::Get().NextUnseen()) {}
+}
+TEST_P(DeviceStore, ManySmallKeysGoTogetherAndFailTogether) {
+  const std::vector<int64_t> sizes(100, 3);  // 64 and 36
+  auto store = Store::New("device", {});
+  ManyKeys well(sizes, store.get());
+  store->PushPull(well.twice, well.arrays, well.arrays, {});
+  for (size_t k = 0; k < 100; ++k) EXPECT_TRUE(well.Right(k)) << k;
+  if (GpuModule() || !GetParam()) return;
+  for (int failing : {1, 2, 3}) {
+    ManyKeys all(sizes, nullptr);
+    FakeFail("collective", failing);
+    store->PushPull(all.twice, all.arrays, all.arrays, {});
+    for (size_t k = 0; k < 100; ++k) EXPECT_TRUE((k < 64 ? 1 : 2) == failing ? all.Fails(k) : all.Right(k)) << failing << ", key " << k;
+    if (failing == 1) {
+      const Error e = ErrorOf([&] { Floats(all.arrays[0]); });
+      EXPECT_TRUE(Has(e, "[all_reduce] float32 (3,) and 63 more on emu(0), emu(1): ")) << e.message();
+    }
+    FakeFail("collective", 0);
+    ForgetFailures();
+  }
+}
+TEST_P(DeviceStore, LargeKeysGoAlone) {
+  constexpr int64_t kSmall = 64 << 10;  // 256 KiB; 16 of them are 4 MiB
+  std::vector<int64_t> sizes(20, kSmall);
+  sizes[5] = kSmall + 1;
+  auto store = Store::New("device", {});
+  ManyKeys well(sizes, store.get());
+  store->PushPull(well.twice, well.arrays, well.arrays, {});
+  for (size_t k = 0; k < 20; ++k) EXPECT_TRUE(well.Right(k)) << k;
+  if (GpuModule() || !GetParam()) return;
+  auto call_of = [](size_t k) { return k == 5 ? 1 : k < 17 ? 2 : 3; };
+  for (int failing : {1, 3}) {
+    ManyKeys all(sizes, nullptr);
+    FakeFail("collective", failing);
+    store->PushPull(all.twice, all.arrays, all.arrays, {});
+    for (size_t k = 0; k < 20; ++k) EXPECT_TRUE(call_of(k) == failing ? all.Fails(k) : all.Right(k)) << failing << ", key " << k;
+    ForgetFailures();
+  }
+}
+TEST_P(DeviceStore, AnOptimizersKeysGoTogetherToo) {
+  const std::vector<int64_t> sizes(40, 2);
+  auto store = Store::New("device", {});
+  ManyKeys first(sizes, store.get());
+  store->SetOptimizer(*Optimizer::New("sgd", {{"learning_rate", "-1"}}));
+  store->PushPull(first.twice, first.arrays, first.arrays, {});
+  for (size_t k = 0; k < 40; ++k) EXPECT_TRUE(first.Right(k)) << k;
+  if (GpuModule() || !GetParam()) return;
+  ManyKeys zeros(sizes, nullptr);
+  for (auto& a : zeros.arrays) a = Array::Filled({2}, DType::kFloat32, 0, a->device());
+  FakeFail("collective", 2);  // the sums arrive, what is given back does not
+  store->PushPull(zeros.twice, zeros.arrays, zeros.arrays, {});
+  for (size_t k = 0; k < 40; ++k) EXPECT_TRUE(zeros.Fails(k)) << k;
+  ForgetFailures();
+  store->Pull(zeros.twice, zeros.arrays, 0);
+  for (size_t k = 0; k < 40; ++k) EXPECT_TRUE(zeros.Right(k)) << k;
+}
+TEST_P(DeviceStore, ArraysOfSeveralKeysAreTakenInTheOrderGiven) {
+  auto store = Store::New("device", {});
+  store->Init({"a", "b"}, {Of({0}), Of({0})});
+  NDArray x = On(0, {1}), x1 = On(1, {2}), y = On(0, {0}), y1 = On(1, {0}), z = On(0, {0}), z1 = On(1, {0});
+  store->PushPull({"a", "a", "b", "b"}, {x, x1, y, y1}, {y, y1, z, z1}, {});  // what the first key gives, the second takes
+  EXPECT_EQ(Floats(y1), (Values{3}));
+  EXPECT_EQ(Floats(z1), (Values{6}));
+  store->Pull({"b", "b", "a", "a"}, {z, z1, z, z1}, 0);  // what is pulled last stays
+  EXPECT_EQ(Floats(z), (Values{3}));
+  EXPECT_EQ(Floats(z1), (Values{3}));
+}
+TEST_P(DeviceStore, ABatchOrdersWhatTouchesTheSameMemory) {
+  if (!GetParam()) GTEST_SKIP() << "of collectives";
+  NDArray a = On(0, {1, 2, 3, 4}), b = On(1, {10, 20, 30, 40});
+  auto half = [](const NDArray& whole, int64_t at) { return Array::NewView(whole, {2}, {1}, at * 8); };
+  std::vector<int> done;
+  auto note = [&](int i) { return [&done, i] { done.push_back(i); }; };
+  collective::Batch batch;
+  EXPECT_TRUE(batch.AllReduce({half(a, 0), half(b, 0)}, {half(a, 0), half(b, 0)}, note(1)));
+  EXPECT_TRUE(batch.AllReduce({half(a, 1), half(b, 1)}, {half(a, 1), half(b, 1)}, note(2)));  // other elements: together
+  EXPECT_TRUE(done.empty());
+  EXPECT_TRUE(batch.AllReduce({half(b, 0), half(a, 0)}, {half(a, 0), half(b, 0)}, note(3)));  // the sums of the first
+  EXPECT_EQ(done, (std::vector<int>{1, 2}));
+  EXPECT_FALSE(batch.AllReduce({half(a, 0), half(b, 0)}, {half(a, 1), half(b, 0)})) << "over itself, but elsewhere";
+  batch.Issue();
+  EXPECT_EQ(done, (std::vector<int>{1, 2, 3}));
+  for (auto& whole : {a, b}) EXPECT_EQ(Floats(whole), (Values{22, 44, 33, 44}));
+  {
+    collective::Batch dropped;
+    EXPECT_TRUE(dropped.Reduce({a, b}, a, note(4)));
+  }
+  EXPECT_EQ(done.size(), 3u);
+  EXPECT_EQ(Floats(a), (Values{22, 44, 33, 44})) << "never issued";
+}
+// Lists of keys, whose arrays come from a few that all of them use, against a local store on the host.
+TEST_P(DeviceStore, RandomListsGiveWhatTheHostGives) {
+  constexpr size_t kForms = 3, kEach = 3;
+  const int64_t sizes[kForms] = {1, 900, 70000};
+  for (unsigned seed = 0; seed < 12; ++seed) {
+    std::mt19937 g(seed);
+    auto store = Store::New("device", {}), local = Store::New("local", {});
+    auto name = [](size_t form, size_t i) { return "k" + std::to_string(form) + std::to_string(i); };
+    struct Pair { NDArray there, host; };
+    std::vector<Pair> pool[kForms][3];  // of each place
+    for (size_t f = 0; f < kForms; ++f) {
+      const Values zeros(size_t(sizes[f]), 0);
+      for (size_t i = 0; i < kEach; ++i) store->Init({name(f, i)}, {Of(zeros)}), local->Init({name(f, i)}, {Of(zeros)});
+      for (size_t place : {0, 1, 2})
+        for (size_t i = 0; i < kEach; ++i) pool[f][place].push_back({On(place, zeros), Of(zeros)});
+    }
+    for (int step = 0; step < 15; ++step) {
+      std::vector<size_t> order = {0, 1, 2, 3, 4, 5, 6, 7, 8};
+      std::shuffle(order.begin(), order.end(), g);
+      std::vector<std::string> keys;
+      std::vector<NDArray> pushed[2], pulled[2];
+      for (size_t n = 1 + g() % 6, at = 0; at < n; ++at) {
+        const size_t f = order[at] / kEach, first = g() % 4, count = first == 3 ? 2 : 1 + g() % 3;  // mostly of both devices
+        for (size_t i = 0; i < count; ++i) {
+          auto& place = pool[f][((first == 3 ? 0 : first) + i) % 3];
+          Pair &from = place[g() % kEach], &to = place[g() % kEach];
+          const Values v(size_t(sizes[f]), float(g() % 50));
+          CopyInto(Of(v), from.there), CopyInto(Of(v), from.host);
+          keys.push_back(name(f, order[at] % kEach));
+          pushed[0].push_back(from.there), pushed[1].push_back(from.host), pulled[0].push_back(to.there), pulled[1].push_back(to.host);
+        }
+      }
+      const unsigned what = g() % 3;
+      for (int k : {0, 1}) {
+        Store& s = k ? *local : *store;
+        if (what == 0) s.PushPull(keys, pushed[k], pulled[k], {});
+        else if (what == 1) s.Push(keys, pushed[k], {});
+        else s.Pull(keys, pulled[k], 0);
+      }
+      for (auto& form : pool)
+        for (auto& place : form)
+          for (auto& p : place) ASSERT_EQ(Floats(p.there), Floats(p.host)) << "seed " << seed << ", step " << step;
+    }
+  }
 }
 TEST_P(DeviceStore, ALocalStoreSumsOnTheHost) {
   NDArray a = On(0, {1});

@@ -41,20 +41,26 @@ bool Exchange::Begin(const Deadline& d) {
   return Begin(d);
 }
 
-// One call a key, so that what the next forward run needs first comes first.
-void Exchange::Send(const std::vector<NDArray>& targets, int64_t samples) {
+// To a job one call a key, so that what the next forward run needs first comes first.
+void Exchange::Send(const std::vector<NDArray>& grads, const std::vector<NDArray>& targets, int64_t samples) {
+  if (!distributed()) return store_->PushPull(names_, grads, targets, {samples});
   const int64_t step = store_->NextStep();
-  for (size_t i = 0; i < names_.size(); ++i) store_->PushPull({names_[i]}, {GradOf(*weights_[i])}, {targets[i]}, {samples, -int(i), step});
+  for (size_t i = 0; i < names_.size(); ++i) store_->PushPull({names_[i]}, {grads[i]}, {targets[i]}, {samples, -int(i), step});
 }
 void Exchange::Gradients(int64_t samples) {
+  const auto grads = Grads();
+  Send(grads, grads, samples);
+}
+void Exchange::Weights(int64_t samples) { Send(Grads(), Bare(), samples); }
+std::vector<NDArray> Exchange::Grads() const {
   std::vector<NDArray> grads;
   for (auto& w : weights_) grads.push_back(GradOf(*w));
-  Send(grads, samples);
+  return grads;
 }
-void Exchange::Weights(int64_t samples) {
+std::vector<NDArray> Exchange::Bare() const {
   std::vector<NDArray> bare;
   for (auto& w : weights_) bare.push_back(Detach(w));
-  Send(bare, samples);
+  return bare;
 }
 
 bool Exchange::Leave(const Deadline& d) { return !store_->distributed() || (EndCut(d) && store_->Finish(d.left())); }
@@ -85,8 +91,7 @@ bool Exchange::Recover() {
   return back;
 }
 void Exchange::PullWeights() {
-  pulled_.clear();
-  for (auto& w : weights_) pulled_.push_back(Detach(w));
+  pulled_ = Bare();
   store_->Pull(names_, pulled_, 0);
 }
 bool Exchange::Pulled(const Deadline& d) {

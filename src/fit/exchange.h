@@ -31,7 +31,9 @@ class Exchange {
 
  private:
   bool EndCut(const Deadline& d);
-  void Send(const std::vector<NDArray>& targets, int64_t samples);
+  void Send(const std::vector<NDArray>& grads, const std::vector<NDArray>& targets, int64_t samples);
+  std::vector<NDArray> Grads() const;
+  std::vector<NDArray> Bare() const;  // the weights, without being a step of the tape
   Ref<Store> store_;
   bool on_store_;
   Ref<Params> params_;

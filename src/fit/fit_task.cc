@@ -71,7 +71,6 @@ FitTask::~FitTask() { DetachGradients(); }
 void FitTask::SetStore(Ref<Store> store) {
   if (phase_ != Phase::kStart) Fail(Status::kState, "fit", "it has begun already. Give it a store before its first step.");
   bool needs_worker = store->synchronous() && (options_.clip_gradient || !options_.checkpoint.empty());
-  if (device_) Fail(Status::kUnsupported, "fit", "a fit with a store computes on the CPU, this one is to run on ", device_->name, ". Leave `device` out.");
   bool on_store = options_.update_on_store.value_or(store->distributed() && !needs_worker);
   if (!on_store && !store->synchronous()) Fail(Status::kArgument, "fit", "update_on_store=False needs a synchronous store: in a ", store->def.name, " store no round has the gradients of all workers.");
   if (on_store && options_.clip_gradient && store->synchronous())
@@ -138,6 +137,7 @@ Event FitTask::Run(const Deadline& d) {
         if (train && !prepared_) PrepareParams(work_->batch);
         if (!look && !(train && replicas_)) work_->batch.MoveTo(device_);
         if (train && exchange_ && !exchange_->Begin(d)) return Event::kPending;
+        if (train && replicas_ && !replicas_->prepared()) replicas_->Prepare(model_->params());
         if (train && !work_->loss && !work_->run && Marking()) MarkStep();
         if (look) LookAt(work_->batch);
         else if (!Advance(train)) return Event::kHost;
@@ -249,7 +249,6 @@ void FitTask::PrepareParams(const Batch& first) {
     trained_.push_back(std::move(a));
   }
   if (exchange_) exchange_->Prepare(params, optimizer_);
-  if (replicas_) replicas_->Prepare(params);
   prepared_ = true;
 }
 

@@ -17,7 +17,8 @@ class Replicas {
  public:
   explicit Replicas(std::vector<const Device*> devices) : devices_(std::move(devices)) {}  // two or more
   // Copies `first`, which lies on the first device; what has a gradient there has one in each.
-  void Prepare(const Ref<Params>& first);
+  void Prepare(const Ref<Params>& first);  // anew, if called again
+  bool prepared() const { return !params_.empty(); }
   struct Share {
     Batch batch;
     Params* params;

@@ -55,6 +55,7 @@ void FitTask::EndReturn() {
   const bool rounds = exchange_->synchronous();  // are steps
   const int64_t step = rounds ? std::min(exchange_->Step(), steps_) : steps_;
   TakeStates(step);
+  if (replicas_) replicas_->Prepare(model_->params());
   while (marks_.size() > 1 && marks_.back().step > step) marks_.pop_back();
   if (rounds && step < steps_ && !marks_.empty()) {
     const Mark& m = marks_.back();

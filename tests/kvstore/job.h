@@ -59,7 +59,7 @@ struct Job {
 };
 
 // `seen`: each event but kPending, before the fit goes on. noisy: with dropout and batch normalization.
-inline std::string FitBits(Ref<Store> store, int part, int parts, const Settings& more, bool noisy = false, const std::function<void(Task&, Event)>& seen = {}) {
+inline Ref<Params> FitParams(Ref<Store> store, int part, int parts, const Settings& more, bool noisy = false, const std::function<void(Task&, Event)>& seen = {}) {
   fit_tests::Data d = fit_tests::Spirals(96, 1), mine;
   for (int64_t i = part; i < d.n; i += parts) mine.x.insert(mine.x.end(), {d.x[size_t(2 * i)], d.x[size_t(2 * i + 1)]}), mine.y.push_back(d.y[size_t(i)]), ++mine.n;
   Settings options = {{"epochs", "3"}, {"seed", "5"}};
@@ -71,7 +71,10 @@ inline std::string FitBits(Ref<Store> store, int part, int parts, const Settings
     e = task->Next(1);
     if (seen && e != Event::kPending) seen(*task, e);
   }
-  return fit_tests::Bits(*model->params());
+  return model->params();
+}
+inline std::string FitBits(Ref<Store> store, int part, int parts, const Settings& more, bool noisy = false, const std::function<void(Task&, Event)>& seen = {}) {
+  return fit_tests::Bits(*FitParams(std::move(store), part, parts, more, noisy, seen));
 }
 
 }  // namespace flx::kvstore_tests

@@ -30,7 +30,7 @@ bool PollVar(Var* v, Access a);                   // whether a use of this kind 
 
 // stream.cc
 bool StreamsReady(Var* v, Access a);              // with v locked: whether stream work lets the host in; else the completion thread will call Grant
-bool StreamsPoll(Var* v, Access a);               // the same, without asking to be called
+bool StreamsPoll(Var* v, Access a, bool again = false);  // the same, without asking to be called. again: the caller will poll once more
 void DropStreams(Var* v);                         // v is going
 bool WaitStreams(int64_t timeout_ms);             // all work issued to streams so far
 void StopStreams();

@@ -438,9 +438,11 @@ void StreamOp::Execute() {
 }
 
 // ---- what the engine asks
-bool StreamsPoll(Var* v, Access a) {
+bool StreamsPoll(Var* v, Access a, bool again) {
   const StreamPoint* blocks;
-  return Look(v, a, &blocks);
+  if (Look(v, a, &blocks)) return true;
+  if (again) blocks->stream->MarkFor(blocks->ticket);  // who only polls would never see it done without an event
+  return false;
 }
 bool StreamsReady(Var* v, Access a) {
   Completions& c = Completions::Get();

@@ -54,7 +54,7 @@ bool PollVar(Var* v, Access a) {
   uint64_t w = v->word.load(std::memory_order_acquire);
   bool free = Granted(w, a);
   for (Use* u = Head(v); free && u; u = u == v->tail ? nullptr : u->next) free = a == Access::kRead && u->access == Access::kRead;
-  if (free && (w & Var::kStreams)) free = StreamsPoll(v, a);
+  if (free && (w & Var::kStreams)) free = StreamsPoll(v, a, true);
   UnlockVar(v);
   return free;
 }

@@ -49,7 +49,8 @@ int32_t Collective(void* given, int32_t what, flx_device_queue* const* queues, c
   if (FakeDue("collective")) return FakeFail(FLX_DEVICE_ERROR, "a test asked for this failure");
   const int32_t n = static_cast<Group*>(given)->n;
   std::vector<Part> all;
-  for (int32_t p = 0; p < count; ++p) all.push_back({{parts[p].from, parts[p].from + n}, {parts[p].to, parts[p].to + n}, parts[p].count, parts[p].dtype, parts[p].root});
+  for (const flx_collective_part* p = parts; p < parts + count; ++p)
+    all.push_back({std::vector<const void*>(p->from, p->from + n), std::vector<void*>(p->to, p->to + n), p->count, p->dtype, p->root});
   for (auto& a : all)
     for (auto& b : all)
       if (&a != &b && a.Spoils(b)) return FakeFail(FLX_DEVICE_ERROR, "a part of a collective writes what another one uses");

@@ -130,7 +130,8 @@ const THREADED = raw"""
     @test (code, out, err) == (0, "", "")
 end
 @testset "workers of Distributed" begin
-    ids = addprocs(1; exeflags = `--startup-file=no`)
+    # a busy machine may take longer than the minute that Distributed waits for a worker to start
+    ids = withenv(() -> addprocs(1; exeflags = `--startup-file=no`), "JULIA_WORKER_TIMEOUT" => "600")
     try
         @everywhere ids using Flexor
         a = NDArray(Float32[1 2; 3 4])

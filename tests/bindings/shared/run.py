@@ -136,7 +136,7 @@ class Operators:
         self.public += 1
         inputs = [i["name"] for i in entry["inputs"]]
         takes = inspect.signature(function).parameters  # not the number of arrays, which it counts itself
-        kwargs = {k: self.value(entry, k, v) for k, v in options.items() if k in takes or v != str(len(arrays))}
+        kwargs = {"device" if k == "ctx" else k: self.value(entry, k, v) for k, v in options.items() if k in takes or v != str(len(arrays))}  # MXNet's word
         if any(i["kind"] == "list" for i in entry["inputs"]) or not set(names) <= set(inputs):
             return function(*arrays, **kwargs)
         return function(**dict(zip(names, arrays)), **kwargs)

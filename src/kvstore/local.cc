@@ -46,19 +46,22 @@ class LocalStore : public Store {
   }
   void DoInit(const std::string& key, const NDArray& value, std::optional<Together>) override { values_[key] = CopyOf(Detach(value), nullptr); }
   void DoPush(const std::vector<Group>& all, PushInfo) override {
-    for (auto& g : all) Take(g.key, SumOn(g.arrays, nullptr));
+    for (auto& g : all) PushOne(g);
   }
+  void PushOne(const Group& g) { Take(g.key, SumOn(g.arrays, nullptr)); }
   void Take(const std::string& key, const NDArray& sum) {  // where the value is
     NDArray& value = values_[key];
     if (optimizer_) optimizer_->Update(key, value, sum);
     else CopyInto(sum, value);
   }
   void DoPull(const std::vector<Group>& all, int) override {
-    for (auto& g : all)
-      for (auto& target : g.arrays) CopyInto(values_[g.key], target);
+    for (auto& g : all) PullOne(g);
   }
-  void DoPushPull(const std::vector<Group>& push, const std::vector<Group>& pull, PushInfo info) override {
-    for (size_t i = 0; i < push.size(); ++i) DoPush({push[i]}, info), DoPull({pull[i]}, info.priority);
+  void PullOne(const Group& g) {
+    for (auto& target : g.arrays) CopyInto(values_[g.key], target);
+  }
+  void DoPushPull(const std::vector<Group>& push, const std::vector<Group>& pull, PushInfo) override {
+    for (size_t i = 0; i < push.size(); ++i) PushOne(push[i]), PullOne(pull[i]);
   }
   void DoSetOptimizer(Ref<Optimizer> o) override { optimizer_ = std::move(o); }
   void DoSet(std::string_view key, std::string_view value) override { optimizer_->Set(key, value); }
@@ -109,7 +112,7 @@ class DeviceStore final : public LocalStore {
     for (auto& g : all) {
       if (batch.Broadcast(values_[g.key], g.arrays)) continue;
       batch.Issue();  // what is pulled last into an array is what it has
-      LocalStore::DoPull({g}, 0);
+      PullOne(g);
     }
     batch.Issue();
   }

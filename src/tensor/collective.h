@@ -12,9 +12,9 @@
 
 namespace flx::collective {
 
-// Calls that are issued together, as one operation, where they are small: each launch costs the devices as much as some hundred KiB do. Small calls (kSmall) are
-// kept until they are many (kTogether bytes, kMost calls), until one of another kind or for other devices comes, until a call uses what they write or writes what
-// they use, or until Issue; larger ones are issued at once. Where one of those issued together fails, all their results are poisoned.
+// Calls that are issued together, as one operation, where they are small, since each launch costs the devices time of its own (how much, no GPU has said yet:
+// the bounds are guesses). Small calls (kSmall) are kept until they are many (kTogether bytes, kMost calls), until one of another kind or for other devices comes,
+// until a call uses what they write or writes what they use, or until Issue; larger ones are issued at once. Where one of those issued together fails, all their results are poisoned.
 class Batch {
  public:
   static constexpr int64_t kSmall = 256 << 10, kTogether = 4 << 20;  // bytes of one device's arrays
